@@ -1,0 +1,186 @@
+"""The `deepfake` command. Imports nothing heavy before a command needs it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepfake import __version__
+from deepfake.errors import DeepfakeError, ImageError
+
+if TYPE_CHECKING:
+    from deepfake.detector import Report
+
+RAN, FAILED, SOME_UNREADABLE, INTERRUPTED = 0, 1, 2, 130
+# In a folder, files with these endings are read; a file that is named is read whatever its ending.
+PICTURE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".bmp", ".tif", ".tiff",
+     ".gif")
+)  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: sequence of str. Defaults to those of the process.
+
+    Returns:
+        The exit code: 0 ran, 1 failed with a sentence on stderr, 2 wrong options or some file
+        could not be read.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        return code
+    except DeepfakeError as error:
+        print(f"deepfake: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("deepfake: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has gone; Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return RAN
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="deepfake",
+        description="Tell a real face photograph from a deepfake, and say how sure that is.",
+    )
+    parser.add_argument("--version", action="version", version=f"deepfake {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    detect = commands.add_parser(
+        "detect",
+        help="judge photos: one line a file",
+        description="Judge photos. Exit code 0: all were read; 2: some could not be read.",
+    )
+    detect.add_argument("files", nargs="+", metavar="FILE", help="a photo, or a folder of photos")
+    detect.add_argument("--json", action="store_true", help="one JSON document a line")
+    detect.add_argument(
+        "--threshold", type=float, metavar="P",
+        help="P(fake) from which on a face is called fake (default: the model's)",
+    )  # fmt: skip
+    detect.add_argument("--model", help="'default', or the folder of a model")
+    detect.set_defaults(run=_detect)
+
+    serve = commands.add_parser(
+        "serve", help="start the web page", description="Start the web page."
+    )
+    serve.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port to listen on (default: 7860)")
+    serve.add_argument("--model", help="'default', or the folder of a model")
+    serve.set_defaults(run=_serve)
+
+    train = commands.add_parser(
+        "train",
+        help="train a model on a folder of real and fake faces",
+        description="Train, calibrate, test and export a model. A run that was cut off goes on "
+        "when the command is repeated.",
+    )
+    train.add_argument("data", type=Path, help="folder with real/ and fake/, or a labels.csv")
+    train.add_argument("-o", "--output", type=Path, required=True, help="the run folder")
+    train.add_argument("--name", default="model", help="name of the model (default: model)")
+    train.add_argument("--epochs", type=int, default=8, help="default: 8")
+    train.add_argument("--steps", type=int, default=0, help="batches an epoch (default: all faces)")
+    train.add_argument("--batch-size", type=int, default=32, help="faces a batch (default: 32)")
+    train.add_argument("--image-size", type=int, default=192, help="in pixels (default: 192)")
+    train.add_argument("--learning-rate", type=float, default=6e-4, help="peak (default: 0.0006)")
+    train.add_argument(
+        "--blend-share", type=float, default=0.5, help="blended faces among the fakes (default: 0.5)"
+    )
+    train.add_argument("--weights", default="imagenet", help="imagenet (default) or none")
+    train.add_argument(
+        "--version-name", default="1", help="version of the model, for its manifest (default: 1)"
+    )
+    train.add_argument("--licence", default="not stated", help="licence of the weights")
+    train.add_argument("--seed", type=int, default=0, help="default: 0")
+    train.set_defaults(run=_train)
+    return parser
+
+
+def _detect(options: argparse.Namespace) -> int:
+    from deepfake.detector import Detector
+
+    detector = Detector(options.model, threshold=options.threshold)
+    code = RAN
+    for file in _expand(options.files):
+        try:
+            report = detector.detect(file, file=file)
+        except ImageError as error:
+            code = SOME_UNREADABLE
+            print(f"deepfake: {_printable(file)}: {error}", file=sys.stderr)
+            if options.json:
+                print(json.dumps({"file": _printable(file), "error": str(error)}), flush=True)
+            continue
+        print(_as_json(report) if options.json else _as_line(report), flush=True)
+    return code
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from deepfake.settings import Settings
+    from deepfake.web.page import serve
+
+    given = {name: getattr(options, name) for name in ("host", "port", "model")}
+    settings = Settings.from_environment()
+    serve(replace(settings, **{name: value for name, value in given.items() if value is not None}))
+    return RAN
+
+
+def _train(options: argparse.Namespace) -> int:
+    try:
+        from deepfake.training.command import train
+    except ImportError as error:
+        from deepfake.errors import TrainingError
+
+        raise TrainingError(
+            f"Training needs more packages ({error.name} is missing). "
+            "Run: pip install -r requirements-train.txt"
+        ) from error
+    print(train(options.data, options.output, options))
+    return RAN
+
+
+def _expand(names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        path = Path(name)
+        if not path.is_dir():
+            yield name
+            continue
+        for found in sorted(path.rglob("*")):
+            if found.suffix.lower() in PICTURE_SUFFIXES and found.is_file():
+                yield str(found)
+
+
+def _as_json(report: Report) -> str:
+    return json.dumps({**report.to_dict(), "file": _printable(report.file)})
+
+
+def _as_line(report: Report) -> str:
+    judged = sum(face.p_fake is not None for face in report.faces)
+    count = f"{len(report.faces)} face{'' if len(report.faces) == 1 else 's'}"
+    if judged < len(report.faces):
+        count += f", {len(report.faces) - judged} too small or too many to judge"
+    score = "P(fake)    -" if report.p_fake is None else f"P(fake) {report.p_fake:.2f}"
+    word = report.verdict.replace("_", " ")
+    return f"{word:<14}  {score}  {count if report.faces else 'no face'}  {_printable(report.file)}"
+
+
+def _printable(name: str) -> str:
+    """A file name that any terminal and JSON reader can take."""
+    text = name.encode("utf-8", "replace").decode("utf-8")
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,352 @@
+"""Detector: Picture → Report. Every door (page, command line, library) goes through here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepfake import imaging, preprocessing, verdict
+from deepfake.errors import NoFaceError
+from deepfake.faces import Face, FaceDetector
+from deepfake.imaging import Picture
+from deepfake.modelstore.manifest import ModelManifest
+from deepfake.modelstore.resolve import LoadedModel, load_model
+from deepfake.settings import Settings
+from deepfake.verdict import Verdict
+
+Source = str | PathLike[str] | bytes | np.ndarray | Picture
+
+
+@dataclass(frozen=True)
+class FaceReport:
+    """What is said of one face.
+
+    Attributes:
+        box: tuple (left, top, right, bottom). Whole pixels, within the picture.
+        confidence: float. How sure the face detector is that this is a face, in [0, 1].
+        keypoints: float array (6, 2). Eyes, nose, mouth and ears in pixels.
+        p_fake: float in [0, 1]; None where the face was not judged.
+        verdict: Verdict. On this face.
+        note: str. Why it was not judged; "" where it was.
+        crop: uint8 array (size, size, 3). What the network saw; None where it was not judged.
+        evidence: float32 array (rows, columns). Contributions to the logit by place in the crop;
+            None where there are none.
+    """
+
+    box: tuple[int, int, int, int]
+    confidence: float
+    keypoints: np.ndarray
+    p_fake: float | None
+    verdict: Verdict
+    note: str = ""
+    crop: np.ndarray | None = None
+    evidence: np.ndarray | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What goes into JSON: everything but the pixels."""
+        return {
+            "box": list(self.box),
+            "p_fake": self.p_fake,
+            "verdict": self.verdict,
+            "confidence": round(self.confidence, 4),
+            "keypoints": [[round(float(v), 1) for v in point] for point in self.keypoints],
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything said of one picture.
+
+    Attributes:
+        file: str. The path as it was given; "" for bytes and arrays.
+        width: int. Of the upright picture in pixels.
+        height: int. Of the upright picture in pixels.
+        format: str. As in `Picture.format`.
+        verdict: Verdict. "fake" if any face is, else "uncertain" if any face is, else "real".
+        p_fake: float in [0, 1]. The highest of the faces; None where no face was judged.
+        threshold: float. P(fake) that the verdict was made at.
+        uncertain_band: tuple (low, high). Around the threshold.
+        faces: tuple of FaceReport. The largest first.
+        whole_picture_p_fake: float. What the network says of a picture without a face. It was
+            never trained for that and is not to be relied on. None where a face was judged.
+        manifest: ModelManifest. Of the model in use.
+        model: dict. name, version, sha256 and backend.
+        timings_ms: dict. Milliseconds by stage.
+        notes: tuple of str. Sentences on what was left out in reading the file.
+    """
+
+    file: str
+    width: int
+    height: int
+    format: str
+    verdict: Verdict
+    p_fake: float | None
+    threshold: float
+    uncertain_band: tuple[float, float]
+    faces: tuple[FaceReport, ...]
+    whole_picture_p_fake: float | None
+    manifest: ModelManifest = field(repr=False)
+    model: dict[str, str]
+    timings_ms: dict[str, float]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The verdict for people."""
+        return verdict.sentence(self.verdict, self.p_fake)
+
+    def at(self, threshold: float) -> Report:
+        """Decide again at another threshold, without running the network.
+
+        Args:
+            threshold: float in [0, 1].
+
+        Raises:
+            SettingError: the threshold is out of range.
+        """
+        verdict.check_threshold(threshold)
+        band = verdict.uncertain_band(self.manifest, threshold)
+        faces = tuple(
+            replace(face, verdict=verdict.decide(face.p_fake, threshold, band))
+            for face in self.faces
+        )
+        return replace(
+            self,
+            threshold=threshold,
+            uncertain_band=band,
+            faces=faces,
+            verdict=verdict.decide(self.p_fake, threshold, band),
+        )
+
+    def labels(self) -> dict[str, float]:
+        """{"Fake": P(fake), "Real": 1 − P(fake)}.
+
+        Raises:
+            NoFaceError: no face was judged.
+        """
+        if self.p_fake is None:
+            raise NoFaceError(_no_face(self.faces))
+        return {"Fake": self.p_fake, "Real": 1.0 - self.p_fake}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The Report as JSON has it."""
+        return {
+            "file": self.file,
+            "verdict": self.verdict,
+            "p_fake": self.p_fake,
+            "threshold": self.threshold,
+            "uncertain_band": list(self.uncertain_band),
+            "sentence": self.sentence,
+            "faces": [face.to_dict() for face in self.faces],
+            "whole_picture": (
+                None
+                if self.whole_picture_p_fake is None
+                else {"p_fake": self.whole_picture_p_fake, "reliable": False}
+            ),
+            "picture": {"format": self.format, "width": self.width, "height": self.height},
+            "model": self.model,
+            "timings_ms": self.timings_ms,
+            "notes": list(self.notes),
+        }
+
+
+class Detector:
+    """Judges pictures with one model. Safe to share between threads.
+
+    Args:
+        model: LoadedModel, or a name or path for `load_model`. Defaults to the setting `model`.
+        threshold: float. P(fake) that verdicts are made at. Defaults to the manifest's.
+        settings: Settings. Defaults to the environment's.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        SettingError: the threshold is out of range.
+
+    Example:
+        >>> report = Detector().detect("photo.jpg")  # doctest: +SKIP
+        >>> report.verdict, report.p_fake  # doctest: +SKIP
+        ('fake', 0.93)
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel | str | Path | None = None,
+        *,
+        threshold: float | None = None,
+        settings: Settings | None = None,
+    ):
+        self.settings = settings or Settings.from_environment()
+        if threshold is not None:
+            verdict.check_threshold(threshold)
+        self.model = (
+            model if isinstance(model, LoadedModel) else load_model(model, self.settings)
+        )
+        self.threshold = self.model.manifest.threshold if threshold is None else threshold
+        self._faces = FaceDetector(self.settings)
+
+    def detect(self, source: Source, *, file: str | None = None) -> Report:
+        """Judge a picture.
+
+        Args:
+            source: path, bytes of a file, uint8 array (height, width, 3) in RGB, or Picture.
+            file: str. What the Report calls it. Defaults to the path.
+
+        Returns:
+            The Report.
+
+        Raises:
+            ImageError: the file cannot be read as a picture.
+        """
+        clock = _Clock()
+        picture = self._open(source)
+        clock.lap("decode")
+        found = self._faces.detect(picture)
+        clock.lap("faces")
+        judged = [face for face in found if face.side >= self.settings.min_face]
+        judged = judged[: self.settings.max_faces]
+        boxes: list[preprocessing.Box | None] = [face.box for face in judged]
+        # Without a face the whole picture is scored, to be shown as not to be relied on.
+        spec = self.model.manifest.input
+        crops = np.stack([preprocessing.crop(picture, box, spec) for box in boxes or [None]])
+        batch = preprocessing.scale(crops, spec)
+        clock.lap("preprocessing")
+        scores = self.model.backend.scores(batch)
+        logits = verdict.fake_logits(scores.raw, self.model.manifest)
+        p_fakes = verdict.calibrate(logits, self.model.manifest.calibration)
+        clock.lap("model")
+        reports = [
+            self._describe(face, picture, index, p_fakes, crops, scores.evidence)
+            if index < len(judged)
+            else self._pass_over(face, picture)
+            for index, face in enumerate(found)
+        ]
+        report = Report(
+            file=_name(source) if file is None else file,
+            width=picture.width,
+            height=picture.height,
+            format=picture.format,
+            verdict="not_applicable",
+            p_fake=float(p_fakes.max()) if judged else None,
+            threshold=self.threshold,
+            uncertain_band=(self.threshold, self.threshold),
+            faces=tuple(reports),
+            whole_picture_p_fake=None if judged else float(p_fakes[0]),
+            manifest=self.model.manifest,
+            model={
+                "name": self.model.manifest.name,
+                "version": self.model.manifest.version,
+                "sha256": self.model.sha256,
+                "backend": self.model.backend.name,
+            },
+            timings_ms=clock.finish(),
+            notes=picture.notes,
+        )
+        return report.at(self.threshold)
+
+    def _open(self, source: Source) -> Picture:
+        if isinstance(source, Picture):
+            return source
+        if isinstance(source, np.ndarray):
+            return Picture.from_array(source)
+        return imaging.read(source, self.settings)
+
+    def _describe(
+        self,
+        face: Face,
+        picture: Picture,
+        index: int,
+        p_fakes: np.ndarray,
+        crops: np.ndarray,
+        evidence: np.ndarray | None,
+    ) -> FaceReport:
+        return FaceReport(
+            box=_whole_pixels(face, picture),
+            confidence=face.confidence,
+            keypoints=face.keypoints,
+            p_fake=float(p_fakes[index]),
+            verdict="uncertain",
+            crop=crops[index],
+            evidence=None if evidence is None else evidence[index],
+        )
+
+    def _pass_over(self, face: Face, picture: Picture) -> FaceReport:
+        smallest = self.settings.min_face
+        if face.side < smallest:
+            note = f"Too small to judge: {face.side:.0f} pixels, at least {smallest} are needed."
+        else:
+            note = f"Not judged: only the {self.settings.max_faces} largest faces are."
+        return FaceReport(
+            box=_whole_pixels(face, picture),
+            confidence=face.confidence,
+            keypoints=face.keypoints,
+            p_fake=None,
+            verdict="not_applicable",
+            note=note,
+        )
+
+
+def predict(source: Source, model: str | Path | None = None) -> dict[str, float]:
+    """Judge a picture with a model that is loaded once and kept.
+
+    Args:
+        source: path, bytes of a file, uint8 array (height, width, 3) in RGB, or Picture.
+        model: name or path for `load_model`. Defaults to the setting `model`.
+
+    Returns:
+        {"Fake": P(fake), "Real": 1 − P(fake)}.
+
+    Raises:
+        ImageError: the file cannot be read as a picture.
+        NoFaceError: there is no face in it that could be judged.
+        ModelError: the model cannot be loaded.
+    """
+    settings = Settings.from_environment()
+    return _shared_detector(str(model or settings.model), settings).detect(source).labels()
+
+
+@lru_cache(maxsize=4)
+def _shared_detector(model: str, settings: Settings) -> Detector:
+    return Detector(model, settings=settings)
+
+
+class _Clock:
+    """Milliseconds between laps."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self._laps[stage] = round(1000 * (now - self._last), 2)
+        self._last = now
+
+    def finish(self) -> dict[str, float]:
+        return {**self._laps, "total": round(1000 * (time.perf_counter() - self._start), 2)}
+
+
+def _name(source: Source) -> str:
+    return "" if isinstance(source, (bytes, np.ndarray, Picture)) else fspath(source)
+
+
+def _whole_pixels(face: Face, picture: Picture) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (round(edge) for edge in face.box)
+    return (
+        min(max(left, 0), picture.width),
+        min(max(top, 0), picture.height),
+        min(max(right, 0), picture.width),
+        min(max(bottom, 0), picture.height),
+    )
+
+
+def _no_face(faces: tuple[FaceReport, ...]) -> str:
+    if faces:
+        return f"The faces found are too small to judge. {faces[0].note}"
+    return "No face was found. This model judges faces only: send a photo that shows one."

@@ -1,0 +1,200 @@
+"""Picture → [Face]: BlazeFace "back" through LiteRT.
+
+The network and its decoding: Bazarevsky et al. 2019 (arXiv 1907.05047) and MediaPipe's
+`face_detection_back` graph. It looks at 256 × 256 pixels, so a face much smaller than a tenth of a
+large picture is missed in the first pass; such pictures get a second pass over tiles. Doubtful finds
+(cat faces, flowers, wheels) are kept only if the face mesh, too, says that there is a face.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from deepfake.imaging import Picture
+from deepfake.mesh import FaceMesh
+from deepfake.modelstore.interpreters import InterpreterPool
+from deepfake.settings import Settings, models_folder
+
+INPUT_SIDE = 256
+# (side of the grid, anchors per cell): strides 16 and 32, from MediaPipe's SSD anchor options.
+ANCHOR_GRIDS = ((16, 2), (8, 6))
+KEYPOINT_NAMES = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
+MIN_CONFIDENCE = 0.5
+# Below this the face mesh is asked as well. On 1,500 training faces 8 % fell below, of which it
+# kept 95 %; of 12 false finds in scikit-image's and scikit-learn's pictures it kept one.
+SURE_CONFIDENCE = 0.85
+MIN_PRESENCE = 0.5
+MAX_DOUBTFUL = 64
+MAX_OVERLAP = 0.3
+# A box that lies this far inside a better one is the same face, cut by the edge of a tile.
+MAX_INSIDE = 0.7
+# Only pictures whose longer side is above this are looked at in tiles.
+TILED_FROM = 640
+TILE_OVERLAP = 0.25
+SMALLEST_TILE = 448
+TILES_PER_SIDE = 5
+# A face under this share of the longer side is "tiny": BlazeFace saw it at about 20 pixels.
+TINY_SHARE = 0.08
+FACE_MODEL = "face/face_detection_back.tflite"
+
+
+@dataclass(frozen=True)
+class Face:
+    """A detected face.
+
+    Attributes:
+        box: tuple (left, top, right, bottom). Pixels of the Picture, may reach beyond it.
+        keypoints: float array (6, 2). x and y in pixels of eyes, nose, mouth and ears, in the
+            order of `KEYPOINT_NAMES`.
+        confidence: float. Detection score in [0, 1].
+    """
+
+    box: tuple[float, float, float, float]
+    keypoints: np.ndarray
+    confidence: float
+
+    @property
+    def side(self) -> float:
+        """Length of the longer side of the box in pixels."""
+        left, top, right, bottom = self.box
+        return max(right - left, bottom - top)
+
+
+class FaceDetector:
+    """Finds faces. Safe to share between threads.
+
+    Args:
+        settings: Settings. Pool size and threads. Defaults to the environment's.
+    """
+
+    def __init__(self, settings: Settings | None = None):
+        settings = settings or Settings.from_environment()
+        path = models_folder() / FACE_MODEL
+        self._pool = InterpreterPool(path, settings.interpreters, settings.threads)
+        self._mesh = FaceMesh(settings)
+
+    def detect(self, picture: Picture) -> list[Face]:
+        """Find the faces of a picture.
+
+        Args:
+            picture: Picture. uint8 pixels (height, width, 3).
+
+        Returns:
+            The faces, the largest first.
+        """
+        image = Image.fromarray(picture.pixels)
+        whole = (0.0, 0.0, float(picture.width), float(picture.height))
+        candidates = self._look(image, whole)
+        faces = self._confirm(image, _merge(candidates))
+        longer = max(picture.width, picture.height)
+        if longer > TILED_FROM and all(face.side < TINY_SHARE * longer for face in faces):
+            for tile in _tiles(picture.width, picture.height):
+                candidates += self._look(image, tile)
+            faces = self._confirm(image, _merge(candidates))
+        return sorted(faces, key=lambda face: face.side, reverse=True)
+
+    def _confirm(self, image: Image.Image, faces: list[Face]) -> list[Face]:
+        sure = [face for face in faces if face.confidence >= SURE_CONFIDENCE]
+        doubtful = [face for face in faces if face.confidence < SURE_CONFIDENCE]
+        return sure + [
+            face
+            for face in doubtful[:MAX_DOUBTFUL]
+            if self._mesh.detect(image, face.box, face.keypoints).presence >= MIN_PRESENCE
+        ]
+
+    def _look(self, image: Image.Image, area: tuple[float, float, float, float]) -> list[Face]:
+        left, top, right, bottom = area
+        scale = INPUT_SIDE / max(right - left, bottom - top)
+        size = (
+            max(1, round((right - left) * scale)),
+            max(1, round((bottom - top) * scale)),
+        )
+        small = image.resize(size, Image.Resampling.BILINEAR, box=area, reducing_gap=2.0)
+        x0, y0 = (INPUT_SIDE - size[0]) // 2, (INPUT_SIDE - size[1]) // 2
+        tensor = np.full((1, INPUT_SIDE, INPUT_SIDE, 3), -1.0, np.float32)
+        tensor[0, y0 : y0 + size[1], x0 : x0 + size[0]] = np.asarray(small, np.float32) / 127.5 - 1.0
+        with self._pool.borrow() as interpreter:
+            details = interpreter.get_output_details()
+            interpreter.set_tensor(interpreter.get_input_details()[0]["index"], tensor)
+            interpreter.invoke()
+            outputs = [interpreter.get_tensor(detail["index"])[0] for detail in details]
+        raw, logits = sorted(outputs, key=lambda output: output.shape[-1], reverse=True)
+        # raw (896, 16): centre x, y, width, height, then 6 key points; logits (896, 1)
+        confidence = 1.0 / (1.0 + np.exp(-np.clip(logits[:, 0], -80.0, 80.0)))
+        keep = confidence >= MIN_CONFIDENCE
+        points = raw[keep].reshape(-1, 8, 2).astype(np.float64)
+        anchors = ANCHORS[keep] * INPUT_SIDE
+        faces = []
+        for (centre, extent, *keypoints), anchor, score in zip(
+            points, anchors, confidence[keep], strict=True
+        ):
+            corners = np.stack([centre - extent / 2, centre + extent / 2, *keypoints]) + anchor
+            corners = (corners - (x0, y0)) / scale + (left, top)
+            box = (*corners[0].tolist(), *corners[1].tolist())
+            faces.append(Face(box, corners[2:], float(score)))
+        return faces
+
+
+def _make_anchors() -> np.ndarray:
+    """Centres of the 896 anchors as (x, y) in [0, 1]; their sizes are all 1."""
+    rows = []
+    for side, repeats in ANCHOR_GRIDS:
+        y, x = np.mgrid[0:side, 0:side]
+        centres = (np.stack([x.ravel(), y.ravel()], axis=1) + 0.5) / side
+        rows.append(np.repeat(centres, repeats, axis=0))
+    return np.concatenate(rows)
+
+
+ANCHORS = _make_anchors()
+
+
+def _tiles(width: int, height: int) -> list[tuple[float, float, float, float]]:
+    side = max(SMALLEST_TILE, max(width, height) / (TILES_PER_SIDE * (1 - TILE_OVERLAP) + TILE_OVERLAP))
+    return [
+        (left, top, min(left + side, width), min(top + side, height))
+        for top in _starts(height, side)
+        for left in _starts(width, side)
+    ]
+
+
+def _starts(length: int, side: float) -> list[float]:
+    """Evenly spaced starts of tiles that cover `length` with the wished overlap or more."""
+    if length <= side:
+        return [0.0]
+    count = int(np.ceil((length - side) / (side * (1 - TILE_OVERLAP)))) + 1
+    return list(np.linspace(0.0, length - side, count))
+
+
+def _merge(candidates: list[Face]) -> list[Face]:
+    """Weighted non-maximum suppression: each group becomes its mean, weighted by confidence."""
+    rest = sorted(candidates, key=lambda face: face.confidence, reverse=True)
+    merged = []
+    while rest:
+        best = rest[0]
+        overlaps = [_overlap(best.box, face.box) for face in rest]
+        group = [face for face, (union, _) in zip(rest, overlaps, strict=True) if union > MAX_OVERLAP]
+        rest = [
+            face
+            for face, (union, inside) in zip(rest, overlaps, strict=True)
+            if union <= MAX_OVERLAP and inside <= MAX_INSIDE
+        ]
+        weights = np.array([face.confidence for face in group])
+        box = np.average([face.box for face in group], axis=0, weights=weights)
+        keypoints = np.average([face.keypoints for face in group], axis=0, weights=weights)
+        left, top, right, bottom = box.tolist()
+        merged.append(Face((left, top, right, bottom), keypoints, best.confidence))
+    return merged
+
+
+def _overlap(
+    a: tuple[float, float, float, float], b: tuple[float, float, float, float]
+) -> tuple[float, float]:
+    """(intersection over union, intersection over the smaller box) of two boxes."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
+    return shared / max(sum(areas) - shared, 1e-9), shared / max(min(areas), 1e-9)

@@ -1,0 +1,313 @@
+"""Bytes or a path → Picture: safe decoding, upright, sRGB, within limits.
+
+The order matters: the number of bytes, then what the first bytes say, then the dimensions in the
+header are checked before a single pixel is decoded, so that a small file cannot fill the memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from deepfake.errors import ImageError
+from deepfake.settings import Settings
+
+# Formats by their first bytes; names and endings of files are not believed.
+MAGIC = (
+    ("JPEG", re.compile(rb"\xff\xd8\xff")),
+    ("PNG", re.compile(rb"\x89PNG\r\n\x1a\n")),
+    ("WEBP", re.compile(rb"RIFF....WEBP", re.DOTALL)),
+    ("AVIF", re.compile(rb"....ftyp(avif|avis)", re.DOTALL)),
+    ("HEIF", re.compile(rb"....ftyp(heic|heix|hevc|hevx|heim|heis|mif1|msf1)", re.DOTALL)),
+    ("BMP", re.compile(rb"BM")),
+    ("TIFF", re.compile(rb"II\*\x00|MM\x00\*|II\+\x00|MM\x00\+")),
+    ("GIF", re.compile(rb"GIF8[79]a")),
+)
+NOT_PICTURES = (
+    ("an SVG drawing, not a photograph", re.compile(rb"\s*(<\?xml.*?)?(<!--.*?-->\s*|<!DOCTYPE svg.*?>\s*)*<svg", re.S)),
+    ("a web page", re.compile(rb"\s*<(!doctype html|html|head)", re.IGNORECASE)),
+    ("a PDF document", re.compile(rb"%PDF")),
+    ("a Git-LFS pointer: the real file was not downloaded", re.compile(rb"version https://git-lfs")),
+    ("a ZIP archive or an office document", re.compile(rb"PK\x03\x04")),
+    ("a video", re.compile(rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI ", re.DOTALL)),
+)
+ACCEPTED = "JPEG, PNG, WebP, AVIF, HEIC, BMP, TIFF or GIF"
+SNIFFED_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image.
+
+    Attributes:
+        pixels: uint8 array (height, width, 3). RGB in sRGB, upright.
+        format: str. "JPEG", "PNG", "WEBP", "AVIF", "HEIF", "BMP", "TIFF" or "GIF".
+        byte_count: int. Size of the file in bytes.
+        sha256: str. Hash of the file, in hexadecimal.
+        notes: tuple of str. Sentences on what was left out or repaired in reading.
+    """
+
+    pixels: np.ndarray
+    format: str
+    byte_count: int
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape = self.pixels.shape
+        if self.pixels.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+            raise ImageError(
+                "A picture must be a uint8 array of shape (height, width, 3). "
+                f"Received: {self.pixels.dtype} {shape}."
+            )
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.pixels.shape[0])
+
+    @classmethod
+    def from_array(cls, pixels: np.ndarray) -> Picture:
+        """Wrap pixels that did not come from a file.
+
+        Args:
+            pixels: uint8 array (height, width, 3). RGB in sRGB, upright.
+
+        Raises:
+            ImageError: another shape or dtype.
+        """
+        data = np.ascontiguousarray(pixels)
+        digest = hashlib.sha256(data.tobytes()).hexdigest()
+        return cls(data, "array", data.nbytes, digest)
+
+
+def read(source: str | PathLike[str] | bytes, settings: Settings | None = None) -> Picture:
+    """Read a picture from a path or from bytes.
+
+    Args:
+        source: path or bytes of a JPEG, PNG, WebP, AVIF, HEIC, BMP, TIFF or GIF file.
+        settings: Settings. Limits on bytes and pixels. Defaults to the environment's.
+
+    Returns:
+        The Picture. Of an animation or several pages, the first frame, with a note that says so.
+
+    Raises:
+        ImageError: no such file, over a limit, not a picture, or damaged.
+    """
+    settings = settings or Settings.from_environment()
+    data = source if isinstance(source, bytes) else _read_bytes(Path(source), settings)
+    _check_byte_count(len(data), settings)
+    kind = sniff(data)
+    try:
+        return _decode(data, kind, settings)
+    except ImageError:
+        raise
+    except (MemoryError, Image.DecompressionBombError):
+        raise ImageError(
+            "The picture is too large to decode. Send a smaller copy of it."
+        ) from None
+    except Exception as error:
+        # Pillow's readers raise many types (OSError, SyntaxError, ValueError, struct.error, …) on
+        # damaged files; whichever it is, the file is what is wrong.
+        raise ImageError(_damaged(kind, error)) from error
+
+
+def sniff(data: bytes) -> str:
+    """Tell the format from the first bytes.
+
+    Args:
+        data: bytes. The file, or at least its first 4096 bytes.
+
+    Returns:
+        The format's name as in `Picture.format`.
+
+    Raises:
+        ImageError: none of the accepted formats; the message names what it is, where known.
+    """
+    start = data[:SNIFFED_BYTES]
+    for kind, pattern in MAGIC:
+        if pattern.match(start):
+            return kind
+    for description, pattern in NOT_PICTURES:
+        if pattern.match(start):
+            raise ImageError(f"This is {description}. Send a {ACCEPTED} photo.")
+    try:
+        # A character may be cut in two at the end of the sniffed bytes.
+        start.decode("utf-8") if len(data) <= SNIFFED_BYTES else start[:-4].decode("utf-8")
+        looks_like_text = b"\x00" not in start
+    except UnicodeDecodeError:
+        looks_like_text = False
+    what = "a text file" if looks_like_text else "not a picture in a format that is known here"
+    raise ImageError(f"This is {what}. Send a {ACCEPTED} photo.")
+
+
+def _read_bytes(path: Path, settings: Settings) -> bytes:
+    try:
+        if path.is_dir():
+            raise ImageError("This is a folder. Name a picture in it.")
+        with path.open("rb") as file:
+            # One byte more than allowed tells "too large" without reading an endless device.
+            return file.read(settings.max_bytes + 1)
+    except FileNotFoundError:
+        raise ImageError("There is no such file. Check the path.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ImageError(f"The file cannot be opened: {reason}.") from error
+
+
+def _check_byte_count(count: int, settings: Settings) -> None:
+    if count == 0:
+        raise ImageError("The file is empty. Download or export the photo again.")
+    if count > settings.max_bytes:
+        raise ImageError(
+            f"The file is larger than {settings.max_bytes / 1e6:g} MB. Send a smaller copy of it "
+            "(the operator's limit is DEEPFAKE_MAX_BYTES)."
+        )
+
+
+def _decode(data: bytes, kind: str, settings: Settings) -> Picture:
+    if kind == "HEIF":
+        # 60 ms to import, and few pictures need it.
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    notes = []
+    with Image.open(io.BytesIO(data), formats=_decoders(kind)) as image:
+        _check_dimensions(image, settings)
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":
+            notes.append(f"Only the first of the {frames} frames or pages was looked at.")
+        image.load()
+        upright, note = _turn_upright(image)
+        notes += note
+        colour, note = _to_srgb(upright)
+        notes += note
+        pixels = np.asarray(colour)
+    notes += _trailing(data, kind)
+    return Picture(pixels, kind, len(data), hashlib.sha256(data).hexdigest(), tuple(notes))
+
+
+def _decoders(kind: str) -> tuple[str, ...]:
+    # A JPEG with a second picture inside (a depth map, a gain map) is Pillow's format "MPO".
+    return ("JPEG", "MPO") if kind == "JPEG" else (kind,)
+
+
+def _check_dimensions(image: Image.Image, settings: Settings) -> None:
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise ImageError(f"The picture has no pixels ({width} × {height}). Export it again.")
+    if width * height > settings.max_pixels:
+        raise ImageError(
+            f"The picture has {width * height / 1e6:.0f} megapixels ({width} × {height}), more "
+            f"than the {settings.max_pixels / 1e6:g} that are allowed. Send a smaller copy of it "
+            "(the operator's limit is DEEPFAKE_MAX_PIXELS)."
+        )
+
+
+def _turn_upright(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    try:
+        return ImageOps.exif_transpose(image), []
+    except Exception:
+        # Pillow's EXIF reader, too, raises whatever a damaged block leads it to.
+        return image, ["The EXIF data is damaged; the picture was taken as it lies."]
+
+
+def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    """Any mode and colour profile → RGB on white."""
+    image = _to_8_bit(image)
+    image, alpha = _split_alpha(image)
+    image, notes = _apply_profile(image)
+    image = image.convert("RGB")
+    if alpha is not None:
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=alpha)
+        image = white
+    return image, notes
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode == "I":
+        values = np.asarray(image).astype(np.int64)
+        # Mode "I" holds 16-bit grey of some formats and 8-bit grey of others.
+        shift = 8 if image.mode != "I" or values.max(initial=0) > 255 else 0
+        return _grey(np.clip(values >> shift, 0, 255), image)
+    if image.mode == "F":
+        values = np.nan_to_num(np.asarray(image, np.float64))
+        highest = values.max(initial=0.0)
+        scale = 255.0 if highest <= 1.0 else 1.0 if highest <= 255.0 else 255.0 / 65535.0
+        return _grey(np.clip(values * scale, 0, 255), image)
+    return image
+
+
+def _grey(values: np.ndarray, like: Image.Image) -> Image.Image:
+    grey = Image.fromarray(values.astype(np.uint8))
+    grey.info = {key: value for key, value in like.info.items() if key == "icc_profile"}
+    return grey
+
+
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    profile = image.info.get("icc_profile")
+    if image.mode == "P" or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.mode in ("La", "RGBa"):
+        image = image.convert("LA" if image.mode == "La" else "RGBA")
+    if image.mode not in ("LA", "PA", "RGBA"):
+        return image, None
+    alpha = image.getchannel("A")
+    opaque = image.convert("L" if image.mode == "LA" else "RGB")
+    if profile:
+        opaque.info["icc_profile"] = profile
+    return opaque, alpha if alpha.getextrema()[0] < 255 else None
+
+
+def _apply_profile(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    data = image.info.get("icc_profile")
+    if not data or image.mode not in ("L", "RGB", "CMYK", "LAB"):
+        return image, []
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        # Most photographs say sRGB: the conversion would change nothing and take 20 ms.
+        if image.mode == "RGB" and "srgb" in ImageCms.getProfileDescription(profile).lower():
+            return image, []
+        srgb = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB")
+        return converted or image, []
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image, ["The colour profile is damaged or does not fit; sRGB was assumed."]
+
+
+def _trailing(data: bytes, kind: str) -> list[str]:
+    """A note on a ZIP, HTML or script part behind or within a picture that decodes all the same."""
+    ends = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
+    if kind not in ends:
+        return []
+    end = data.rfind(ends[kind])
+    tail = data[end + len(ends[kind]) :] if end >= 0 else b""
+    if kind == "PNG":
+        tail = data[data.find(ends[kind]) + len(ends[kind]) :]
+    if not tail.strip(b"\x00\r\n \xff"):
+        return []
+    return [
+        f"The file goes on for {len(tail):,} bytes after the picture; only the picture was read."
+    ]
+
+
+def _damaged(kind: str, error: Exception) -> str:
+    if "truncat" in str(error).lower() or isinstance(error, EOFError):
+        return f"The {kind} file is cut off before its end. Download or export the photo again."
+    return (
+        f"The file starts like a {kind} picture, but what follows is damaged or something else. "
+        "Download or export the photo again."
+    )

@@ -1,0 +1,1 @@
+"""Models: their manifests, where they lie, and the backends that run them."""

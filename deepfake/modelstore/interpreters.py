@@ -1,0 +1,83 @@
+"""A pool of LiteRT interpreters of one model file.
+
+An interpreter is not thread-safe, so each call borrows one and gives it back.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ai_edge_litert.interpreter import Interpreter
+
+from deepfake.errors import ModelError
+
+_SILENCE = threading.Lock()
+
+
+class InterpreterPool:
+    """Interpreters that threads share, made when first needed and at most `size` of them.
+
+    Args:
+        path: Path. The `.tflite` file.
+        size: int. How many calls can run at the same time; further ones wait.
+        threads: int. Threads of one call.
+    """
+
+    def __init__(self, path: Path, size: int, threads: int):
+        self._path = path
+        self._threads = threads
+        # An interpreter that is still to be made is a None in the queue.
+        self._free: queue.LifoQueue[Interpreter | None] = queue.LifoQueue()
+        for _ in range(size):
+            self._free.put(None)
+
+    @contextmanager
+    def borrow(self) -> Iterator[Interpreter]:
+        """Lend an interpreter to one thread; wait while all are lent.
+
+        Raises:
+            ModelError: the file is missing or is not a LiteRT model.
+        """
+        interpreter = self._free.get()
+        try:
+            if interpreter is None:
+                interpreter = self._make()
+            yield interpreter
+        finally:
+            self._free.put(interpreter)
+
+    def _make(self) -> Interpreter:
+        try:
+            with _silence():
+                interpreter = Interpreter(str(self._path), num_threads=self._threads)
+                interpreter.allocate_tensors()
+        except (ValueError, RuntimeError, OSError) as error:
+            raise ModelError(
+                f"{self._path} is missing or is not a LiteRT model: {error}. Get it again."
+            ) from error
+        return interpreter
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep LiteRT's own lines ("INFO: Created TensorFlow Lite XNNPACK delegate") off stderr.
+
+    They come from C++, without a level that could be set; errors come as exceptions all the same.
+    """
+    with _SILENCE:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(nowhere)
+            os.close(kept)

@@ -1,0 +1,214 @@
+"""`model.json`: all that is needed to use a model's weights correctly."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from deepfake.errors import ModelError
+
+MANIFEST_NAME = "model.json"
+# A manifest is a few kilobytes; a file of another kind should not be read into memory.
+MAX_MANIFEST_BYTES = 1_000_000
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Labels(_Part):
+    """Which output means what. Never guessed.
+
+    Attributes:
+        order: The names by output index; for one sigmoid or logit, its low end, then its high end.
+        fake: The name in `order` that means fake.
+    """
+
+    order: tuple[str, str]
+    fake: str
+
+    @model_validator(mode="after")
+    def _fake_is_one_of_them(self) -> Labels:
+        if self.fake not in self.order or self.order[0] == self.order[1]:
+            raise ValueError(f"'fake' must be one of two different names, {list(self.order)}")
+        return self
+
+
+class Input(_Part):
+    """What the network looks at.
+
+    Attributes:
+        size: Side of the square input in pixels.
+        crop: Side of the crop as a multiple of the longer side of the face box; "full" for the
+            whole picture's central square.
+        mean: Per channel of RGB, subtracted from values in 0..255.
+        std: Per channel, divided by afterwards.
+        resample: Interpolation of the crop.
+    """
+
+    size: int = Field(ge=16, le=2048)
+    crop: float | Literal["full"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    resample: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
+
+    @model_validator(mode="after")
+    def _usable(self) -> Input:
+        if isinstance(self.crop, float) and not 0.5 <= self.crop <= 4.0:
+            raise ValueError("'crop' must be between 0.5 and 4")
+        if 0.0 in self.std:
+            raise ValueError("'std' must not be 0")
+        return self
+
+
+class Output(_Part):
+    """What the network returns.
+
+    Attributes:
+        score: Name of the output tensor that holds the raw score; "" for the only one.
+        kind: "logit" or "sigmoid" for one number, "softmax" for two.
+        evidence: Name of the output tensor of the evidence map; null where there is none.
+    """
+
+    score: str = ""
+    kind: Literal["logit", "sigmoid", "softmax"]
+    evidence: str | None = None
+
+
+class Calibration(_Part):
+    """P(fake) = sigmoid(logit / temperature + bias) (Platt 1999; Guo et al. 2017).
+
+    Attributes:
+        temperature: Above 1 where the network is too sure of itself.
+        bias: Shift after that.
+        fitted_on: The data that it holds for.
+    """
+
+    temperature: float = Field(gt=0)
+    bias: float
+    fitted_on: str
+
+
+class OperatingPoint(_Part):
+    """How often a verdict is wrong at a threshold.
+
+    Attributes:
+        threshold: P(fake) at and above which a face counts as fake.
+        false_positive_rate: Share of real faces at or above it.
+        true_positive_rate: Share of fake faces at or above it.
+    """
+
+    threshold: float = Field(ge=0, le=1)
+    false_positive_rate: float = Field(ge=0, le=1)
+    true_positive_rate: float = Field(ge=0, le=1)
+
+
+class OperatingPoints(_Part):
+    """Operating points by rising threshold, and what they were measured on."""
+
+    measured_on: str
+    reals: int = Field(gt=0)
+    fakes: int = Field(gt=0)
+    points: tuple[OperatingPoint, ...] = Field(min_length=1)
+
+
+class ModelManifest(_Part):
+    """See the attributes of its parts; `files` maps a file's name to its SHA-256."""
+
+    format: Literal[1]
+    name: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+    architecture: str
+    labels: Labels
+    input: Input
+    output: Output
+    calibration: Calibration
+    threshold: float = Field(ge=0, le=1)
+    uncertain_band: tuple[float, float]
+    operating_points: OperatingPoints | None = None
+    files: dict[str, str] = Field(min_length=1)
+    licence: str
+    training_data: str
+    metrics: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelManifest:
+        low, high = self.uncertain_band
+        if not 0 <= low <= self.threshold <= high <= 1:
+            raise ValueError("'uncertain_band' must hold the threshold and lie within 0 and 1")
+        for name in self.files:
+            if Path(name).name != name or name in (".", ".."):
+                raise ValueError(f"'files' must name files beside the manifest, not {name!r}")
+        return self
+
+
+def read_manifest(folder: Path) -> ModelManifest:
+    """Read and check the manifest of a model folder.
+
+    Args:
+        folder: Path. The folder that holds `model.json`.
+
+    Raises:
+        ModelError: it is missing, is not JSON, or misses or contradicts something.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise ModelError(f"{path} is too large to be a manifest.")
+        return ModelManifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ModelError(
+            f"There is no readable {MANIFEST_NAME} in {folder} ({error.strerror}). A model needs "
+            "its manifest: train one with `deepfake train`, or name the folder that holds it."
+        ) from error
+    except ValidationError as error:
+        raise ModelError(f"The manifest {path} cannot be used: {_explain(error)}") from error
+
+
+def check_file(folder: Path, manifest: ModelManifest, name: str) -> Path:
+    """Compare a weight file with the hash in the manifest.
+
+    Args:
+        folder: Path. The model's folder.
+        manifest: ModelManifest. Its manifest.
+        name: str. The file's name, such as "model.tflite".
+
+    Returns:
+        The file's path.
+
+    Raises:
+        ModelError: the manifest does not list the file, it is missing, or its hash differs.
+    """
+    path = folder / name
+    if name not in manifest.files:
+        raise ModelError(f"The manifest in {folder} does not list {name}. Export the model again.")
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}). Get the model again.") from error
+    if digest != manifest.files[name].lower():
+        raise ModelError(
+            f"{path} is not the file that its manifest describes: its SHA-256 is {digest[:12]}…, "
+            f"the manifest says {manifest.files[name][:12]}…. It was changed or damaged; "
+            "get the model again."
+        )
+    return path
+
+
+def _explain(error: ValidationError) -> str:
+    problems = []
+    for item in error.errors():
+        place = ".".join(str(part) for part in item["loc"])
+        if place.startswith("labels") and item["type"] == "missing":
+            problems.append(
+                f"'{place}' is missing, so nobody can know which output means fake; "
+                'add "labels": {"order": ["real", "fake"], "fake": "fake"} in the right order'
+            )
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            problems.append(f"'{place}': {message}" if place else message)
+    return "; ".join(problems) + "."

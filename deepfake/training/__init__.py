@@ -1,0 +1,1 @@
+"""A labelled folder → a model that can be shipped."""

@@ -1,0 +1,123 @@
+"""Training faces → batches of pairs: a real face, and a fake that was delivered the same way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from deepfake import preprocessing
+from deepfake.modelstore.manifest import Input
+from deepfake.training import augmentation, blending
+from deepfake.training.dataset import TrainingFace
+
+# A donor is the best of this many random faces, by pose and colour.
+DONOR_CANDIDATES = 10
+
+
+class PairBatches(keras.utils.PyDataset):
+    """An endless, repeatable stream of batches, cut into epochs.
+
+    Each real face is followed by a fake. With probability `blend_share` that is the same face
+    blended with itself or with another person, damaged with the same random numbers, so that only
+    the forgery tells the two apart; else it is a generated face.
+
+    Args:
+        faces: sequence of TrainingFace. Reals and, if there are any, generated fakes.
+        spec: Input. The manifest's `input`.
+        batch_size: int. Even number of faces a batch.
+        steps: int. Batches an epoch.
+        blend_share: float. Share of blended faces among the fakes, in [0, 1].
+        seed: int. Same seed, same batches, whatever the number of workers.
+        first_epoch: int. Where to begin; a resumed run goes on with the batches it would have had.
+        **workers: as of `keras.utils.PyDataset`.
+    """
+
+    def __init__(
+        self,
+        faces: Sequence[TrainingFace],
+        spec: Input,
+        batch_size: int,
+        steps: int,
+        blend_share: float,
+        seed: int,
+        first_epoch: int = 0,
+        **workers: int,
+    ):
+        super().__init__(**workers)
+        self._reals = [face for face in faces if face.label == 0]
+        self._fakes = [face for face in faces if face.label == 1]
+        self._real_odds, self._fake_odds = _odds(self._reals), _odds(self._fakes)
+        self._looks = [_look(face) for face in self._reals]
+        self._spec = spec
+        self._pairs = batch_size // 2
+        self._steps = steps
+        self._blend_share = blend_share if self._fakes else 1.0
+        self._seed = seed
+        self._epoch = first_epoch
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Make a batch.
+
+        Returns:
+            float32 array (batch, size, size, 3), scaled as the manifest says, and float32 labels
+            (batch, 1), 1 for fake.
+        """
+        random = np.random.default_rng([self._seed, self._epoch, step])
+        views, labels = [], []
+        for _ in range(self._pairs):
+            for face, view_random in self._pair(random):
+                views.append(augmentation.view(face, self._spec, view_random))
+                labels.append([float(face.label)])
+        return preprocessing.scale(np.stack(views), self._spec), np.array(labels, np.float32)
+
+    def on_epoch_end(self) -> None:
+        """Move on to the next epoch's random numbers."""
+        self._epoch += 1
+
+    def _pair(
+        self, random: np.random.Generator
+    ) -> list[tuple[TrainingFace, np.random.Generator]]:
+        index = int(random.choice(len(self._reals), p=self._real_odds))
+        real = self._reals[index]
+        seeds = random.integers(0, 2**63, 2)
+        if random.random() >= self._blend_share:
+            fake = self._fakes[int(random.choice(len(self._fakes), p=self._fake_odds))]
+        else:
+            seeds[1] = seeds[0]
+            if random.random() < 0.5:
+                fake = blending.self_blend(real, random)
+            else:
+                fake = blending.swap(real, self._donor(index, random), random)
+        views = (np.random.default_rng(int(seed)) for seed in seeds)
+        return list(zip((real, fake), views, strict=True))
+
+    def _donor(self, index: int, random: np.random.Generator) -> TrainingFace:
+        candidates = random.integers(0, len(self._reals), DONOR_CANDIDATES)
+        look = self._looks[index]
+        distances = [
+            np.inf if other == index else float(np.abs(self._looks[other] - look).mean())
+            for other in candidates
+        ]
+        return self._reals[int(candidates[int(np.argmin(distances))])]
+
+
+def _odds(faces: Sequence[TrainingFace]) -> np.ndarray:
+    """Chance of each face: sources weigh as the square root of their size, so none drowns."""
+    sizes = Counter(face.source for face in faces)
+    weights = np.array([sizes[face.source] ** -0.5 for face in faces])
+    return weights / max(weights.sum(), 1e-12)
+
+
+def _look(face: TrainingFace) -> np.ndarray:
+    """Pose (the mesh, centred and scaled) and colour, to find faces that can be exchanged."""
+    mesh = face.mesh[::4]
+    pose = (mesh - mesh.mean(axis=0)) / max(float(mesh.std()), 1e-6)
+    left, top, right, bottom = np.clip(face.box, 0, None).astype(int)
+    colour = face.pixels[top : bottom + 1, left : right + 1].mean(axis=(0, 1)) / 128.0
+    return np.concatenate([pose.ravel(), np.repeat(colour, 20)])

@@ -1,0 +1,76 @@
+"""A trained network → `model.keras`, `model.tflite` and the proof that both say the same."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deepfake.errors import TrainingError
+
+KERAS_FILE, LITERT_FILE = "model.keras", "model.tflite"
+# float16 weights move a logit by about a thousandth; far more means a broken conversion.
+MAX_LOGIT_DIFFERENCE = 0.05
+PARITY_BATCH = 8
+
+
+def export(network: keras.Model, folder: Path, sample: np.ndarray) -> float:
+    """Write both files and compare them.
+
+    Args:
+        network: keras.Model. As of `architectures.build`.
+        folder: Path. Where the files go.
+        sample: float32 array (count, size, size, 3). Inputs to compare on.
+
+    Returns:
+        The largest difference between the logits of the two files.
+
+    Raises:
+        TrainingError: they differ by more than float16 weights explain.
+    """
+    network.save(folder / KERAS_FILE)
+    network.export(
+        str(folder / LITERT_FILE),
+        format="litert",
+        verbose=False,
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        target_spec={"supported_types": [tf.float16]},
+    )
+    return compare(folder, sample)
+
+
+def compare(folder: Path, sample: np.ndarray) -> float:
+    """Largest difference between the logits of `model.keras` and `model.tflite`.
+
+    Args:
+        folder: Path. Holds both files.
+        sample: float32 array (count, size, size, 3).
+
+    Raises:
+        TrainingError: the difference is too large.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    network = keras.saving.load_model(folder / KERAS_FILE, compile=False)
+    runner = Interpreter(str(folder / LITERT_FILE)).get_signature_runner("serving_default")
+    (name,) = runner.get_input_details()
+    worst = 0.0
+    for start in range(0, len(sample), PARITY_BATCH):
+        batch = sample[start : start + PARITY_BATCH]
+        expected = network.predict_on_batch(batch)["logit"]
+        worst = max(worst, float(np.abs(runner(**{name: batch})["logit"] - expected).max()))
+    if worst > MAX_LOGIT_DIFFERENCE:
+        raise TrainingError(
+            f"The exported LiteRT model differs from the Keras model by {worst:.3f} logits, more "
+            f"than {MAX_LOGIT_DIFFERENCE}. Keep {KERAS_FILE} and report this."
+        )
+    return worst
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

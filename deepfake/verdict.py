@@ -1,0 +1,159 @@
+"""Raw score → P(fake) → verdict at a threshold."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from deepfake.errors import SettingError
+from deepfake.modelstore.manifest import Calibration, ModelManifest, OperatingPoint
+
+Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
+# Beyond this the sigmoid is 0 or 1 in double precision.
+LOGIT_LIMIT = 36.0
+# Error rates are told for thresholds this close to a measured one; measured are all hundredths.
+MEASURED_WITHIN = 0.0101
+
+
+def fake_logits(scores: np.ndarray, manifest: ModelManifest) -> np.ndarray:
+    """Turn a network's output into logits that grow with "fake".
+
+    Args:
+        scores: float array (count,) of one logit or sigmoid a face, or (count, 2) of a softmax.
+        manifest: ModelManifest. Says which it is, and which end or index means fake.
+
+    Returns:
+        float64 array (count,).
+    """
+    scores = np.asarray(scores, np.float64)
+    if manifest.output.kind == "softmax":
+        logits = np.log(np.clip(scores, 1e-12, 1.0))
+        difference: np.ndarray = logits[:, 1] - logits[:, 0]
+    elif manifest.output.kind == "sigmoid":
+        clipped = np.clip(scores, 1e-12, 1.0 - 1e-12)
+        difference = np.log(clipped) - np.log1p(-clipped)
+    else:
+        difference = scores
+    high_end = manifest.labels.order[1]
+    return difference if high_end == manifest.labels.fake else -difference
+
+
+def calibrate(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Logits → calibrated probabilities (Platt 1999; Guo et al. 2017, arXiv 1706.04599).
+
+    Args:
+        logits: float array (count,). Growing with "fake".
+        calibration: Calibration. Temperature and bias.
+
+    Returns:
+        float64 array (count,). P(fake) in [0, 1].
+    """
+    z = np.clip(logits / calibration.temperature + calibration.bias, -LOGIT_LIMIT, LOGIT_LIMIT)
+    probabilities: np.ndarray = 1.0 / (1.0 + np.exp(-z))
+    return probabilities
+
+
+def check_threshold(threshold: float) -> float:
+    """Return the threshold if it is a probability.
+
+    Raises:
+        SettingError: it is not a number in [0, 1].
+    """
+    if not 0.0 <= threshold <= 1.0:
+        raise SettingError(f"The threshold must be between 0 and 1. Received: {threshold}.")
+    return threshold
+
+
+def uncertain_band(manifest: ModelManifest, threshold: float) -> tuple[float, float]:
+    """The interval of P(fake) in which the verdict is "uncertain".
+
+    The manifest holds the band around its own threshold. Around another one the band keeps its
+    width in logits, so it narrows towards 0 and 1, where scores lie close together.
+
+    Args:
+        manifest: ModelManifest. Threshold and band as measured.
+        threshold: float. The threshold in use, in [0, 1].
+
+    Returns:
+        (low, high): "real" below low, "fake" from high on.
+    """
+    if threshold in (0.0, 1.0) or threshold == manifest.threshold:
+        low, high = manifest.uncertain_band
+        return (low, high) if threshold == manifest.threshold else (threshold, threshold)
+    shift = _logit(threshold) - _logit(manifest.threshold)
+    low, high = (_sigmoid(_logit(edge) + shift) for edge in manifest.uncertain_band)
+    return min(low, threshold), max(high, threshold)
+
+
+def decide(p_fake: float | None, threshold: float, band: tuple[float, float]) -> Verdict:
+    """Verdict on a probability.
+
+    Args:
+        p_fake: float in [0, 1]; None where nothing could be judged.
+        threshold: float. P(fake) from which on the verdict would be fake without a band.
+        band: (low, high). The uncertain band around the threshold.
+
+    Returns:
+        "fake" from the band's upper end on, "real" below its lower end, "uncertain" between;
+        "not_applicable" for None.
+    """
+    if p_fake is None:
+        return "not_applicable"
+    low, high = band
+    if p_fake >= max(threshold, high):
+        return "fake"
+    return "uncertain" if p_fake >= low else "real"
+
+
+def operating_point(manifest: ModelManifest, threshold: float) -> OperatingPoint | None:
+    """The measured error rates at the measured threshold that is nearest.
+
+    Args:
+        manifest: ModelManifest. Its operating points.
+        threshold: float. The threshold in use.
+
+    Returns:
+        The operating point, with the threshold that it was measured at; None where the manifest
+        has none within 0.01, since error rates are not to be guessed.
+    """
+    if manifest.operating_points is None:
+        return None
+    points = manifest.operating_points.points
+    nearest = min(points, key=lambda point: abs(point.threshold - threshold))
+    return nearest if abs(nearest.threshold - threshold) < MEASURED_WITHIN else None
+
+
+def sentence(verdict: Verdict, p_fake: float | None) -> str:
+    """The verdict for people: evidence, not accusation.
+
+    Args:
+        verdict: Verdict. As from `decide`.
+        p_fake: float in [0, 1] or None. Calibrated P(fake).
+    """
+    if verdict == "not_applicable" or p_fake is None:
+        return "No face found: this model judges faces only"
+    if verdict == "fake":
+        return f"Signs of manipulation found ({percent(p_fake)})"
+    return "No signs of manipulation found" if verdict == "real" else "Too close to call"
+
+
+def percent(share: float) -> str:
+    """A probability for people; never "0 %" or "100 %", which no model can promise."""
+    value = round(100 * share)
+    if value >= 100:
+        return "over 99 %"
+    return "under 1 %" if value <= 0 else f"{value} %"
+
+
+def _logit(probability: float) -> float:
+    if probability <= 0.0:
+        return -LOGIT_LIMIT
+    if probability >= 1.0:
+        return LOGIT_LIMIT
+    return math.log(probability) - math.log1p(-probability)
+
+
+def _sigmoid(logit: float) -> float:
+    return 1.0 / (1.0 + math.exp(-max(-LOGIT_LIMIT, min(LOGIT_LIMIT, logit))))

@@ -1,0 +1,218 @@
+"""The layout of the page, and how it is served."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import gradio as gr
+
+from deepfake.detector import Detector
+from deepfake.errors import SettingError
+from deepfake.modelstore.resolve import model_folder
+from deepfake.settings import Settings
+from deepfake.web import wording
+from deepfake.web.analyse import Analyser
+from deepfake.web.photo_input import PhotoInput
+
+ASSETS = Path(__file__).parent / "assets"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+TITLE = "deepfake: is this face real?"
+# Every ten minutes, files older than half an hour are deleted: none gets older than an hour.
+DELETE_CACHE = (600, 1800)
+SESSION_SECONDS = 3600
+# Larger uploads are cut off on the way; between the limit and this our own sentence is shown.
+UPLOAD_SLACK = 2
+# System fonts: nothing is loaded from elsewhere, and the page works offline.
+FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+MONO = ("ui-monospace", "Consolas", "monospace")
+
+
+def build_page(settings: Settings) -> gr.Blocks:
+    """Build the page.
+
+    Args:
+        settings: Settings. The model and the limits.
+
+    Returns:
+        The Blocks, to be launched with `launch`.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+    """
+    analyser = Analyser(Detector(settings=settings))
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=DELETE_CACHE) as page:
+        gr.Markdown(
+            "# Is this face real?\nSend a photo and see whether its faces carry signs of a "
+            "deepfake, how sure that is, and how often such a verdict is wrong."
+        )
+        with gr.Tab("Photo"):
+            _photo_tab(analyser)
+        with gr.Tab("About this model"):
+            gr.Markdown(_model_card(settings))
+    page.queue(default_concurrency_limit=settings.interpreters)
+    return page
+
+
+def launch(page: gr.Blocks, settings: Settings, **options: Any) -> Any:
+    """Start serving a page.
+
+    Args:
+        page: gr.Blocks. From `build_page`.
+        settings: Settings. Host, port and the largest upload.
+        **options: further options of `gradio.Blocks.launch`.
+
+    Raises:
+        SettingError: the host or port cannot be listened on.
+    """
+    try:
+        return page.launch(
+            server_name=settings.host,
+            server_port=settings.port,
+            max_file_size=UPLOAD_SLACK * settings.max_bytes,
+            theme=gr.themes.Soft(primary_hue="blue", font=FONT, font_mono=MONO),
+            css=(ASSETS / "page.css").read_text(encoding="utf-8"),
+            js=(ASSETS / "page.js").read_text(encoding="utf-8"),
+            footer_links=["api", "settings"],
+            run_history=False,
+            ssr_mode=False,
+            show_error=True,
+            **options,
+        )
+    except OSError as error:
+        raise SettingError(
+            f"The page cannot listen on {settings.host}, port {settings.port}: it is in use or not "
+            "this machine's. Choose others with --host and --port, or DEEPFAKE_PORT."
+        ) from error
+
+
+def serve(settings: Settings) -> None:
+    """Build the page and serve it until the process is told to stop.
+
+    Args:
+        settings: Settings. Model, limits, host and port.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        SettingError: the host or port cannot be listened on.
+    """
+    # Python ends at once on SIGTERM unless told otherwise, and would leave visitors' files behind.
+    signal.signal(signal.SIGTERM, _exit)
+    launch(build_page(settings), settings)
+
+
+def _exit(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+def _photo_tab(analyser: Analyser) -> None:
+    manifest = analyser.detector.model.manifest
+    session = gr.State(None, time_to_live=SESSION_SECONDS)
+    row = gr.JSON(visible="hidden")
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=300):
+            photo = PhotoInput(
+                label="Photo", type="filepath", image_mode=None,
+                sources=["upload", "clipboard", "webcam"], height=360, elem_id="photo", buttons=[],
+            )  # fmt: skip
+            analyse = gr.Button("Analyse", variant="primary", elem_id="analyse")
+            threshold = gr.Slider(
+                0.0, 1.0, value=manifest.threshold, step=0.01, label="Threshold",
+                info="Scores from here on count as fake. Lower catches more fakes, and calls more "
+                "real faces fake.",
+                elem_id="threshold",
+            )  # fmt: skip
+            examples = _examples(photo)
+        with gr.Column(scale=6, min_width=300):
+            verdict = gr.HTML(wording.WELCOME, elem_id="verdict")
+            bars = gr.Label(
+                label="Confidence", show_heading=False, visible=False, elem_id="bars"
+            )
+            with gr.Column(visible=False) as details:
+                picture = gr.Image(
+                    label="Faces (click one to see its evidence)", interactive=False,
+                    alt_text="The photo with a numbered box around each face", buttons=["fullscreen"],
+                    height=440, elem_id="faces",
+                )  # fmt: skip
+                face = gr.Radio(
+                    [], label="Show the evidence of face", type="value", visible=False,
+                    elem_id="face",
+                )  # fmt: skip
+                evidence = gr.ImageSlider(
+                    label="Evidence", interactive=False, max_height=420, elem_id="evidence",
+                    buttons=["fullscreen"],
+                )  # fmt: skip
+                gr.HTML(wording.EVIDENCE_CAPTION, elem_id="evidence-caption")
+            explanation = gr.HTML(wording.meaning(manifest, manifest.threshold), elem_id="meaning")
+    outputs = [session, verdict, bars, details, picture, face, evidence, explanation, row]
+    remember = {"fn": None, "inputs": [row], "js": "(row) => { window.deepfakeHistory.finish(row) }"}
+    private = partial(dict, api_visibility="private")
+
+    handler = {"fn": analyser.analyse, "inputs": [photo, threshold], "outputs": outputs}
+    shown = {"show_progress_on": [verdict], "concurrency_id": "analyse"}
+    for trigger in (analyse.click, photo.upload):
+        trigger(**handler, **shown, **private()).then(**remember, **private())
+    if examples is not None:
+        chosen = examples.load_input_event
+        chosen.then(**handler, **shown, **private()).then(**remember, **private())
+
+    threshold.change(
+        analyser.decide_again, [session, threshold, face],
+        [session, verdict, picture, face, explanation],
+        trigger_mode="always_last", show_progress="hidden", queue=False, **private(),
+    )  # fmt: skip
+    face.change(
+        analyser.choose_face, [session, face], [picture, evidence],
+        show_progress="hidden", **private(),
+    )  # fmt: skip
+    picture.select(
+        analyser.click_picture, [session], [face], show_progress="hidden", **private()
+    )
+    _history(private())
+    _endpoints(analyser, photo)
+
+
+def _examples(photo: gr.Image) -> gr.Examples | None:
+    """The example photos; none where the package was installed without them."""
+    paths = sorted(path for path in EXAMPLES.glob("*") if path.suffix in (".jpg", ".png"))
+    if not paths:
+        return None
+    return gr.Examples(
+        [[str(path)] for path in paths], [photo], label="Examples", elem_id="examples",
+        example_labels=[path.stem.replace("_", " ").capitalize() for path in paths],
+        api_visibility="private",
+    )  # fmt: skip
+
+
+def _history(private: dict[str, Any]) -> None:
+    with gr.Accordion("Earlier results of this visit", open=True, elem_id="history"):
+        gr.HTML('<div id="history-rows" class="history-scroll"></div>')
+        with gr.Row():
+            save = gr.Button("Export CSV", size="sm", elem_id="history-save")
+            clear = gr.Button("Clear", size="sm", elem_id="history-clear")
+        gr.Markdown("Kept in this browser tab only, and gone when you close it.")
+    save.click(None, js="() => { window.deepfakeHistory.save() }", **private)
+    clear.click(None, js="() => { window.deepfakeHistory.clear() }", **private)
+
+
+def _endpoints(analyser: Analyser, photo: gr.Image) -> None:
+    """`/predict` and `/detect`, for programs; the page does not use them."""
+    answer = gr.JSON(visible=False)
+    for name, handler in (("predict", analyser.predict), ("detect", analyser.detect)):
+        gr.Button(visible=False).click(
+            analyser.for_programs(handler), [photo], [answer],
+            api_name=name, api_description=handler.__doc__, concurrency_id="analyse",
+        )  # fmt: skip
+
+
+def _model_card(settings: Settings) -> str:
+    card = model_folder(settings.model) / "README.md"
+    if not card.is_file():
+        return "This model came without a model card, so nothing is known of how well it works."
+    text = card.read_text(encoding="utf-8")
+    # The Hub's header between two lines of dashes is for machines.
+    return text.split("\n---\n", 1)[-1] if text.startswith("---\n") else text

@@ -1,0 +1,70 @@
+import hashlib
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from deepfake.errors import ModelError
+from deepfake.modelstore.resolve import load_model
+from deepfake.settings import Settings, models_folder
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("default", Settings(interpreters=3, threads=1))
+
+
+@pytest.fixture(scope="module")
+def faces(model):
+    size = model.manifest.input.size
+    return np.random.default_rng(0).normal(0, 0.5, (11, size, size, 3)).astype(np.float32)
+
+
+def test_a_batch_scores_like_its_faces_alone(model, faces):
+    together = model.backend.scores(faces)
+    alone = np.concatenate([model.backend.scores(face[None]).raw for face in faces])
+    assert together.raw.shape == (11,)
+    assert together.raw == pytest.approx(alone, abs=1e-4)
+
+
+def test_the_evidence_map_adds_up_to_the_logit(model, faces):
+    scores = model.backend.scores(faces)
+    assert scores.evidence.shape[0] == 11
+    assert scores.evidence.mean(axis=(1, 2)) == pytest.approx(scores.raw, abs=1e-2)
+
+
+def test_threads_get_their_own_answers(model, faces):
+    expected = [float(model.backend.scores(face[None]).raw[0]) for face in faces]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(3):
+            scores = list(pool.map(lambda face: model.backend.scores(face[None]).raw[0], faces))
+            assert scores == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        pytest.param(lambda d: d["input"].update(size=64), "64", id="another input size"),
+        pytest.param(lambda d: d["output"].update(score="x"), "outputs", id="another output"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_the_file_is_refused(tmp_path, spoil, expected):
+    folder = shutil.copytree(models_folder() / "default", tmp_path / "model")
+    document = json.loads((folder / "model.json").read_text())
+    spoil(document)
+    (folder / "model.json").write_text(json.dumps(document))
+    with pytest.raises(ModelError, match=expected):
+        load_model(folder, Settings())
+
+
+def test_a_file_that_is_no_network_is_refused(tmp_path):
+    folder = shutil.copytree(models_folder() / "default", tmp_path / "model")
+    junk = b"TFL3" * 100
+    (folder / "model.tflite").write_bytes(junk)
+    document = json.loads((folder / "model.json").read_text())
+    document["files"]["model.tflite"] = hashlib.sha256(junk).hexdigest()
+    (folder / "model.json").write_text(json.dumps(document))
+    with pytest.raises(ModelError, match="not a LiteRT model"):
+        load_model(folder, Settings())

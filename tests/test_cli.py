@@ -1,0 +1,100 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from deepfake import __version__
+from deepfake.cli import main
+
+
+def run(*arguments, **options):
+    command = [sys.executable, "-m", "deepfake", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+
+
+def test_one_line_a_file(portrait, faceless, capsys):
+    assert main(["detect", str(portrait), str(faceless)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert "P(fake) 0." in first and "1 face" in first and str(portrait) in first
+    assert second.startswith("not applicable") and "no face" in second
+
+
+def test_json_is_one_document_a_line_and_equals_the_library(detector, portrait, faceless, capsys):
+    assert main(["detect", "--json", str(portrait), str(faceless)]) == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["p_fake"] == pytest.approx(detector.detect(portrait).p_fake, abs=1e-6)
+    assert second["p_fake"] is None and second["verdict"] == "not_applicable"
+
+
+def test_an_unreadable_file_is_said_and_the_others_are_reported(portrait, tmp_path, capsys):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    assert main(["detect", "--json", str(bad), str(portrait), "missing.png"]) == 2
+    output = capsys.readouterr()
+    first, second, third = map(json.loads, output.out.splitlines())
+    assert first["file"] == str(bad) and "text file" in first["error"]
+    assert second["file"] == str(portrait) and "error" not in second
+    assert "no such file" in third["error"]
+    assert "bad.jpg: This is a text file" in output.err
+
+
+def test_folders_are_searched_for_pictures(portrait, tmp_path, capsys):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "Photo.PNG").write_bytes(portrait.read_bytes())
+    (tmp_path / "notes.txt").write_text("not looked at")
+    assert main(["detect", str(tmp_path)]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith("Photo.PNG")
+
+
+def test_the_threshold_option_decides(portrait, capsys):
+    main(["detect", "--threshold", "0", str(portrait)])
+    main(["detect", "--threshold", "1", str(portrait)])
+    low, high = capsys.readouterr().out.splitlines()
+    assert low.startswith("fake") and high.startswith("real")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--threshold", "7"], "between 0 and 1"),
+        (["--model", "no/such"], "no model"),
+    ],
+)
+def test_bad_options_end_with_a_sentence_and_no_traceback(portrait, arguments, expected):
+    result = run("detect", portrait, *arguments)
+    assert result.returncode != 0
+    assert expected in result.stderr and "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_odd_file_names_do_not_break_the_output(portrait, tmp_path):
+    path = tmp_path / "a\nb\udcff.png"
+    path.write_bytes(portrait.read_bytes())
+    result = run("detect", "--json", path)
+    assert result.returncode == 0
+    assert json.loads(result.stdout)["verdict"]
+
+
+def test_detecting_imports_neither_tensorflow_nor_gradio(portrait):
+    code = (
+        "import sys; from deepfake.cli import main; main(sys.argv[1:]);"
+        "heavy = {'tensorflow', 'keras', 'gradio', 'cv2', 'sklearn', 'matplotlib', 'pandas'};"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
+    )
+    command = [sys.executable, "-c", code, "detect", str(portrait)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_reader_that_goes_away_is_no_error(portrait):
+    command = f"{sys.executable} -m deepfake detect {' '.join([str(portrait)] * 5)} | head -n 1"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert result.stderr == "" and result.stdout.count("\n") == 1
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert __version__ in capsys.readouterr().out

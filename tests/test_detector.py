@@ -1,0 +1,106 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import deepfake
+from deepfake import imaging
+from deepfake.errors import ImageError, NoFaceError, SettingError
+from deepfake.settings import Settings
+
+
+def test_a_path_its_bytes_its_pixels_and_predict_score_the_same(detector, portrait):
+    scores = [
+        detector.detect(portrait).p_fake,
+        detector.detect(str(portrait)).p_fake,
+        detector.detect(portrait.read_bytes()).p_fake,
+        detector.detect(imaging.read(portrait).pixels).p_fake,
+        deepfake.predict(portrait)["Fake"],
+    ]
+    assert scores == pytest.approx([scores[0]] * 5, abs=1e-9)
+
+
+def test_predict_returns_both_labels(portrait):
+    labels = deepfake.predict(portrait)
+    assert set(labels) == {"Fake", "Real"}
+    assert sum(labels.values()) == pytest.approx(1.0)
+
+
+def test_predict_refuses_a_picture_without_a_face(faceless):
+    with pytest.raises(NoFaceError, match="No face"):
+        deepfake.predict(faceless)
+
+
+def test_no_face_is_not_applicable_and_the_whole_picture_is_not_relied_on(detector, faceless):
+    report = detector.detect(faceless)
+    assert (report.verdict, report.p_fake, report.faces) == ("not_applicable", None, ())
+    assert report.to_dict()["whole_picture"]["reliable"] is False
+
+
+def test_another_threshold_decides_again_on_the_same_scores(detector, portrait):
+    report = detector.detect(portrait)
+    assert report.at(0.0).verdict == report.at(0.0).faces[0].verdict == "fake"
+    assert report.at(1.0).verdict == "real"
+    assert report.at(1.0).p_fake == report.p_fake
+
+
+def test_threshold_of_the_manifest_is_the_default(detector, portrait):
+    assert detector.detect(portrait).threshold == detector.model.manifest.threshold
+
+
+def test_the_threshold_must_be_a_probability():
+    with pytest.raises(SettingError):
+        deepfake.Detector(threshold=1.5)
+
+
+def test_the_most_suspicious_face_decides(detector, portrait, other_portrait):
+    pictures = [imaging.read(path).pixels[:512] for path in (portrait, other_portrait)]
+    report = detector.detect(np.concatenate(pictures, axis=1))
+    assert len(report.faces) == 2
+    assert report.p_fake == max(face.p_fake for face in report.faces)
+
+
+def test_faces_under_40_pixels_are_listed_but_not_judged(detector, portrait):
+    small = np.asarray(Image.open(portrait).convert("RGB").resize((170, 170)))
+    report = detector.detect(small)
+    (face,) = report.faces
+    assert 20 < face.box[2] - face.box[0] < 40
+    assert (face.p_fake, face.verdict, report.verdict) == (None, "not_applicable", "not_applicable")
+    assert "Too small" in face.note
+    with pytest.raises(NoFaceError, match="too small"):
+        report.labels()
+
+
+def test_only_as_many_faces_as_allowed_are_judged(portrait, other_portrait):
+    pictures = [imaging.read(path).pixels[:512] for path in (portrait, other_portrait)]
+    limited = deepfake.Detector(settings=Settings(max_faces=1))
+    report = limited.detect(np.concatenate(pictures, axis=1))
+    assert [face.p_fake is None for face in report.faces] == [False, True]
+    assert "largest" in report.faces[1].note
+
+
+def test_the_report_is_json_with_the_promised_fields(detector, portrait):
+    document = json.loads(json.dumps(detector.detect(portrait).to_dict()))
+    assert document["file"] == str(portrait)
+    assert document["verdict"] in ("fake", "uncertain", "real")
+    assert 0 <= document["p_fake"] <= 1
+    assert 0 <= document["threshold"] <= 1
+    (face,) = document["faces"]
+    assert face["p_fake"] == document["p_fake"]
+    left, top, right, bottom = face["box"]
+    assert 0 <= left < right <= 512 and 0 <= top < bottom <= 512
+    assert set(document["model"]) >= {"name", "version", "sha256"}
+    assert document["timings_ms"]["total"] > 0
+
+
+def test_boxes_stay_within_the_picture(detector, portrait):
+    cut = imaging.read(portrait).pixels[85:, 190:]
+    for face in detector.detect(cut).faces:
+        assert min(face.box) >= 0
+        assert face.box[2] <= cut.shape[1] and face.box[3] <= cut.shape[0]
+
+
+def test_unreadable_files_raise_our_error(detector):
+    with pytest.raises(ImageError):
+        detector.detect(b"not a picture")

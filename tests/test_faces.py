@@ -1,0 +1,89 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepfake import imaging
+from deepfake.faces import FaceDetector
+from deepfake.imaging import Picture
+from deepfake.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def finder():
+    return FaceDetector(Settings())
+
+
+@pytest.fixture(scope="module")
+def collins(portrait):
+    return imaging.read(portrait)
+
+
+def placed(picture, canvas, side, left, top):
+    """A canvas (width, height) with the picture, scaled to `side`, at (left, top)."""
+    image = Image.new("RGB", canvas, (96, 110, 96))
+    image.paste(Image.fromarray(picture.pixels).resize((side, side)), (left, top))
+    return Picture.from_array(np.asarray(image))
+
+
+def centre(box):
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def test_box_and_keypoints_lie_on_the_face(finder, collins):
+    (face,) = finder.detect(collins)
+    left, top, right, bottom = face.box
+    assert 155 < left < 195 and 55 < top < 95 and 255 < right < 300 and 160 < bottom < 200
+    right_eye, left_eye, nose, mouth, *_ = face.keypoints
+    assert right_eye[0] < nose[0] < left_eye[0]
+    assert right_eye[1] < nose[1] < mouth[1]
+    assert 0.5 <= face.confidence <= 1
+
+
+@pytest.mark.parametrize("turn", [(2, 0), (0, 2)], ids=["wide", "tall"])
+def test_letter_boxing_keeps_boxes_in_place(finder, collins, turn):
+    pad_x, pad_y = (100 * n for n in turn)
+    padded = Picture.from_array(np.pad(collins.pixels, ((pad_y, 0), (pad_x, 0), (0, 0))))
+    (plain,), (moved,) = finder.detect(collins), finder.detect(padded)
+    assert centre(moved.box) == pytest.approx(
+        (centre(plain.box)[0] + pad_x, centre(plain.box)[1] + pad_y), abs=12
+    )
+
+
+def test_several_faces_come_largest_first(finder, collins, other_portrait):
+    hopper = imaging.read(other_portrait).pixels[:512]
+    both = Picture.from_array(np.concatenate([collins.pixels, hopper], axis=1))
+    faces = finder.detect(both)
+    assert len(faces) == 2
+    assert faces[0].side > faces[1].side
+    assert faces[0].box[0] > 512 > faces[1].box[2]
+
+
+def test_small_face_in_a_large_picture_is_found(finder, collins):
+    # Her face is 260 x 105 / 512 = 53 pixels wide: 4 pixels in the first pass's 256.
+    picture = placed(collins, (3200, 2400), 260, 2500, 1700)
+    (face,) = finder.detect(picture)
+    assert centre(face.box) == pytest.approx((2500 + 114, 1700 + 64), abs=12)
+    assert 40 < face.side < 75
+
+
+@pytest.mark.parametrize("left", [0, 300, 600, 900, 1200])
+def test_a_face_on_the_edge_of_tiles_is_found_once(finder, collins, left):
+    assert len(finder.detect(placed(collins, (1700, 900), 200, left, 333))) == 1
+
+
+def test_no_face_in_a_picture_without_one(finder, faceless):
+    assert finder.detect(imaging.read(faceless)) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (3, 700)])
+def test_extreme_shapes_have_no_faces(finder, shape):
+    assert finder.detect(Picture.from_array(np.full((*shape, 3), 90, np.uint8))) == []
+
+
+def test_threads_share_a_detector(finder, collins):
+    expected = finder.detect(collins)[0].box
+    with ThreadPoolExecutor(8) as pool:
+        boxes = [faces[0].box for faces in pool.map(finder.detect, [collins] * 32)]
+    assert boxes == [expected] * 32

@@ -1,0 +1,30 @@
+import pytest
+
+from deepfake.errors import SettingError
+from deepfake.settings import Settings
+
+
+def test_unset_and_empty_variables_keep_the_defaults():
+    assert Settings.from_environment({"DEEPFAKE_MODEL": " "}) == Settings()
+
+
+def test_variables_change_settings():
+    settings = Settings.from_environment({"DEEPFAKE_MAX_PIXELS": "1_000", "DEEPFAKE_MODEL": "x"})
+    assert (settings.max_pixels, settings.model) == (1000, "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DEEPFAKE_PORT", "http"), ("DEEPFAKE_PORT", "70000"), ("DEEPFAKE_MAX_BYTES", "-1"),
+     ("DEEPFAKE_INTERPRETERS", "0")],
+)  # fmt: skip
+def test_bad_values_name_the_variable(name, value):
+    with pytest.raises(SettingError, match=name):
+        Settings.from_environment({name: value})
+
+
+def test_a_space_is_listened_to_from_outside():
+    environment = {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "8000"}
+    settings = Settings.from_environment(environment)
+    assert (settings.host, settings.port) == ("0.0.0.0", 8000)
+    assert Settings.from_environment({**environment, "DEEPFAKE_PORT": "9"}).port == 9

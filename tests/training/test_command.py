@@ -1,0 +1,77 @@
+"""`deepfake train` from the command line, on a tiny set, to a model that serves."""
+
+import json
+
+import numpy as np
+import pytest
+
+from deepfake import Detector
+from deepfake.cli import main
+from deepfake.settings import Settings
+
+OPTIONS = ["--epochs", "2", "--steps", "2", "--batch-size", "4", "--image-size", "64",
+           "--weights", "none", "--name", "tiny"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(labelled, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "tiny"
+    assert main(["train", str(labelled), "-o", str(folder), *OPTIONS]) == 0
+    return folder
+
+
+def test_the_run_folder_is_a_model(run, portrait, capsys):
+    assert main(["detect", "--json", "--model", str(run), str(portrait)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["model"]["name"] == "tiny"
+    assert 0 <= report["p_fake"] <= 1
+
+
+def test_the_keras_file_says_what_the_served_file_says(run, portrait):
+    import keras
+
+    from deepfake import preprocessing, verdict
+
+    detector = Detector(run, settings=Settings())
+    face = detector.detect(portrait).faces[0]
+    manifest = detector.model.manifest
+    network = keras.saving.load_model(run / "model.keras", compile=False)
+    outputs = network.predict_on_batch(preprocessing.scale(face.crop[None], manifest.input))
+    p_fake = verdict.calibrate(outputs["logit"][:, 0].astype(float), manifest.calibration)
+    assert p_fake[0] == pytest.approx(face.p_fake, abs=5e-3)
+    assert np.abs(outputs["evidence"][0] - face.evidence).max() < 0.1
+
+
+def test_the_card_and_manifest_hold_what_was_measured(run):
+    manifest = json.loads((run / "model.json").read_text())
+    assert manifest["metrics"]["test"]["reals"] == 2
+    assert len(manifest["operating_points"]["points"]) == 101
+    card = (run / "README.md").read_text()
+    assert f"{manifest['metrics']['test']['roc_auc']:.3f}" in card
+
+
+def test_a_finished_run_is_not_trained_again(run, labelled):
+    history = (run / "history.csv").read_text()
+    assert len(history.splitlines()) == 3
+    assert main(["train", str(labelled), "-o", str(run), *OPTIONS]) == 0
+    assert (run / "history.csv").read_text() == history
+
+
+def test_other_options_are_not_mixed_into_a_run(run, labelled, capsys):
+    assert main(["train", str(labelled), "-o", str(run), *OPTIONS, "--seed", "5"]) == 1
+    assert "other options" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [(["--batch-size", "3"], "even number"), (["--weights", "x"], "imagenet"),
+     (["--image-size", "65"], "multiple of 32"), (["--blend-share", "2"], "0..1")],
+)  # fmt: skip
+def test_bad_options_get_a_sentence(labelled, tmp_path, capsys, options, expected):
+    assert main(["train", str(labelled), "-o", str(tmp_path / "x"), *OPTIONS, *options]) == 1
+    assert expected in capsys.readouterr().err
+
+
+def test_a_missing_folder_gets_a_sentence(tmp_path, capsys):
+    assert main(["train", str(tmp_path / "none"), "-o", str(tmp_path / "x")]) == 1
+    assert "no folder" in capsys.readouterr().err

@@ -1,0 +1,57 @@
+"""The endpoints for programs, through the real gradio_client."""
+
+import json
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from deepfake.cli import main
+
+
+@pytest.fixture(scope="module")
+def client(served):
+    return Client(served.url, verbose=False)
+
+
+def test_only_the_two_clean_endpoints_are_public(client):
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/predict", "/detect"}
+
+
+def test_predict_returns_the_label_dict_of_the_library(client, detector, portrait):
+    labels = client.predict(handle_file(portrait), api_name="/predict")
+    assert labels == pytest.approx(detector.detect(portrait).labels(), abs=1e-6)
+
+
+def test_detect_returns_the_report_of_the_command_line(client, portrait, capsys):
+    report = client.predict(handle_file(portrait), api_name="/detect")
+    main(["detect", "--json", str(portrait)])
+    expected = json.loads(capsys.readouterr().out)
+    assert report["p_fake"] == pytest.approx(expected["p_fake"], abs=1e-6)
+    for part in ("verdict", "threshold", "model", "picture"):
+        assert report[part] == expected[part]
+    assert report["faces"][0]["box"] == expected["faces"][0]["box"]
+
+
+def test_no_face_is_an_error_of_predict_and_a_verdict_of_detect(client, faceless):
+    with pytest.raises(AppError, match="No face was found"):
+        client.predict(handle_file(faceless), api_name="/predict")
+    report = client.predict(handle_file(faceless), api_name="/detect")
+    assert report["verdict"] == "not_applicable" and report["p_fake"] is None
+
+
+@pytest.mark.parametrize("endpoint", ["/predict", "/detect"])
+def test_garbage_gets_our_sentence(client, tmp_path, endpoint):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"\xff\xd8\xff garbage")
+    with pytest.raises(AppError, match="starts like a JPEG"):
+        client.predict(handle_file(path), api_name=endpoint)
+
+
+def test_files_of_the_server_cannot_be_read(served):
+    payload = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    started = httpx.post(f"{served.url}/gradio_api/call/detect", json={"data": [payload]})
+    answer = httpx.get(f"{served.url}/gradio_api/call/detect/{started.json()['event_id']}").text
+    assert "event: error" in answer
+    assert "text file" not in answer

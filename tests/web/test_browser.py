@@ -1,0 +1,171 @@
+"""The page in a real Chromium, as a visitor uses it."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from deepfake.modelstore.litert import LiteRTBackend
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, served):
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    problems = []
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request",
+        lambda r: None if r.url.startswith((served.url, "data:", "blob:")) else problems.append(r.url),
+    )
+    page.goto(served.url)
+    expect(page.locator("#history-rows .empty")).to_be_visible(timeout=30_000)
+    yield page
+    context.close()
+    assert problems == []
+
+
+@pytest.fixture
+def scored(monkeypatch):
+    """Counts the network's runs."""
+    runs = []
+    original = LiteRTBackend.scores
+
+    def counting(self, batch):
+        runs.append(len(batch))
+        return original(self, batch)
+
+    monkeypatch.setattr(LiteRTBackend, "scores", counting)
+    return runs
+
+
+def upload(page, path):
+    remove = page.locator("#photo button[aria-label*=lear i], #photo button[aria-label*=emove i]")
+    if remove.count():
+        remove.first.click()
+    page.set_input_files("#photo input[type=file]", path)
+
+
+def set_threshold(page, value):
+    number = page.locator("#threshold input[type=number]")
+    number.fill(str(value))
+    number.press("Tab")
+
+
+def verdict(page):
+    return page.locator("#verdict")
+
+
+def test_a_dropped_photo_gets_a_verdict_with_its_measured_error(page, portrait):
+    upload(page, portrait)
+    expect(verdict(page).locator("[role=status]")).to_contain_text("One face was judged")
+    expect(page.locator("#bars")).to_contain_text("Fake")
+    expect(page.locator("#faces img")).to_be_visible()
+    expect(page.locator("#evidence img").first).to_be_visible()
+    expect(page.locator("#meaning")).to_contain_text(re.compile(r"\d %.*real faces were called fake"))
+
+
+def test_the_threshold_decides_again_without_a_new_prediction(page, portrait, scored):
+    upload(page, portrait)
+    expect(verdict(page).locator("[role=status]")).to_be_visible()
+    runs = len(scored)
+    set_threshold(page, 0)
+    expect(verdict(page)).to_contain_text("Signs of manipulation found (")
+    set_threshold(page, 1)
+    expect(verdict(page)).to_contain_text("No signs of manipulation found")
+    expect(page.locator("#meaning")).to_contain_text("threshold 1.00")
+    assert len(scored) == runs
+
+
+def test_an_example_is_one_click(page):
+    page.get_by_role("button", name="Coffee").click()
+    expect(verdict(page)).to_contain_text("No face found")
+    expect(page.locator("#photo img")).to_be_visible()
+
+
+def test_garbage_gets_our_sentence_and_the_page_goes_on(page, portrait, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"this is no picture at all")
+    upload(page, bad)
+    expect(verdict(page).locator("[role=alert]")).to_contain_text("This is a text file")
+    upload(page, portrait)
+    expect(verdict(page).locator("[role=status]")).to_contain_text("One face was judged")
+
+
+def test_the_button_and_the_enter_key_analyse(page, portrait, scored):
+    page.locator("#analyse").click()
+    expect(verdict(page)).to_contain_text("Choose a photo first")
+    upload(page, portrait)
+    expect(verdict(page).locator("[role=status]")).to_be_visible()
+    runs = len(scored)
+    page.locator("h1").first.click()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(200)
+    expect(verdict(page).locator("[role=status]")).to_be_visible()
+    for _ in range(50):
+        if len(scored) > runs:
+            break
+        page.wait_for_timeout(100)
+    assert len(scored) == runs + 1
+
+
+def test_another_face_shows_its_evidence(page, portrait, other_portrait, tmp_path):
+    from PIL import Image
+
+    both = Image.new("RGB", (1024, 512))
+    for index, path in enumerate((portrait, other_portrait)):
+        both.paste(Image.open(path).convert("RGB").crop((0, 0, 512, 512)), (512 * index, 0))
+    both.save(tmp_path / "both.png")
+    upload(page, tmp_path / "both.png")
+    expect(page.locator("#face")).to_be_visible()
+    before = page.locator("#evidence img").first.get_attribute("src")
+    page.locator("#face label").nth(1).click()
+    expect(page.locator("#evidence img").first).not_to_have_attribute("src", before)
+    # The left portrait is the smaller face, number 2; the right half of the picture is number 1.
+    box = page.locator("#faces img").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.76, box["y"] + box["height"] * 0.45)
+    expect(page.locator("#face input").first).to_be_checked()
+
+
+def test_earlier_results_stay_in_this_tab_only(page, portrait, faceless):
+    upload(page, portrait)
+    rows = page.locator("#history-rows tbody tr")
+    expect(rows).to_have_count(1)
+    upload(page, faceless)
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("coffee.png")
+    upload(page, portrait)
+    expect(rows.first).to_contain_text("eileen_collins.png")
+    expect(rows).to_have_count(2)
+    with page.expect_download() as download:
+        page.locator("#history-save").click()
+    lines = download.value.path().read_text().splitlines()
+    assert lines[0].startswith("time,file,verdict,p_fake")
+    assert len(lines) == 3 and '"eileen_collins.png"' in lines[1]
+    page.reload()
+    expect(rows).to_have_count(2, timeout=30_000)
+    page.locator("#history-clear").click()
+    expect(rows).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_a_phone(browser, served, portrait, scheme):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(served.url)
+    upload(page, portrait)
+    expect(page.locator("#verdict [role=status]")).to_be_visible()
+    width = page.evaluate("document.documentElement.scrollWidth")
+    context.close()
+    assert width <= 390
