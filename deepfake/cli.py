@@ -95,7 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--image-size", type=int, default=192, help="in pixels (default: 192)")
     train.add_argument("--learning-rate", type=float, default=6e-4, help="peak (default: 0.0006)")
     train.add_argument(
-        "--blend-share", type=float, default=0.5, help="blended faces among the fakes (default: 0.5)"
+        "--blend-share",
+        type=float,
+        default=0.5,
+        help="blended faces among the fakes (default: 0.5)",
     )
     train.add_argument("--weights", default="imagenet", help="imagenet (default) or none")
     train.add_argument(

@@ -185,9 +185,7 @@ class Detector:
         self.settings = settings or Settings.from_environment()
         if threshold is not None:
             verdict.check_threshold(threshold)
-        self.model = (
-            model if isinstance(model, LoadedModel) else load_model(model, self.settings)
-        )
+        self.model = model if isinstance(model, LoadedModel) else load_model(model, self.settings)
         self.threshold = self.model.manifest.threshold if threshold is None else threshold
         self._faces = FaceDetector(self.settings)
 

@@ -2,8 +2,8 @@
 
 The network and its decoding: Bazarevsky et al. 2019 (arXiv 1907.05047) and MediaPipe's
 `face_detection_back` graph. It looks at 256 × 256 pixels, so a face much smaller than a tenth of a
-large picture is missed in the first pass; such pictures get a second pass over tiles. Doubtful finds
-(cat faces, flowers, wheels) are kept only if the face mesh, too, says that there is a face.
+large picture is missed in the first pass; such pictures get a second pass over tiles. Doubtful
+finds (cats, flowers, wheels) are kept only if the face mesh, too, says that there is a face.
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ class FaceDetector:
         small = image.resize(size, Image.Resampling.BILINEAR, box=area, reducing_gap=2.0)
         x0, y0 = (INPUT_SIDE - size[0]) // 2, (INPUT_SIDE - size[1]) // 2
         tensor = np.full((1, INPUT_SIDE, INPUT_SIDE, 3), -1.0, np.float32)
-        tensor[0, y0 : y0 + size[1], x0 : x0 + size[0]] = np.asarray(small, np.float32) / 127.5 - 1.0
+        tensor[0, y0 : y0 + size[1], x0 : x0 + size[0]] = (
+            np.asarray(small, np.float32) / 127.5 - 1.0
+        )
         with self._pool.borrow() as interpreter:
             details = interpreter.get_output_details()
             interpreter.set_tensor(interpreter.get_input_details()[0]["index"], tensor)
@@ -152,7 +154,9 @@ ANCHORS = _make_anchors()
 
 
 def _tiles(width: int, height: int) -> list[tuple[float, float, float, float]]:
-    side = max(SMALLEST_TILE, max(width, height) / (TILES_PER_SIDE * (1 - TILE_OVERLAP) + TILE_OVERLAP))
+    side = max(
+        SMALLEST_TILE, max(width, height) / (TILES_PER_SIDE * (1 - TILE_OVERLAP) + TILE_OVERLAP)
+    )
     return [
         (left, top, min(left + side, width), min(top + side, height))
         for top in _starts(height, side)
@@ -175,7 +179,9 @@ def _merge(candidates: list[Face]) -> list[Face]:
     while rest:
         best = rest[0]
         overlaps = [_overlap(best.box, face.box) for face in rest]
-        group = [face for face, (union, _) in zip(rest, overlaps, strict=True) if union > MAX_OVERLAP]
+        group = [
+            face for face, (union, _) in zip(rest, overlaps, strict=True) if union > MAX_OVERLAP
+        ]
         rest = [
             face
             for face, (union, inside) in zip(rest, overlaps, strict=True)

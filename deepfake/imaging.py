@@ -31,10 +31,16 @@ MAGIC = (
     ("GIF", re.compile(rb"GIF8[79]a")),
 )
 NOT_PICTURES = (
-    ("an SVG drawing, not a photograph", re.compile(rb"\s*(<\?xml.*?)?(<!--.*?-->\s*|<!DOCTYPE svg.*?>\s*)*<svg", re.S)),
+    (
+        "an SVG drawing, not a photograph",
+        re.compile(rb"\s*(<\?xml.*?)?(<!--.*?-->\s*|<!DOCTYPE svg.*?>\s*)*<svg", re.S),
+    ),
     ("a web page", re.compile(rb"\s*<(!doctype html|html|head)", re.IGNORECASE)),
     ("a PDF document", re.compile(rb"%PDF")),
-    ("a Git-LFS pointer: the real file was not downloaded", re.compile(rb"version https://git-lfs")),
+    (
+        "a Git-LFS pointer: the real file was not downloaded",
+        re.compile(rb"version https://git-lfs"),
+    ),
     ("a ZIP archive or an office document", re.compile(rb"PK\x03\x04")),
     ("a video", re.compile(rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI ", re.DOTALL)),
 )
@@ -115,9 +121,7 @@ def read(source: str | PathLike[str] | bytes, settings: Settings | None = None) 
     except ImageError:
         raise
     except (MemoryError, Image.DecompressionBombError):
-        raise ImageError(
-            "The picture is too large to decode. Send a smaller copy of it."
-        ) from None
+        raise ImageError("The picture is too large to decode. Send a smaller copy of it.") from None
     except Exception as error:
         # Pillow's readers raise many types (OSError, SyntaxError, ValueError, struct.error, …) on
         # damaged files; whichever it is, the file is what is wrong.
@@ -269,7 +273,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     opaque = image.convert("L" if image.mode == "LA" else "RGB")
     if profile:
         opaque.info["icc_profile"] = profile
-    return opaque, alpha if alpha.getextrema()[0] < 255 else None
+    return opaque, alpha if np.asarray(alpha).min() < 255 else None
 
 
 def _apply_profile(image: Image.Image) -> tuple[Image.Image, list[str]]:

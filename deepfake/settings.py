@@ -46,7 +46,9 @@ class Settings:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, int) and value < (0 if field.name == "port" else 1):
-                raise SettingError(f"{_variable(field.name)} must be at least 1. Received: {value}.")
+                raise SettingError(
+                    f"{_variable(field.name)} must be at least 1. Received: {value}."
+                )
         if self.port > 65535:
             raise SettingError(f"{_variable('port')} must be at most 65535. Received: {self.port}.")
 

@@ -1,4 +1,4 @@
-"""Makes the fakes of this folder from its two public-domain portraits: python examples/make_fakes.py."""
+"""Makes the fakes of this folder from its two public-domain portraits."""
 
 from pathlib import Path
 

@@ -205,7 +205,9 @@ def test_polyglot_is_read_as_the_picture_only_and_said():
     data = encoded(halves(), "JPEG", quality=95) + b"PK\x03\x04" + b"evil" * 100
     picture = imaging.read(data)
     assert any("after the picture" in note for note in picture.notes)
-    assert np.array_equal(picture.pixels, imaging.read(encoded(halves(), "JPEG", quality=95)).pixels)
+    assert np.array_equal(
+        picture.pixels, imaging.read(encoded(halves(), "JPEG", quality=95)).pixels
+    )
 
 
 def test_dimensions_are_checked_before_pixels_are_decoded(monkeypatch):

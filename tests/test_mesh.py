@@ -11,7 +11,9 @@ from deepfake.mesh import FACE_OVAL, LEFT_EYE, LIPS, NOSE, RIGHT_EYE, FaceMesh
 @pytest.mark.parametrize("scale", [1, 4])
 def test_features_lie_where_they_belong(portrait, angle, scale):
     picture = imaging.read(portrait)
-    image = Image.fromarray(picture.pixels).rotate(angle, Image.Resampling.BICUBIC, center=(225, 126))
+    image = Image.fromarray(picture.pixels).rotate(
+        angle, Image.Resampling.BICUBIC, center=(225, 126)
+    )
     image = image.resize((512 * scale, 512 * scale))
     (face,) = FaceDetector().detect(imaging.Picture.from_array(np.asarray(image)))
     mesh = FaceMesh().detect(image, face.box, face.keypoints)
@@ -26,5 +28,5 @@ def test_presence_is_low_where_there_is_no_face(portrait):
     picture = imaging.read(portrait)
     (face,) = FaceDetector().detect(picture)
     helmet = (300.0, 350.0, 420.0, 470.0)
-    moved = face.keypoints + (190, 280)
+    moved = face.keypoints + np.array([190, 280])
     assert FaceMesh().detect(Image.fromarray(picture.pixels), helmet, moved).presence < 0.5

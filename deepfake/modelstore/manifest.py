@@ -189,7 +189,9 @@ def check_file(folder: Path, manifest: ModelManifest, name: str) -> Path:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}). Get the model again.") from error
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror}). Get the model again."
+        ) from error
     if digest != manifest.files[name].lower():
         raise ModelError(
             f"{path} is not the file that its manifest describes: its SHA-256 is {digest[:12]}…, "

@@ -73,16 +73,16 @@ def efficientnet_lite0(image_size: int, dropout: float) -> keras.Model:
     for stage, (repeats, kernel, stride, expansion, channels) in enumerate(LITE0_STAGES):
         for repeat in range(repeats):
             name = f"stage{stage}_block{repeat}"
-            x = _inverted_residual(x, kernel, stride if repeat == 0 else 1, expansion, channels, name)
+            x = _inverted_residual(
+                x, kernel, stride if repeat == 0 else 1, expansion, channels, name
+            )
         if stage in TAPPED_STAGES:
             taps.append(_convolution(x, TAP_CHANNELS, 1, 1, f"tap{stage}"))
     taps.append(_convolution(x, 1280, 1, 1, "head"))
     return _classify(inputs, taps, dropout, "efficientnet-lite0")
 
 
-def _classify(
-    inputs: Any, taps: list[Any], dropout: float, name: str
-) -> keras.Model:
+def _classify(inputs: Any, taps: list[Any], dropout: float, name: str) -> keras.Model:
     """Logit = sum over taps of mean(map_of_tap) + bias: exact and cheap to look into."""
     rows = taps[0].shape[1]
     maps, logits = [], []

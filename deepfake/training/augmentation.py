@@ -102,9 +102,7 @@ def _cut(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.nda
     )
 
 
-def jitter_colour(
-    pixels: np.ndarray, random: np.random.Generator, strength: float
-) -> np.ndarray:
+def jitter_colour(pixels: np.ndarray, random: np.random.Generator, strength: float) -> np.ndarray:
     """Change brightness, contrast, gamma, saturation and white balance."""
     amount = random.uniform(-1.0, 1.0, 7) * strength
     table = np.arange(256, dtype=np.float32) / 255
@@ -142,13 +140,12 @@ def compress(
     quality = int(random.integers(lowest, highest + 1))
     webp = random.random() < 0.2
     flag = cv2.IMWRITE_WEBP_QUALITY if webp else cv2.IMWRITE_JPEG_QUALITY
-    _, data = cv2.imencode(".webp" if webp else ".jpg", pixels[..., ::-1], [flag, quality])
-    return np.array(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    written, data = cv2.imencode(".webp" if webp else ".jpg", pixels[..., ::-1], [flag, quality])
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if written else None
+    return pixels if decoded is None else np.array(decoded[..., ::-1])
 
 
-def shrink_and_enlarge(
-    pixels: np.ndarray, random: np.random.Generator, ratio: float
-) -> np.ndarray:
+def shrink_and_enlarge(pixels: np.ndarray, random: np.random.Generator, ratio: float) -> np.ndarray:
     """Lose detail by scaling down to `ratio` and up again."""
     height, width = pixels.shape[:2]
     side = max(8, round(width * ratio)), max(8, round(height * ratio))

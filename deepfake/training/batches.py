@@ -17,7 +17,7 @@ from deepfake.training.dataset import TrainingFace
 DONOR_CANDIDATES = 10
 
 
-class PairBatches(keras.utils.PyDataset):
+class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
     """An endless, repeatable stream of batches, cut into epochs.
 
     Each real face is followed by a fake. With probability `blend_share` that is the same face
@@ -80,9 +80,7 @@ class PairBatches(keras.utils.PyDataset):
         """Move on to the next epoch's random numbers."""
         self._epoch += 1
 
-    def _pair(
-        self, random: np.random.Generator
-    ) -> list[tuple[TrainingFace, np.random.Generator]]:
+    def _pair(self, random: np.random.Generator) -> list[tuple[TrainingFace, np.random.Generator]]:
         index = int(random.choice(len(self._reals), p=self._real_odds))
         real = self._reals[index]
         seeds = random.integers(0, 2**63, 2)
@@ -111,7 +109,8 @@ def _odds(faces: Sequence[TrainingFace]) -> np.ndarray:
     """Chance of each face: sources weigh as the square root of their size, so none drowns."""
     sizes = Counter(face.source for face in faces)
     weights = np.array([sizes[face.source] ** -0.5 for face in faces])
-    return weights / max(weights.sum(), 1e-12)
+    odds: np.ndarray = weights / max(weights.sum(), 1e-12)
+    return odds
 
 
 def _look(face: TrainingFace) -> np.ndarray:

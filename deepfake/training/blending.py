@@ -61,9 +61,7 @@ def self_blend(face: TrainingFace, random: np.random.Generator) -> TrainingFace:
     return replace(face, pixels=pixels, label=1, source="self_blend")
 
 
-def swap(
-    face: TrainingFace, donor: TrainingFace, random: np.random.Generator
-) -> TrainingFace:
+def swap(face: TrainingFace, donor: TrainingFace, random: np.random.Generator) -> TrainingFace:
     """Put the donor's face, or parts of it, onto another person's.
 
     Args:
@@ -112,7 +110,9 @@ def warp(
     lookup = LinearNDInterpolator(triangles, _with_surroundings(mesh), fill_value=0.0)
     coarse = lookup(x, y).astype(np.float32)
     rows = np.arange(height, dtype=np.float32)[:, None] / MAP_STEP + np.zeros(width, np.float32)
-    columns = np.arange(width, dtype=np.float32)[None] / MAP_STEP + np.zeros((height, 1), np.float32)
+    columns = np.arange(width, dtype=np.float32)[None] / MAP_STEP + np.zeros(
+        (height, 1), np.float32
+    )
     where = cv2.remap(coarse, columns, rows.astype(np.float32), cv2.INTER_LINEAR)
     return np.array(
         cv2.remap(pixels, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)

@@ -20,7 +20,15 @@ from deepfake.mesh import FaceMesh
 from deepfake.modelstore.manifest import Input
 from deepfake.settings import Settings
 
-LABEL_WORDS = {"real": 0, "original": 0, "0_real": 0, "fake": 1, "df": 1, "deepfake": 1, "1_fake": 1}
+LABEL_WORDS = {
+    "real": 0,
+    "original": 0,
+    "0_real": 0,
+    "fake": 1,
+    "df": 1,
+    "deepfake": 1,
+    "1_fake": 1,
+}
 SPLIT_WORDS = {
     "train": "train", "training": "train", "valid": "valid", "val": "valid",
     "validation": "valid", "test": "test",
@@ -92,10 +100,11 @@ def find_samples(folder: Path) -> list[Sample]:
         for label, word in enumerate(("real", "fake")):
             if not any(s.split == split and s.label == label for s in samples):
                 found = ", ".join(sorted(p.name for p in folder.iterdir())[:12]) or "nothing"
+                use = "train" if split == "train" else "validate"
                 raise TrainingError(
-                    f"{folder} has no {word} pictures to {'train' if split == 'train' else 'validate'}"
-                    " with. Expected real/ and fake/, or train/ and valid/ with both inside, or a "
-                    f"labels.csv. Found: {found}."
+                    f"{folder} has no {word} pictures to {use} with. Expected real/ and fake/, or "
+                    "train/ and valid/ with both inside, or a labels.csv. "
+                    f"Found: {found}."
                 )
     return sorted(samples, key=lambda sample: sample.path)
 
@@ -199,6 +208,4 @@ class FaceReader:
             pixels = cv2.resize(pixels, side, interpolation=cv2.INTER_AREA)
         box = (np.array(face.box) - np.tile(origin, 2)) * shrink
         mesh = ((mesh - origin) * shrink).astype(np.float32)
-        return TrainingFace(
-            np.ascontiguousarray(pixels), box, mesh, sample.label, sample.source
-        )
+        return TrainingFace(np.ascontiguousarray(pixels), box, mesh, sample.label, sample.source)

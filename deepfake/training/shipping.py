@@ -1,4 +1,4 @@
-"""A trained network → a model folder: exported, calibrated, tested, with manifest and model card."""
+"""A trained network → a model folder: exported, calibrated, tested, with manifest and card."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy as np
 from deepfake import preprocessing, verdict
 from deepfake.errors import TrainingError
 from deepfake.evaluation import metrics
+from deepfake.imaging import Picture
 from deepfake.modelstore.litert import LiteRTBackend
 from deepfake.modelstore.manifest import (
     MANIFEST_NAME,
@@ -151,7 +152,9 @@ def _draft(
     trained = [sample for sample in samples if sample.split == "train"]
     counts = Counter((("real", "fake")[sample.label], sample.source) for sample in trained)
     sources = {
-        word: ", ".join(f"{source} {n}" for (label, source), n in sorted(counts.items()) if label == word)
+        word: ", ".join(
+            f"{source} {n}" for (label, source), n in sorted(counts.items()) if label == word
+        )
         for word in ("real", "fake")
     }
     data = (
@@ -170,7 +173,9 @@ def _draft(
         calibration=UNCALIBRATED,
         threshold=0.5,
         uncertain_band=(0.5, 0.5),
-        files={name: export.sha256(folder / name) for name in (export.LITERT_FILE, export.KERAS_FILE)},
+        files={
+            name: export.sha256(folder / name) for name in (export.LITERT_FILE, export.KERAS_FILE)
+        },
         licence=description.licence,
         training_data=data,
     )
@@ -226,9 +231,7 @@ def _finish(
 def _score(
     backend: LiteRTBackend, manifest: ModelManifest, pairs: Sequence[tuple[Sample, np.ndarray]]
 ) -> ScoredSet:
-    raw = [
-        backend.scores(preprocessing.scale(crop[None], manifest.input)).raw for _, crop in pairs
-    ]
+    raw = [backend.scores(preprocessing.scale(crop[None], manifest.input)).raw for _, crop in pairs]
     logits = verdict.fake_logits(np.concatenate(raw), manifest)
     labels = np.array([sample.label for sample, _ in pairs])
     return ScoredSet(logits, labels, [sample.source for sample, _ in pairs])
@@ -260,5 +263,5 @@ def _blended(
 
 def _serve_crop(face: TrainingFace, config: TrainingConfig) -> np.ndarray:
     left, top, right, bottom = face.box.tolist()
-    picture = preprocessing.Picture.from_array(face.pixels)
+    picture = Picture.from_array(face.pixels)
     return preprocessing.crop(picture, (left, top, right, bottom), config.input)

@@ -141,7 +141,9 @@ def validation_views(
     blended = []
     for index, face in enumerate(reals):
         donor = reals[int(random.integers(len(reals)))]
-        fake = blending.swap(face, donor, random) if index % 2 else blending.self_blend(face, random)
+        fake = (
+            blending.swap(face, donor, random) if index % 2 else blending.self_blend(face, random)
+        )
         blended.append(fake)
     kinds = {"generated": reals + fakes, "blended": reals + blended}
     views = {}
@@ -154,7 +156,7 @@ def validation_views(
     return views
 
 
-class _Watch(keras.callbacks.Callback):
+class _Watch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
     """Validates with averaged weights, writes the history and a checkpoint after each epoch."""
 
     def __init__(self, run: Path, views: dict[str, tuple[np.ndarray, np.ndarray]]):

@@ -1,4 +1,4 @@
-"""The Gradio page. Importing it decides, before Gradio is imported, what Gradio may keep and send."""
+"""The Gradio page. Importing it decides, before Gradio is, what Gradio may keep and send."""
 
 import os
 

@@ -29,13 +29,19 @@ class Session:
 
     Attributes:
         report: Report. Of the latest picture.
-        shown: uint8 array (height, width, 3). That picture, made small enough to show.
+        shown: bytes. A JPEG of that picture, made small enough to show; as pixels, a thousand
+            visitors' would fill the memory of a small server.
         share: float. Its size as a share of the original's.
     """
 
     report: Report
-    shown: np.ndarray
+    shown: bytes
     share: float
+
+    def marked(self, face: int) -> np.ndarray:
+        """The picture with its faces marked, one of them as selected."""
+        pixels = np.asarray(Image.open(io.BytesIO(self.shown)))
+        return drawing.mark_faces(pixels, self.share, self.report.faces, face)
 
 
 class Analyser:
@@ -53,8 +59,11 @@ class Analyser:
     def analyse(
         self, photo: str | None, threshold: float, progress: gr.Progress | None = None
     ) -> tuple[Any, ...]:
-        """Judge the photo: (session, verdict, bars, details, picture, faces, evidence, meaning,
-        history row)."""
+        """Judge the photo.
+
+        Returns:
+            (session, verdict, bars, details, picture, faces, evidence, meaning, history row).
+        """
         progress = progress or gr.Progress()
         if not photo:
             return self._failure(NOTHING, threshold)
@@ -68,7 +77,7 @@ class Analyser:
         except DeepfakeError as error:
             return self._failure(str(error), threshold)
         shown, share = drawing.shrink(picture.pixels)
-        session = Session(report, shown, share)
+        session = Session(report, _jpeg(shown, quality=92), share)
         row = _history_row(report, shown, picture.sha256)
         return (session, *self._present(session, 0), row)
 
@@ -81,7 +90,7 @@ class Analyser:
         return (
             session,
             wording.verdict_panel(session.report),
-            _picture(session, face or 0),
+            session.marked(face or 0),
             _choices(session.report, face or 0),
             explanation,
         )
@@ -90,7 +99,7 @@ class Analyser:
         """Another face: (picture, evidence)."""
         if session is None or face is None:
             return gr.skip(), gr.skip()
-        return _picture(session, face), _evidence(session.report.faces[face])
+        return session.marked(face), _evidence(session.report.faces[face])
 
     def click_picture(self, session: Session | None, event: gr.SelectData) -> Any:
         """A click on a face of the picture: the face's number, which then shows its evidence."""
@@ -139,7 +148,7 @@ class Analyser:
             wording.verdict_panel(report),
             gr.update(value=bars, visible=bars is not None),
             gr.update(visible=True),
-            _picture(session, face),
+            session.marked(face),
             _choices(report, face),
             _evidence(report.faces[face] if report.faces else None),
             wording.meaning(self.detector.model.manifest, report.threshold),
@@ -159,15 +168,9 @@ class Analyser:
         )
 
 
-def _picture(session: Session, face: int) -> np.ndarray:
-    return drawing.mark_faces(session.shown, session.share, session.report.faces, face)
-
-
 def _choices(report: Report, face: int) -> Any:
     choices = [(drawing.tag(i + 1, f), i) for i, f in enumerate(report.faces)]
-    return gr.update(
-        choices=choices, value=face if choices else None, visible=len(choices) > 1
-    )
+    return gr.update(choices=choices, value=face if choices else None, visible=len(choices) > 1)
 
 
 def _evidence(face: FaceReport | None) -> Any:
@@ -185,8 +188,7 @@ def _history_row(report: Report, shown: np.ndarray, sha256: str) -> dict[str, An
     """What the browser keeps of a result. The server keeps nothing of it."""
     thumbnail = Image.fromarray(shown)
     thumbnail.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    data = io.BytesIO()
-    thumbnail.save(data, "JPEG", quality=70)
+    encoded = base64.b64encode(_jpeg(np.asarray(thumbnail), quality=70)).decode()
     return {
         "file": report.file,
         "sha256": sha256,
@@ -196,5 +198,11 @@ def _history_row(report: Report, shown: np.ndarray, sha256: str) -> dict[str, An
         "threshold": report.threshold,
         "faces": len(report.faces),
         "model": f"{report.model['name']} {report.model['version']}",
-        "thumbnail": "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode(),
+        "thumbnail": f"data:image/jpeg;base64,{encoded}",
     }
+
+
+def _jpeg(pixels: np.ndarray, quality: int) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "JPEG", quality=quality)
+    return data.getvalue()

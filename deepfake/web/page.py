@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +24,8 @@ TITLE = "deepfake: is this face real?"
 # Every ten minutes, files older than half an hour are deleted: none gets older than an hour.
 DELETE_CACHE = (600, 1800)
 SESSION_SECONDS = 3600
+# Visitors whose latest result is kept in memory at the same time; up to a few MB each.
+SESSIONS = 500
 # Larger uploads are cut off on the way; between the limit and this our own sentence is shown.
 UPLOAD_SLACK = 2
 # System fonts: nothing is loaded from elsewhere, and the page works offline.
@@ -79,6 +80,7 @@ def launch(page: gr.Blocks, settings: Settings, **options: Any) -> Any:
             js=(ASSETS / "page.js").read_text(encoding="utf-8"),
             footer_links=["api", "settings"],
             run_history=False,
+            state_session_capacity=SESSIONS,
             ssr_mode=False,
             show_error=True,
             **options,
@@ -129,14 +131,12 @@ def _photo_tab(analyser: Analyser) -> None:
             examples = _examples(photo)
         with gr.Column(scale=6, min_width=300):
             verdict = gr.HTML(wording.WELCOME, elem_id="verdict")
-            bars = gr.Label(
-                label="Confidence", show_heading=False, visible=False, elem_id="bars"
-            )
+            bars = gr.Label(label="Confidence", show_heading=False, visible=False, elem_id="bars")
             with gr.Column(visible=False) as details:
                 picture = gr.Image(
                     label="Faces (click one to see its evidence)", interactive=False,
-                    alt_text="The photo with a numbered box around each face", buttons=["fullscreen"],
-                    height=440, elem_id="faces",
+                    alt_text="The photo with a numbered box around each face", height=440,
+                    buttons=["fullscreen"], elem_id="faces",
                 )  # fmt: skip
                 face = gr.Radio(
                     [], label="Show the evidence of face", type="value", visible=False,
@@ -149,30 +149,32 @@ def _photo_tab(analyser: Analyser) -> None:
                 gr.HTML(wording.EVIDENCE_CAPTION, elem_id="evidence-caption")
             explanation = gr.HTML(wording.meaning(manifest, manifest.threshold), elem_id="meaning")
     outputs = [session, verdict, bars, details, picture, face, evidence, explanation, row]
-    remember = {"fn": None, "inputs": [row], "js": "(row) => { window.deepfakeHistory.finish(row) }"}
-    private = partial(dict, api_visibility="private")
+    remember = {
+        "fn": None,
+        "inputs": [row],
+        "js": "(row) => { window.deepfakeHistory.finish(row) }",
+    }
+    private: dict[str, Any] = {"api_visibility": "private"}
 
     handler = {"fn": analyser.analyse, "inputs": [photo, threshold], "outputs": outputs}
     shown = {"show_progress_on": [verdict], "concurrency_id": "analyse"}
     for trigger in (analyse.click, photo.upload):
-        trigger(**handler, **shown, **private()).then(**remember, **private())
+        trigger(**handler, **shown, **private).then(**remember, **private)
     if examples is not None:
         chosen = examples.load_input_event
-        chosen.then(**handler, **shown, **private()).then(**remember, **private())
+        chosen.then(**handler, **shown, **private).then(**remember, **private)
 
     threshold.change(
         analyser.decide_again, [session, threshold, face],
         [session, verdict, picture, face, explanation],
-        trigger_mode="always_last", show_progress="hidden", queue=False, **private(),
+        trigger_mode="always_last", show_progress="hidden", queue=False, **private,
     )  # fmt: skip
     face.change(
         analyser.choose_face, [session, face], [picture, evidence],
-        show_progress="hidden", **private(),
+        show_progress="hidden", **private,
     )  # fmt: skip
-    picture.select(
-        analyser.click_picture, [session], [face], show_progress="hidden", **private()
-    )
-    _history(private())
+    picture.select(analyser.click_picture, [session], [face], show_progress="hidden", **private)
+    _history(private)
     _endpoints(analyser, photo)
 
 
@@ -183,7 +185,7 @@ def _examples(photo: gr.Image) -> gr.Examples | None:
         return None
     return gr.Examples(
         [[str(path)] for path in paths], [photo], label="Examples", elem_id="examples",
-        example_labels=[path.stem.replace("_", " ").capitalize() for path in paths],
+        example_labels=[path.stem.replace("_", " ").title() for path in paths],
         api_visibility="private",
     )  # fmt: skip
 

@@ -38,5 +38,7 @@ def test_shares_of_a_source_add_up():
     shares = metrics.verdict_shares(p_fake, ["a", "a", "a", "b"], 0.6, (0.4, 0.8))
     assert shares["a"]["count"] == 3
     assert shares["a"]["at_or_above_threshold"] == pytest.approx(1 / 3, abs=1e-3)
-    assert shares["a"]["real"] + shares["a"]["uncertain"] + shares["a"]["fake"] == pytest.approx(1, abs=1e-3)
+    assert shares["a"]["real"] + shares["a"]["uncertain"] + shares["a"]["fake"] == pytest.approx(
+        1, abs=1e-3
+    )
     assert shares["b"]["fake"] == 1.0

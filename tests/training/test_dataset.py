@@ -21,7 +21,9 @@ def test_split_folders_are_recognised(labelled):
     assert {s.label for s in samples if "fake" in s.path.parts} == {1}
 
 
-@pytest.mark.parametrize(("real", "fake"), [("real", "fake"), ("original", "DF"), ("0_real", "1_fake")])
+@pytest.mark.parametrize(
+    ("real", "fake"), [("real", "fake"), ("original", "DF"), ("0_real", "1_fake")]
+)
 def test_flat_folders_are_split_by_the_hash_of_the_name(tmp_path, portrait, real, fake):
     for name in (real, fake):
         (tmp_path / name).mkdir()

@@ -27,7 +27,9 @@ def page(browser, served):
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on(
         "request",
-        lambda r: None if r.url.startswith((served.url, "data:", "blob:")) else problems.append(r.url),
+        lambda r: (
+            None if r.url.startswith((served.url, "data:", "blob:")) else problems.append(r.url)
+        ),
     )
     page.goto(served.url)
     expect(page.locator("#history-rows .empty")).to_be_visible(timeout=30_000)
@@ -73,7 +75,16 @@ def test_a_dropped_photo_gets_a_verdict_with_its_measured_error(page, portrait):
     expect(page.locator("#bars")).to_contain_text("Fake")
     expect(page.locator("#faces img")).to_be_visible()
     expect(page.locator("#evidence img").first).to_be_visible()
-    expect(page.locator("#meaning")).to_contain_text(re.compile(r"\d %.*real faces were called fake"))
+    expect(page.locator("#meaning")).to_contain_text(
+        re.compile(r"\d %.*real faces were called fake")
+    )
+
+
+def test_the_page_shows_the_score_of_the_library(page, portrait, detector):
+    upload(page, portrait)
+    expect(page.locator("#history-rows tbody tr")).to_have_count(1)
+    rows = page.evaluate("JSON.parse(sessionStorage.getItem('deepfake-history'))")
+    assert rows[0]["p_fake"] == pytest.approx(detector.detect(portrait).p_fake, abs=1e-6)
 
 
 def test_the_threshold_decides_again_without_a_new_prediction(page, portrait, scored):
