@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         could not be read.
     """
     options = _parser().parse_args(arguments)
+    # Names that the terminal cannot show are escaped; Pillow's remarks on odd files are for
+    # programmers.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    warnings.filterwarnings("ignore", module="PIL")
     try:
         code: int = options.run(options)
         return code
@@ -115,16 +124,23 @@ def _detect(options: argparse.Namespace) -> int:
 
     detector = Detector(options.model, threshold=options.threshold)
     code = RAN
-    for file in _expand(options.files):
+    files = []
+    for name in options.files:
+        found = list(_expand(name))
+        if not found:
+            code = SOME_UNREADABLE
+            print(f"deepfake: {_printable(name)}: There is no picture in it.", file=sys.stderr)
+        files += found
+    for file in files:
         try:
             report = detector.detect(file, file=file)
         except ImageError as error:
             code = SOME_UNREADABLE
             print(f"deepfake: {_printable(file)}: {error}", file=sys.stderr)
             if options.json:
-                print(json.dumps({"file": _printable(file), "error": str(error)}), flush=True)
+                print(json.dumps({"file": file, "error": str(error)}), flush=True)
             continue
-        print(_as_json(report) if options.json else _as_line(report), flush=True)
+        print(json.dumps(report.to_dict()) if options.json else _as_line(report), flush=True)
     return code
 
 
@@ -154,19 +170,14 @@ def _train(options: argparse.Namespace) -> int:
     return RAN
 
 
-def _expand(names: Iterable[str]) -> Iterator[str]:
-    for name in names:
-        path = Path(name)
-        if not path.is_dir():
-            yield name
-            continue
-        for found in sorted(path.rglob("*")):
-            if found.suffix.lower() in PICTURE_SUFFIXES and found.is_file():
-                yield str(found)
-
-
-def _as_json(report: Report) -> str:
-    return json.dumps({**report.to_dict(), "file": _printable(report.file)})
+def _expand(name: str) -> Iterator[str]:
+    # Unlike Path.is_dir, this says no to names that the system refuses.
+    if not os.path.isdir(name):  # noqa: PTH112
+        yield name
+        return
+    for found in sorted(Path(name).rglob("*")):
+        if found.suffix.lower() in PICTURE_SUFFIXES and found.is_file():
+            yield str(found)
 
 
 def _as_line(report: Report) -> str:
@@ -180,9 +191,9 @@ def _as_line(report: Report) -> str:
 
 
 def _printable(name: str) -> str:
-    """A file name that any terminal and JSON reader can take."""
-    text = name.encode("utf-8", "replace").decode("utf-8")
-    return "".join(character if character.isprintable() else "?" for character in text)
+    """A file name on one line, without codes that a terminal would act on."""
+    control = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return "".join("?" if unicodedata.category(c) in control else c for c in name)
 
 
 if __name__ == "__main__":

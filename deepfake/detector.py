@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from deepfake import imaging, preprocessing, verdict
-from deepfake.errors import NoFaceError
+from deepfake.errors import ImageError, NoFaceError
 from deepfake.faces import Face, FaceDetector
 from deepfake.imaging import Picture
 from deepfake.modelstore.manifest import ModelManifest
@@ -20,7 +21,7 @@ from deepfake.modelstore.resolve import LoadedModel, load_model
 from deepfake.settings import Settings
 from deepfake.verdict import Verdict
 
-Source = str | PathLike[str] | bytes | np.ndarray | Picture
+Source = str | PathLike[str] | bytes | bytearray | np.ndarray | Image.Image | Picture
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Report:
     @property
     def sentence(self) -> str:
         """The verdict for people."""
-        return verdict.sentence(self.verdict, self.p_fake)
+        return verdict.sentence(self.verdict, self.p_fake, len(self.faces))
 
     def at(self, threshold: float) -> Report:
         """Decide again at another threshold, without running the network.
@@ -193,7 +194,8 @@ class Detector:
         """Judge a picture.
 
         Args:
-            source: path, bytes of a file, uint8 array (height, width, 3) in RGB, or Picture.
+            source: path, bytes of a file, uint8 array (height, width, 3) in RGB, Pillow image, or
+                Picture.
             file: str. What the Report calls it. Defaults to the path.
 
         Returns:
@@ -253,6 +255,15 @@ class Detector:
             return source
         if isinstance(source, np.ndarray):
             return Picture.from_array(source)
+        if isinstance(source, Image.Image):
+            return Picture.from_array(np.asarray(source.convert("RGB")))
+        if isinstance(source, bytearray):
+            source = bytes(source)
+        if not isinstance(source, str | bytes | PathLike):
+            raise ImageError(
+                "Pass a path, the bytes of a file, a uint8 array or a Pillow image. "
+                f"Received: {type(source).__name__}."
+            )
         return imaging.read(source, self.settings)
 
     def _describe(
@@ -294,7 +305,8 @@ def predict(source: Source, model: str | Path | None = None) -> dict[str, float]
     """Judge a picture with a model that is loaded once and kept.
 
     Args:
-        source: path, bytes of a file, uint8 array (height, width, 3) in RGB, or Picture.
+        source: path, bytes of a file, uint8 array (height, width, 3) in RGB, Pillow image, or
+                Picture.
         model: name or path for `load_model`. Defaults to the setting `model`.
 
     Returns:
@@ -331,7 +343,7 @@ class _Clock:
 
 
 def _name(source: Source) -> str:
-    return "" if isinstance(source, (bytes, np.ndarray, Picture)) else fspath(source)
+    return str(fspath(source)) if isinstance(source, str | PathLike) else ""
 
 
 def _whole_pixels(face: Face, picture: Picture) -> tuple[int, int, int, int]:

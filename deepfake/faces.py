@@ -28,6 +28,8 @@ MIN_CONFIDENCE = 0.5
 SURE_CONFIDENCE = 0.85
 MIN_PRESENCE = 0.5
 MAX_DOUBTFUL = 64
+# The most confident finds of all tiles; a picture of hundreds of faces has more.
+MAX_CANDIDATES = 2000
 MAX_OVERLAP = 0.3
 # A box that lies this far inside a better one is the same face, cut by the edge of a tile.
 MAX_INSIDE = 0.7
@@ -126,7 +128,8 @@ class FaceDetector:
         raw, logits = sorted(outputs, key=lambda output: output.shape[-1], reverse=True)
         # raw (896, 16): centre x, y, width, height, then 6 key points; logits (896, 1)
         confidence = 1.0 / (1.0 + np.exp(-np.clip(logits[:, 0], -80.0, 80.0)))
-        keep = confidence >= MIN_CONFIDENCE
+        # Boxes without area are noise of the regression.
+        keep = (confidence >= MIN_CONFIDENCE) & (raw[:, 2:4] > 0).all(axis=1)
         points = raw[keep].reshape(-1, 8, 2).astype(np.float64)
         anchors = ANCHORS[keep] * INPUT_SIDE
         faces = []
@@ -174,33 +177,29 @@ def _starts(length: int, side: float) -> list[float]:
 
 def _merge(candidates: list[Face]) -> list[Face]:
     """Weighted non-maximum suppression: each group becomes its mean, weighted by confidence."""
-    rest = sorted(candidates, key=lambda face: face.confidence, reverse=True)
+    rest = sorted(candidates, key=lambda face: face.confidence, reverse=True)[:MAX_CANDIDATES]
+    boxes = np.array([face.box for face in rest]).reshape(-1, 4)
     merged = []
     while rest:
-        best = rest[0]
-        overlaps = [_overlap(best.box, face.box) for face in rest]
-        group = [
-            face for face, (union, _) in zip(rest, overlaps, strict=True) if union > MAX_OVERLAP
-        ]
-        rest = [
-            face
-            for face, (union, inside) in zip(rest, overlaps, strict=True)
-            if union <= MAX_OVERLAP and inside <= MAX_INSIDE
-        ]
+        union, inside = _overlaps(boxes[0], boxes)
+        members = np.flatnonzero(union > MAX_OVERLAP)
+        group = [rest[index] for index in members] or rest[:1]
         weights = np.array([face.confidence for face in group])
         box = np.average([face.box for face in group], axis=0, weights=weights)
         keypoints = np.average([face.keypoints for face in group], axis=0, weights=weights)
         left, top, right, bottom = box.tolist()
-        merged.append(Face((left, top, right, bottom), keypoints, best.confidence))
+        merged.append(Face((left, top, right, bottom), keypoints, rest[0].confidence))
+        left_over = (union <= MAX_OVERLAP) & (inside <= MAX_INSIDE)
+        left_over[0] = False
+        rest = [rest[index] for index in np.flatnonzero(left_over)]
+        boxes = boxes[left_over]
     return merged
 
 
-def _overlap(
-    a: tuple[float, float, float, float], b: tuple[float, float, float, float]
-) -> tuple[float, float]:
-    """(intersection over union, intersection over the smaller box) of two boxes."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    shared = max(width, 0.0) * max(height, 0.0)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
-    return shared / max(sum(areas) - shared, 1e-9), shared / max(min(areas), 1e-9)
+def _overlaps(box: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(intersection over union, intersection over the smaller box) of a box with each box."""
+    extent = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    shared = np.clip(extent, 0.0, None).prod(axis=1)
+    area, areas = (box[2:] - box[:2]).prod(), (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    union = shared / np.maximum(area + areas - shared, 1e-9)
+    return union, shared / np.maximum(np.minimum(area, areas), 1e-9)

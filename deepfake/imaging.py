@@ -6,15 +6,18 @@ header are checked before a single pixel is decoded, so that a small file cannot
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import re
+import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 
 from deepfake.errors import ImageError
 from deepfake.settings import Settings
@@ -31,10 +34,6 @@ MAGIC = (
     ("GIF", re.compile(rb"GIF8[79]a")),
 )
 NOT_PICTURES = (
-    (
-        "an SVG drawing, not a photograph",
-        re.compile(rb"\s*(<\?xml.*?)?(<!--.*?-->\s*|<!DOCTYPE svg.*?>\s*)*<svg", re.S),
-    ),
     ("a web page", re.compile(rb"\s*<(!doctype html|html|head)", re.IGNORECASE)),
     ("a PDF document", re.compile(rb"%PDF")),
     (
@@ -44,8 +43,32 @@ NOT_PICTURES = (
     ("a ZIP archive or an office document", re.compile(rb"PK\x03\x04")),
     ("a video", re.compile(rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI ", re.DOTALL)),
 )
+# An SVG may start with a prolog and comments, so its root element is searched for.
+XML_START = re.compile(rb"(\xef\xbb\xbf)?\s*<")
 ACCEPTED = "JPEG, PNG, WebP, AVIF, HEIC, BMP, TIFF or GIF"
 SNIFFED_BYTES = 4096
+# Camera and web encoders write about ten scans into a progressive JPEG; each one is a pass over
+# all pixels, so a small file with thousands of them would keep a processor busy for hours.
+MAX_JPEG_SCANS = 100
+JPEG_SOS, JPEG_EOI = 0xDA, 0xD9
+JPEG_WITHOUT_LENGTH = frozenset((0x01, 0xD8, *range(0xD0, 0xD8)))
+# The next marker behind compressed data, in which FF is followed by 00 or a restart marker.
+JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+PNG_END = b"IEND\xaeB`\x82"
+TIFF_TILE_WIDTH, TIFF_TILE_LENGTH = 322, 323
+EXIF_ORIENTATION = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Pictures above this are decoded one at a time: each may need a few hundred megabytes.
+LARGE_PIXELS = 12_000_000
+_LARGE = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -143,18 +166,25 @@ def sniff(data: bytes) -> str:
     start = data[:SNIFFED_BYTES]
     for kind, pattern in MAGIC:
         if pattern.match(start):
-            return kind
+            return "AVIF" if kind == "HEIF" and _has_avif_brand(start) else kind
+    if XML_START.match(start) and b"<svg" in start.lower():
+        raise ImageError(f"This is an SVG drawing, not a photograph. Send a {ACCEPTED} photo.")
     for description, pattern in NOT_PICTURES:
         if pattern.match(start):
             raise ImageError(f"This is {description}. Send a {ACCEPTED} photo.")
     try:
-        # A character may be cut in two at the end of the sniffed bytes.
-        start.decode("utf-8") if len(data) <= SNIFFED_BYTES else start[:-4].decode("utf-8")
+        # Not final: a character may be cut in two at the end of the sniffed bytes.
+        codecs.getincrementaldecoder("utf-8")().decode(start, final=False)
         looks_like_text = b"\x00" not in start
     except UnicodeDecodeError:
         looks_like_text = False
     what = "a text file" if looks_like_text else "not a picture in a format that is known here"
     raise ImageError(f"This is {what}. Send a {ACCEPTED} photo.")
+
+
+def _has_avif_brand(start: bytes) -> bool:
+    """Whether a file of the general brand "mif1" lists AVIF among its compatible brands."""
+    return b"avif" in start[8 : int.from_bytes(start[:4], "big")]
 
 
 def _read_bytes(path: Path, settings: Settings) -> bytes:
@@ -187,19 +217,21 @@ def _decode(data: bytes, kind: str, settings: Settings) -> Picture:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-    notes = []
+    end = _jpeg_end(data) if kind == "JPEG" else None
+    # Pillow has a limit of its own; ours is checked below, before any pixel is decoded.
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, settings.max_pixels)
     with Image.open(io.BytesIO(data), formats=_decoders(kind)) as image:
         _check_dimensions(image, settings)
-        frames = getattr(image, "n_frames", 1)
-        if frames > 1 and image.format != "MPO":
-            notes.append(f"Only the first of the {frames} frames or pages was looked at.")
-        image.load()
-        upright, note = _turn_upright(image)
-        notes += note
-        colour, note = _to_srgb(upright)
-        notes += note
-        pixels = np.asarray(colour)
-    notes += _trailing(data, kind)
+        large = image.width * image.height > LARGE_PIXELS
+        with _LARGE if large else nullcontext():
+            image.load()
+            upright, notes = _turn_upright(image)
+            colour, note = _to_srgb(upright)
+            notes += note
+            pixels = np.asarray(colour)
+        if _has_more_frames(image):
+            notes.append("Only the first frame or page of the file was looked at.")
+    notes += _trailing(data, kind, end)
     return Picture(pixels, kind, len(data), hashlib.sha256(data).hexdigest(), tuple(notes))
 
 
@@ -212,6 +244,12 @@ def _check_dimensions(image: Image.Image, settings: Settings) -> None:
     width, height = image.size
     if width < 1 or height < 1:
         raise ImageError(f"The picture has no pixels ({width} × {height}). Export it again.")
+    tags = getattr(image, "tag_v2", {})
+    tile = tags.get(TIFF_TILE_WIDTH, 1) * tags.get(TIFF_TILE_LENGTH, 1)
+    if isinstance(tile, int) and tile > settings.max_pixels:
+        raise ImageError(
+            "The TIFF file has tiles larger than any picture allowed. Export it again."
+        )
     if width * height > settings.max_pixels:
         raise ImageError(
             f"The picture has {width * height / 1e6:.0f} megapixels ({width} × {height}), more "
@@ -222,10 +260,27 @@ def _check_dimensions(image: Image.Image, settings: Settings) -> None:
 
 def _turn_upright(image: Image.Image) -> tuple[Image.Image, list[str]]:
     try:
-        return ImageOps.exif_transpose(image), []
+        orientation = image.getexif().get(EXIF_ORIENTATION, 1)
     except Exception:
         # Pillow's EXIF reader, too, raises whatever a damaged block leads it to.
         return image, ["The EXIF data is damaged; the picture was taken as it lies."]
+    if orientation not in UPRIGHT:
+        return image, []
+    turned = image.transpose(UPRIGHT[orientation])
+    turned.info = image.info
+    return turned, []
+
+
+def _has_more_frames(image: Image.Image) -> bool:
+    """Whether there is a second frame, without counting them: files can claim thousands."""
+    if image.format == "MPO":  # a JPEG with a depth or gain map, not an animation
+        return False
+    try:
+        image.seek(1)
+    except Exception:
+        # EOFError where there is none; a damaged second frame is none either.
+        return False
+    return True
 
 
 def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
@@ -233,7 +288,8 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     image = _to_8_bit(image)
     image, alpha = _split_alpha(image)
     image, notes = _apply_profile(image)
-    image = image.convert("RGB")
+    if image.mode != "RGB":
+        image = image.convert("RGB")
     if alpha is not None:
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=alpha)
@@ -243,12 +299,12 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode == "I":
-        values = np.asarray(image).astype(np.int64)
+        values = np.asarray(image)
         # Mode "I" holds 16-bit grey of some formats and 8-bit grey of others.
         shift = 8 if image.mode != "I" or values.max(initial=0) > 255 else 0
         return _grey(np.clip(values >> shift, 0, 255), image)
     if image.mode == "F":
-        values = np.nan_to_num(np.asarray(image, np.float64))
+        values = np.nan_to_num(np.asarray(image, np.float32))
         highest = values.max(initial=0.0)
         scale = 255.0 if highest <= 1.0 else 1.0 if highest <= 255.0 else 255.0 / 65535.0
         return _grey(np.clip(values * scale, 0, 255), image)
@@ -292,15 +348,42 @@ def _apply_profile(image: Image.Image) -> tuple[Image.Image, list[str]]:
         return image, ["The colour profile is damaged or does not fit; sRGB was assumed."]
 
 
-def _trailing(data: bytes, kind: str) -> list[str]:
-    """A note on a ZIP, HTML or script part behind or within a picture that decodes all the same."""
-    ends = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
-    if kind not in ends:
-        return []
-    end = data.rfind(ends[kind])
-    tail = data[end + len(ends[kind]) :] if end >= 0 else b""
+def _jpeg_end(data: bytes) -> int | None:
+    """Where the JPEG ends; None where it does not.
+
+    Raises:
+        ImageError: it has more scans than any encoder writes.
+    """
+    place, scans = 2, 0
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == JPEG_EOI:
+            return place + 2
+        if marker == 0xFF or marker in JPEG_WITHOUT_LENGTH:
+            place += 1 if marker == 0xFF else 2
+            continue
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker == JPEG_SOS:
+            scans += 1
+            if scans > MAX_JPEG_SCANS:
+                raise ImageError(
+                    f"The JPEG has more than {MAX_JPEG_SCANS} scans, which no camera or program "
+                    "writes. Export the photo again."
+                )
+            found = JPEG_MARKER.search(data, place)
+            if found is None:
+                return None
+            place = found.end() - 2
+    return place + 2 if data[place : place + 2] == bytes((0xFF, JPEG_EOI)) else None
+
+
+def _trailing(data: bytes, kind: str, jpeg_end: int | None) -> list[str]:
+    """A note on what stands behind a picture that decodes all the same."""
+    end = jpeg_end
     if kind == "PNG":
-        tail = data[data.find(ends[kind]) + len(ends[kind]) :]
+        found = data.find(PNG_END)
+        end = found + len(PNG_END) if found >= 0 else None
+    tail = b"" if end is None else data[end:]
     if not tail.strip(b"\x00\r\n \xff"):
         return []
     return [

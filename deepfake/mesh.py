@@ -78,8 +78,15 @@ class FaceMesh:
         matrix = step * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         centre = np.array([(left + right) / 2, (top + bottom) / 2])
         origin = centre - matrix @ np.full(2, MESH_SIDE / 2)
-        image, zoom = _near_size(image, 1.0 / step)
-        data = np.column_stack([matrix, origin]).ravel() * zoom
+        # The affine transform does not low-pass, so a large face is reduced first, and only its
+        # surroundings are: a square that holds the crop at any rotation.
+        factor = max(1, int(0.75 * step))
+        corner = np.maximum(centre - step * MESH_SIDE * 0.75, 0.0).astype(int)
+        end = np.minimum(centre + step * MESH_SIDE * 0.75 + factor, image.size).astype(int)
+        if (end <= corner).any():
+            corner, end = np.zeros(2, int), np.array(image.size)
+        image = image.reduce(factor, (*corner.tolist(), *end.tolist()))
+        data = np.column_stack([matrix, origin - corner]).ravel() / factor
         crop = image.transform(
             (MESH_SIDE, MESH_SIDE), Image.Transform.AFFINE, data.tolist(), Image.Resampling.BILINEAR
         )
@@ -94,11 +101,3 @@ class FaceMesh:
         points = mesh.reshape(MESH_POINTS, 3)[:, :2] @ matrix.T + origin
         presence = 1.0 / (1.0 + np.exp(-np.clip(float(flag.ravel()[0]), -80.0, 80.0)))
         return Mesh(points.astype(np.float32), float(presence))
-
-
-def _near_size(image: Image.Image, scale: float) -> tuple[Image.Image, float]:
-    """Reduce a large picture first: the affine transform does not low-pass."""
-    factor = int(0.75 / scale)
-    if factor < 2:
-        return image, 1.0
-    return image.reduce(factor), 1.0 / factor

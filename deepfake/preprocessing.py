@@ -14,6 +14,8 @@ RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+# Radius of the widest filter (Lanczos), in pixels of the result.
+REACH = 3
 Box = tuple[float, float, float, float]
 
 
@@ -56,11 +58,15 @@ def crop(picture: Picture, box: Box | None, spec: Input) -> np.ndarray:
     whole = box is None or spec.crop == "full"
     factor = 1.0 if spec.crop == "full" else spec.crop
     area = crop_area(picture.width, picture.height, None if whole else box, factor)
-    # Pillow reads only the rows that the box needs and low-passes when it makes things smaller.
-    image = Image.fromarray(picture.pixels).resize(
-        (spec.size, spec.size), RESAMPLING[spec.resample], box=area
-    )
-    return np.asarray(image)
+    # Only the pixels around the crop are copied; the margin is more than the filters reach.
+    margin = REACH * max(1.0, (area[2] - area[0]) / spec.size) + 1
+    left, top = (max(0, int(edge - margin)) for edge in area[:2])
+    right, bottom = (int(edge + margin) + 1 for edge in area[2:])
+    image = Image.fromarray(np.ascontiguousarray(picture.pixels[top:bottom, left:right]))
+    moved = (area[0] - left, area[1] - top, area[2] - left, area[3] - top)
+    # Pillow low-passes when it makes things smaller.
+    small = image.resize((spec.size, spec.size), RESAMPLING[spec.resample], box=moved)
+    return np.asarray(small)
 
 
 def scale(crops: np.ndarray, spec: Input) -> np.ndarray:

@@ -125,14 +125,17 @@ def operating_point(manifest: ModelManifest, threshold: float) -> OperatingPoint
     return nearest if abs(nearest.threshold - threshold) < MEASURED_WITHIN else None
 
 
-def sentence(verdict: Verdict, p_fake: float | None) -> str:
+def sentence(verdict: Verdict, p_fake: float | None, faces: int) -> str:
     """The verdict for people: evidence, not accusation.
 
     Args:
         verdict: Verdict. As from `decide`.
         p_fake: float in [0, 1] or None. Calibrated P(fake).
+        faces: int. How many faces were found, judged or not.
     """
-    if verdict == "not_applicable" or p_fake is None:
+    if p_fake is None and faces:
+        return "The faces are too small to judge"
+    if p_fake is None:
         return "No face found: this model judges faces only"
     if verdict == "fake":
         return f"Signs of manipulation found ({percent(p_fake)})"

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -69,12 +70,31 @@ def test_bad_options_end_with_a_sentence_and_no_traceback(portrait, arguments, e
     assert result.stdout == ""
 
 
+def test_an_empty_folder_is_said(tmp_path, capsys):
+    assert main(["detect", str(tmp_path)]) == 2
+    assert "no picture" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\tb", "\u202e.png"])
+def test_names_that_do_not_exist_end_with_a_sentence(name):
+    result = run("detect", name)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr and "\n" not in result.stderr.strip()
+
+
+def test_terminals_without_the_characters_of_a_name_are_served(portrait, tmp_path):
+    path = tmp_path / "é.png"
+    path.write_bytes(portrait.read_bytes())
+    result = run("detect", path, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert result.returncode == 0 and "\\xe9.png" in result.stdout
+
+
 def test_odd_file_names_do_not_break_the_output(portrait, tmp_path):
     path = tmp_path / "a\nb\udcff.png"
     path.write_bytes(portrait.read_bytes())
     result = run("detect", "--json", path)
     assert result.returncode == 0
-    assert json.loads(result.stdout)["verdict"]
+    assert json.loads(result.stdout)["file"] == str(path)
 
 
 def test_detecting_imports_neither_tensorflow_nor_gradio(portrait):

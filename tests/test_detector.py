@@ -15,10 +15,12 @@ def test_a_path_its_bytes_its_pixels_and_predict_score_the_same(detector, portra
         detector.detect(portrait).p_fake,
         detector.detect(str(portrait)).p_fake,
         detector.detect(portrait.read_bytes()).p_fake,
+        detector.detect(bytearray(portrait.read_bytes())).p_fake,
         detector.detect(imaging.read(portrait).pixels).p_fake,
+        detector.detect(Image.open(portrait)).p_fake,
         deepfake.predict(portrait)["Fake"],
     ]
-    assert scores == pytest.approx([scores[0]] * 5, abs=1e-9)
+    assert scores == pytest.approx([scores[0]] * 7, abs=1e-9)
 
 
 def test_predict_returns_both_labels(portrait):
@@ -68,6 +70,7 @@ def test_faces_under_40_pixels_are_listed_but_not_judged(detector, portrait):
     assert 20 < face.box[2] - face.box[0] < 40
     assert (face.p_fake, face.verdict, report.verdict) == (None, "not_applicable", "not_applicable")
     assert "Too small" in face.note
+    assert report.sentence == "The faces are too small to judge"
     with pytest.raises(NoFaceError, match="too small"):
         report.labels()
 
@@ -99,6 +102,11 @@ def test_boxes_stay_within_the_picture(detector, portrait):
     for face in detector.detect(cut).faces:
         assert min(face.box) >= 0
         assert face.box[2] <= cut.shape[1] and face.box[3] <= cut.shape[0]
+
+
+def test_other_types_get_a_sentence(detector):
+    with pytest.raises(ImageError, match="Received: int"):
+        detector.detect(7)
 
 
 def test_unreadable_files_raise_our_error(detector):

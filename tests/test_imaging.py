@@ -127,6 +127,30 @@ def wide_gamut_profile():
     return bytes(data).replace("sRGB".encode("utf-16-be"), "odd ".encode("utf-16-be"))
 
 
+def test_odd_exif_does_not_stop_the_turning():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x011A] = 72.0  # XResolution, a fraction; the type is then changed to text
+    data = encoded(halves(size=(64, 48)), "JPEG", exif=exif)
+    odd = data.replace(b"\x01\x1a\0\x05", b"\x01\x1a\0\x02").replace(
+        b"\x1a\x01\x05\0", b"\x1a\x01\x02\0"
+    )
+    assert odd != data
+    picture = imaging.read(odd)
+    assert (picture.width, picture.height) == (48, 64)
+
+
+def test_avif_under_its_general_brand_is_read():
+    data = encoded(halves(), "AVIF").replace(b"ftypavif", b"ftypmif1", 1)
+    assert imaging.read(data).format == "AVIF"
+
+
+def test_motion_photos_are_read_with_a_note():
+    jpeg = encoded(halves(), "JPEG")
+    picture = imaging.read(jpeg + b"\0\0\0\x18ftypmp42" + b"\xff\xd9\xff\xda" * 300)
+    assert any(f"{1212:,} bytes after" in note for note in picture.notes)
+
+
 def test_converts_colour_profiles_to_srgb():
     picture = imaging.read(encoded(halves(), "PNG", icc_profile=wide_gamut_profile()))
     left, right = left_and_right(picture)
@@ -155,13 +179,29 @@ def test_first_frame_of_an_animation_is_read_and_said(kind):
         encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=100)
     )
     assert picture.pixels[0, 0, 0] > 180
-    assert any("first of the 3" in note for note in picture.notes)
+    assert any("Only the first frame" in note for note in picture.notes)
 
 
 def truncated(kind):
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
     data = encoded(Image.fromarray(noise), kind)
     return data[: len(data) // 2]
+
+
+def many_scans():
+    """A progressive JPEG whose last scan is repeated: each one is a pass over all pixels."""
+    data = encoded(Image.new("L", (64, 64), 90), "JPEG", progressive=True)
+    start = data.rindex(b"\xff\xda")
+    return data[:-2] + data[start:-2] * 200 + data[-2:]
+
+
+def huge_tile():
+    tags = {256: (4, 16), 257: (4, 16), 258: (3, 8), 259: (3, 1), 262: (3, 1), 277: (3, 1),
+            322: (4, 60_000), 323: (4, 60_000), 324: (4, 8), 325: (4, 100)}  # fmt: skip
+    entries = b"".join(
+        struct.pack("<HHII", tag, *kind[:1], 1, kind[1]) for tag, kind in tags.items()
+    )
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + b"\0" * 200
 
 
 PNG_WITH_NO_WIDTH = png_header_only(0, 10)
@@ -182,6 +222,10 @@ HOSTILE = {
     "truncated avif": (truncated("AVIF"), "cut off|damaged"),
     "truncated bmp": (truncated("BMP"), "cut off|damaged"),
     "truncated gif": (truncated("GIF"), "cut off|damaged"),
+    "svg comments that would backtrack for years": (b"<!---->" * 500 + b"x", "text file"),
+    "jpeg with 200 scans": (many_scans(), "more than 100 scans"),
+    "tiff with a huge tile": (huge_tile(), "tiles|damaged"),
+    "text cut within a character": (("a" + "ж" * 5000).encode(), "text file"),
     "only jpeg magic": (b"\xff\xd8\xff", "JPEG"),
     "only png magic": (b"\x89PNG\r\n\x1a\n", "PNG"),
     "zero width": (PNG_WITH_NO_WIDTH, "no pixels|damaged"),

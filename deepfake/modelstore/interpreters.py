@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import queue
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,13 +23,13 @@ class InterpreterPool:
     """Interpreters that threads share, made when first needed and at most `size` of them.
 
     Args:
-        path: Path. The `.tflite` file.
+        model: Path or bytes. The `.tflite` file.
         size: int. How many calls can run at the same time; further ones wait.
         threads: int. Threads of one call.
     """
 
-    def __init__(self, path: Path, size: int, threads: int):
-        self._path = path
+    def __init__(self, model: Path | bytes, size: int, threads: int):
+        self._model = model
         self._threads = threads
         # An interpreter that is still to be made is a None in the queue.
         self._free: queue.LifoQueue[Interpreter | None] = queue.LifoQueue()
@@ -55,11 +54,15 @@ class InterpreterPool:
     def _make(self) -> Interpreter:
         try:
             with _silence():
-                interpreter = Interpreter(str(self._path), num_threads=self._threads)
+                if isinstance(self._model, bytes):
+                    interpreter = Interpreter(model_content=self._model, num_threads=self._threads)
+                else:
+                    interpreter = Interpreter(str(self._model), num_threads=self._threads)
                 interpreter.allocate_tensors()
         except (ValueError, RuntimeError, OSError) as error:
+            name = "The weight file" if isinstance(self._model, bytes) else self._model
             raise ModelError(
-                f"{self._path} is missing or is not a LiteRT model: {error}. Get it again."
+                f"{name} is missing or is not a LiteRT model: {error}. Get it again."
             ) from error
         return interpreter
 
@@ -71,8 +74,11 @@ def _silence() -> Iterator[None]:
     They come from C++, without a level that could be set; errors come as exceptions all the same.
     """
     with _SILENCE:
-        sys.stderr.flush()
-        kept = os.dup(2)
+        try:
+            kept = os.dup(2)
+        except OSError:  # stderr is closed
+            yield
+            return
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
             os.dup2(nowhere, 2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ class LiteRTBackend:
     """Runs a `.tflite` network. Safe to share between threads.
 
     Args:
-        path: Path. The weight file, already compared with its hash.
+        weights: bytes. The `.tflite` file, already compared with its hash.
         manifest: ModelManifest. Names of the outputs and size of the input.
         settings: Settings. Pool size and threads.
 
@@ -48,9 +47,9 @@ class LiteRTBackend:
 
     name = "LiteRT"
 
-    def __init__(self, path: Path, manifest: ModelManifest, settings: Settings):
+    def __init__(self, weights: bytes, manifest: ModelManifest, settings: Settings):
         self._manifest = manifest
-        self._pool = InterpreterPool(path, settings.interpreters, settings.threads)
+        self._pool = InterpreterPool(weights, settings.interpreters, settings.threads)
         with self._pool.borrow() as interpreter:
             self._signature = _signature(interpreter)
             self._check(interpreter)
@@ -97,6 +96,26 @@ class LiteRTBackend:
             raise ModelError(
                 f"The manifest names outputs that the model does not have: {missing}. "
                 f"It has: {sorted(outputs)}."
+            )
+        output = self._manifest.output
+        score = outputs[output.score or next(iter(outputs))]
+        columns = 2 if output.kind == "softmax" else 1
+        if tuple(int(n) for n in score["shape"][1:]) not in (
+            (columns,),
+            () if columns == 1 else (2,),
+        ):
+            raise ModelError(
+                f"The manifest says {output.kind}, which is {columns} number(s) a face, but the "
+                f"model's output has the shape {score['shape'].tolist()}."
+            )
+        floats = [*inputs.values(), score]
+        if output.evidence:
+            floats.append(outputs[output.evidence])
+            if len(outputs[output.evidence]["shape"]) != 3:
+                raise ModelError("The evidence output must have the shape (batch, rows, columns).")
+        if any(detail["dtype"] != np.float32 for detail in floats):
+            raise ModelError(
+                "The model must take and return float32. Export it without quantising."
             )
 
 

@@ -168,8 +168,8 @@ def read_manifest(folder: Path) -> ModelManifest:
         raise ModelError(f"The manifest {path} cannot be used: {_explain(error)}") from error
 
 
-def check_file(folder: Path, manifest: ModelManifest, name: str) -> Path:
-    """Compare a weight file with the hash in the manifest.
+def read_weights(folder: Path, manifest: ModelManifest, name: str) -> bytes:
+    """Read a weight file once and compare it with the hash in the manifest.
 
     Args:
         folder: Path. The model's folder.
@@ -177,7 +177,7 @@ def check_file(folder: Path, manifest: ModelManifest, name: str) -> Path:
         name: str. The file's name, such as "model.tflite".
 
     Returns:
-        The file's path.
+        The file. What was checked is what runs, even if the file changes later.
 
     Raises:
         ModelError: the manifest does not list the file, it is missing, or its hash differs.
@@ -186,19 +186,19 @@ def check_file(folder: Path, manifest: ModelManifest, name: str) -> Path:
     if name not in manifest.files:
         raise ModelError(f"The manifest in {folder} does not list {name}. Export the model again.")
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        data = path.read_bytes()
     except OSError as error:
         raise ModelError(
             f"{path} cannot be read ({error.strerror}). Get the model again."
         ) from error
+    digest = hashlib.sha256(data).hexdigest()
     if digest != manifest.files[name].lower():
         raise ModelError(
             f"{path} is not the file that its manifest describes: its SHA-256 is {digest[:12]}…, "
             f"the manifest says {manifest.files[name][:12]}…. It was changed or damaged; "
             "get the model again."
         )
-    return path
+    return data
 
 
 def _explain(error: ValidationError) -> str:

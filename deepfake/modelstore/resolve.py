@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deepfake.errors import ModelError
 from deepfake.modelstore.litert import LiteRTBackend
-from deepfake.modelstore.manifest import MANIFEST_NAME, ModelManifest, check_file, read_manifest
+from deepfake.modelstore.manifest import MANIFEST_NAME, ModelManifest, read_manifest, read_weights
 from deepfake.settings import Settings, models_folder
 
 SERVED_SUFFIX = ".tflite"
@@ -46,8 +46,8 @@ def load_model(name: str | Path | None = None, settings: Settings | None = None)
     folder, file = _locate(str(name or settings.model))
     manifest = read_manifest(folder)
     file = file or _served_file(folder, manifest)
-    path = check_file(folder, manifest, file)
-    return LoadedModel(manifest, LiteRTBackend(path, manifest, settings), manifest.files[file])
+    weights = read_weights(folder, manifest, file)
+    return LoadedModel(manifest, LiteRTBackend(weights, manifest, settings), manifest.files[file])
 
 
 def model_folder(name: str) -> Path:
@@ -67,7 +67,7 @@ def _locate(name: str) -> tuple[Path, str | None]:
         raise ModelError(
             f"Models from the Hub are not read yet: {name}. Download it and name its folder."
         )
-    path = Path(name).expanduser()
+    path = Path(name)
     if path.is_dir():
         return path, None
     if not path.exists():

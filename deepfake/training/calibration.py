@@ -13,8 +13,9 @@ MAX_FALSE_POSITIVES = 0.05
 # … and at most this share of any single real source, lest one kind of photo pays for the others.
 MAX_SOURCE_FALSE_POSITIVES = 0.06
 SMALLEST_SOURCE = 20
-# The uncertain band ends where "fake" would be wrong for 2 % of reals and "real" for 5 % of fakes.
-BAND_FALSE_POSITIVES, BAND_MISSES = 0.02, 0.05
+# The uncertain band ends where a verdict is right often enough to be said, with as many fakes as
+# reals: at most this share of what is called fake is real, and of what is called real is fake.
+MAX_WRONG_FAKES, MAX_WRONG_REALS = 0.03, 0.12
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,23 @@ def choose(p_fake: np.ndarray, labels: np.ndarray, sources: Sequence[str]) -> De
         (t for t in grid if all((scores >= t).mean() <= limit for scores, limit in limits)),
         grid[-1],
     )
-    low = max((t for t in grid if (fakes < t).mean() <= BAND_MISSES), default=grid[0])
-    high = min((t for t in grid if (reals >= t).mean() <= BAND_FALSE_POSITIVES), default=grid[-1])
-    band = float(min(low, threshold)), float(max(high, threshold))
+    sure_real = [
+        t for t in grid if t <= threshold and wrong_reals(reals, fakes, t) <= MAX_WRONG_REALS
+    ]
+    sure_fake = [
+        t for t in grid if t >= threshold and wrong_fakes(reals, fakes, t) <= MAX_WRONG_FAKES
+    ]
+    band = float(max(sure_real, default=grid[0])), float(min(sure_fake, default=grid[-1]))
     return Decision(float(threshold), band)
+
+
+def wrong_fakes(reals: np.ndarray, fakes: np.ndarray, threshold: float) -> float:
+    """Share of reals among what lies at or above a threshold, both classes weighing the same."""
+    false, true = float((reals >= threshold).mean()), float((fakes >= threshold).mean())
+    return false / (false + true) if false + true else 0.0
+
+
+def wrong_reals(reals: np.ndarray, fakes: np.ndarray, threshold: float) -> float:
+    """Share of fakes among what lies below a threshold, both classes weighing the same."""
+    false, true = float((fakes < threshold).mean()), float((reals < threshold).mean())
+    return false / (false + true) if false + true else 0.0

@@ -106,7 +106,7 @@ def ship(
     crops = np.stack([crop for _, crop in valid_crops[:PARITY_FACES]])
     difference = export.export(network, folder, preprocessing.scale(crops, config.input))
     manifest = _draft(config, folder, samples, description)
-    backend = LiteRTBackend(folder / export.LITERT_FILE, manifest, Settings())
+    backend = LiteRTBackend((folder / export.LITERT_FILE).read_bytes(), manifest, Settings())
 
     def score(pairs: Sequence[tuple[Sample, np.ndarray]]) -> ScoredSet:
         return _score(backend, manifest, pairs)

@@ -75,6 +75,7 @@ def mark_faces(
         left, top, right, bottom = (edge * share for edge in face.box)
         line = max(2, round((4 if index == selected else 2) * unit))
         colour = COLOURS[face.verdict]
+        right, bottom = max(right, left + 4), max(bottom, top + 4)
         draw.rectangle((left, top, right, bottom), outline="white", width=line + 2)
         draw.rectangle((left + 1, top + 1, right - 1, bottom - 1), outline=colour, width=line)
         text = f"{index + 1}"

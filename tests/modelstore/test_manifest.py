@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from deepfake.errors import ModelError
-from deepfake.modelstore.manifest import check_file, read_manifest
+from deepfake.modelstore.manifest import read_manifest, read_weights
 from deepfake.modelstore.resolve import load_model
 from deepfake.settings import Settings, models_folder
 
@@ -62,7 +62,7 @@ def test_a_changed_weight_file_is_refused(model):
 def test_a_file_that_the_manifest_does_not_list_is_refused(model):
     (model / "other.tflite").write_bytes(b"x")
     with pytest.raises(ModelError, match="does not list"):
-        check_file(model, read_manifest(model), "other.tflite")
+        read_weights(model, read_manifest(model), "other.tflite")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "not json", "{}"])

@@ -32,6 +32,12 @@ def test_boxes_are_drawn_where_the_faces_are():
     assert (marked[200:260, 200:205] != 128).any()
 
 
+@pytest.mark.parametrize("box", [(0, 10, 1, 60), (299, 299, 300, 300), (5, 5, 5, 5)])
+@pytest.mark.parametrize("share", [1.0, 0.16])
+def test_thin_boxes_are_drawn(box, share):
+    drawing.mark_faces(np.zeros((300, 300, 3), np.uint8), share, [face(box)])
+
+
 @pytest.mark.parametrize("size", [(40, 4000), (4000, 40), (3000, 3000), (1, 1)])
 def test_large_pictures_are_shown_smaller(size):
     shown, share = drawing.shrink(np.zeros((*size, 3), np.uint8))
