@@ -165,10 +165,14 @@ def load_imagenet(model: keras.Model) -> None:
 
 def _torch_name(name: str) -> str | None:
     """Name of the layer in the PyTorch checkpoint; None for layers that it does not have."""
-    if name in ("stem_conv", "stem_bn", "head_conv", "head_bn"):
-        return {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "head_conv": "_conv_head"}.get(
-            name, "_bn1"
-        )
+    outside = {
+        "stem_conv": "_conv_stem",
+        "stem_bn": "_bn0",
+        "head_conv": "_conv_head",
+        "head_bn": "_bn1",
+    }
+    if name in outside:
+        return outside[name]
     if not name.startswith("stage") or not name.endswith(("conv", "bn")):
         return None
     stage_part, block_part, part = name.split("_", 2)

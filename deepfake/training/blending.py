@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -37,6 +38,26 @@ REGION_WEIGHTS = np.array([0.4, 0.2, 0.1, 0.06, 0.08, 0.06, 0.05, 0.05])
 BLEND_RATIOS = (0.4, 0.6, 0.8, 1.0, 1.0, 1.0)
 # The piecewise-affine map is exact at every fourth pixel and interpolated between.
 MAP_STEP = 4
+
+
+def fakes_of(reals: Sequence[TrainingFace], random: np.random.Generator) -> list[TrainingFace]:
+    """A fake of each face: self-blended and swapped in turns.
+
+    Args:
+        reals: sequence of TrainingFace.
+        random: Generator. Source of all choices.
+
+    Returns:
+        As many fakes, in the same order.
+    """
+    fakes = []
+    for index, face in enumerate(reals):
+        if index % 2 and len(reals) > 1:
+            step = int(random.integers(1, len(reals)))
+            fakes.append(swap(face, reals[(index + step) % len(reals)], random))
+        else:
+            fakes.append(self_blend(face, random))
+    return fakes
 
 
 def self_blend(face: TrainingFace, random: np.random.Generator) -> TrainingFace:

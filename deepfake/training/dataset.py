@@ -6,7 +6,7 @@ import csv
 import hashlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -37,7 +37,8 @@ SPLITS = ("train", "valid", "test")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic"}
 # Room around the face that augmentation can move and turn within.
 CONTEXT_FACTOR = 1.9
-CONTEXT_SIDE = 256
+# Pixels of that context for each pixel of the input: more than the largest view takes from it.
+CONTEXT_PIXELS = 1.7
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,13 @@ def find_samples(folder: Path) -> list[Sample]:
         raise TrainingError(f"There is no folder {folder}. Name a folder of real and fake faces.")
     table = folder / "labels.csv"
     samples = list(_from_table(table) if table.is_file() else _from_folders(folder))
-    for split in SPLITS[:2]:
+    for split in SPLITS:
+        if split == "test" and not any(sample.split == split for sample in samples):
+            continue
         for label, word in enumerate(("real", "fake")):
             if not any(s.split == split and s.label == label for s in samples):
                 found = ", ".join(sorted(p.name for p in folder.iterdir())[:12]) or "nothing"
-                use = "train" if split == "train" else "validate"
+                use = {"train": "train", "valid": "validate", "test": "test"}[split]
                 raise TrainingError(
                     f"{folder} has no {word} pictures to {use} with. Expected real/ and fake/, or "
                     "train/ and valid/ with both inside, or a labels.csv. "
@@ -110,8 +113,12 @@ def find_samples(folder: Path) -> list[Sample]:
 
 
 def _from_table(table: Path) -> Iterator[Sample]:
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        # Excel writes a byte-order mark.
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise TrainingError(f"{table} is not a CSV file in UTF-8: {error}.") from error
     for number, row in enumerate(rows, 2):
         label = LABEL_WORDS.get((row.get("label") or "").strip().lower())
         if label is None or not row.get("path"):
@@ -119,7 +126,12 @@ def _from_table(table: Path) -> Iterator[Sample]:
                 f"Line {number} of {table} needs a path and a label (real or fake). "
                 f"Received: {row.get('path')!r}, {row.get('label')!r}."
             )
-        split = SPLIT_WORDS.get((row.get("split") or "").strip().lower())
+        word = (row.get("split") or "").strip().lower()
+        split = SPLIT_WORDS.get(word)
+        if word and split is None:
+            raise TrainingError(
+                f"Line {number} of {table}: a split is train, valid or test. Received: {word!r}."
+            )
         source = row.get("generator") or row.get("source") or ("real", "fake")[label]
         path = table.parent / row["path"]
         yield Sample(path, label, split or _split_by_hash(path.name), source)
@@ -154,7 +166,7 @@ class FaceReader:
         self.skipped: list[str] = []
         self._spec = spec
         self._workers = workers
-        self._settings = Settings(interpreters=workers, threads=1)
+        self._settings = replace(Settings.from_environment(), interpreters=workers, threads=1)
         self._detector = FaceDetector(self._settings)
         self._mesh = FaceMesh(self._settings)
 
@@ -202,7 +214,7 @@ class FaceReader:
         )
         pixels = picture.pixels[top:bottom, left:right]
         origin = np.array([left, top])
-        shrink = min(1.0, CONTEXT_SIDE / max(pixels.shape))
+        shrink = min(1.0, CONTEXT_PIXELS * self._spec.size / max(pixels.shape))
         if shrink < 1.0:
             side = round(pixels.shape[1] * shrink), round(pixels.shape[0] * shrink)
             pixels = cv2.resize(pixels, side, interpolation=cv2.INTER_AREA)

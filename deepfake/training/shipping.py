@@ -101,8 +101,12 @@ def ship(
     test = [s for s in samples if s.split == "test"] or valid
     valid_crops = reader.crops(valid)
     test_crops = valid_crops if test is valid else reader.crops(test)
-    if not valid_crops or not test_crops:
-        raise TrainingError("No face was found in the validation or the test pictures.")
+    for pairs in (valid_crops, test_crops):
+        if {sample.label for sample, _ in pairs} != {0, 1}:
+            raise TrainingError(
+                "Faces were found in only one class of the validation or the test pictures, so "
+                "nothing can be measured. Look at the lines “skipped” above."
+            )
     crops = np.stack([crop for _, crop in valid_crops[:PARITY_FACES]])
     difference = export.export(network, folder, preprocessing.scale(crops, config.input))
     manifest = _draft(config, folder, samples, description)
@@ -250,15 +254,8 @@ def _blended(
 ) -> list[tuple[Sample, np.ndarray]]:
     """A blended fake of each real face of a split, cut out as in serving."""
     reals = reader.training_faces([s for s in samples if s.label == 0])
-    random = np.random.default_rng([config.seed, 4])
-    pairs = []
-    for index, face in enumerate(reals):
-        if index % 2:
-            fake = blending.swap(face, reals[int(random.integers(len(reals)))], random)
-        else:
-            fake = blending.self_blend(face, random)
-        pairs.append((Sample(Path(), 1, "", fake.source), _serve_crop(fake, config)))
-    return pairs
+    fakes = blending.fakes_of(reals, np.random.default_rng([config.seed, 4]))
+    return [(Sample(Path(), 1, "", fake.source), _serve_crop(fake, config)) for fake in fakes]
 
 
 def _serve_crop(face: TrainingFace, config: TrainingConfig) -> np.ndarray:

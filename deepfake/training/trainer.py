@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -92,19 +93,24 @@ def fit(samples: Sequence[Sample], config: TrainingConfig, run: Path) -> keras.M
         TrainingError: too few readable faces, or the folder holds a run with another configuration.
     """
     run.mkdir(parents=True, exist_ok=True)
-    first_epoch = _claim(run, config)
+    resumed = _claim(run, config, samples)
     keras.utils.set_random_seed(config.seed)
     reader = FaceReader(config.input)
     faces = reader.training_faces([s for s in samples if s.split == "train"])
     valid = reader.training_faces([s for s in samples if s.split == "valid"])
     for line in reader.skipped:
         logger.warning("skipped %s", line)
-    if not any(face.label == 0 for face in faces) or not valid:
-        raise TrainingError("No face was found in the real training pictures or the validation.")
+    if not any(face.label == 0 for face in faces) or {face.label for face in valid} != {0, 1}:
+        raise TrainingError(
+            "Too few faces were found: real ones to train with and both classes to validate are "
+            "needed. Look at the lines “skipped” above."
+        )
     logger.info("%d faces to train with, %d to validate", len(faces), len(valid))
     steps = config.steps or max(1, len(faces) // config.batch_size)
-    if first_epoch:
+    first_epoch = 0
+    if resumed:
         trained: keras.Model = keras.saving.load_model(run / CHECKPOINT)
+        first_epoch = int(trained.optimizer.iterations) // steps
     else:
         trained = _compile(config, steps)
     if first_epoch < config.epochs:
@@ -137,14 +143,7 @@ def validation_views(
     """
     reals = [face for face in faces if face.label == 0]
     fakes = [face for face in faces if face.label == 1]
-    random = np.random.default_rng([config.seed, 1])
-    blended = []
-    for index, face in enumerate(reals):
-        donor = reals[int(random.integers(len(reals)))]
-        fake = (
-            blending.swap(face, donor, random) if index % 2 else blending.self_blend(face, random)
-        )
-        blended.append(fake)
+    blended = blending.fakes_of(reals, np.random.default_rng([config.seed, 1]))
     kinds = {"generated": reals + fakes, "blended": reals + blended}
     views = {}
     for kind, members in kinds.items():
@@ -180,10 +179,10 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not ty
         for variable, value in zip(variables, current, strict=True):
             variable.assign(value)
         logger.info("epoch %d: %s", epoch, {k: round(float(v), 4) for k, v in row.items()})
-        _append(self._run / HISTORY, row)
         part = self._run / f"part-{CHECKPOINT}"
         self.model.save(part)
         part.replace(self._run / CHECKPOINT)
+        _append(self._run / HISTORY, row)
 
 
 def _compile(config: TrainingConfig, steps: int) -> keras.Model:
@@ -220,21 +219,22 @@ def _with_evidence(trained: keras.Model) -> keras.Model:
     return network
 
 
-def _claim(run: Path, config: TrainingConfig) -> int:
-    """Write or compare the configuration; return the epoch to go on with."""
+def _claim(run: Path, config: TrainingConfig, samples: Sequence[Sample]) -> bool:
+    """Write or compare what the run is made of; return whether there is something to go on with."""
+    lines = sorted(f"{sample.path} {sample.label} {sample.split}" for sample in samples)
+    digest = hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    text = json.dumps({**asdict(config), "data_sha256": digest}, indent=2) + "\n"
     path = run / CONFIG
-    text = json.dumps(asdict(config), indent=2) + "\n"
-    if path.is_file() and (run / CHECKPOINT).is_file():
-        if path.read_text() != text:
-            raise TrainingError(
-                f"{run} holds a run with other options. Name another folder, or repeat the "
-                "options of the run to go on with it."
-            )
-        with (run / HISTORY).open(newline="") as file:
-            return max(int(row["epoch"]) for row in csv.DictReader(file)) + 1
-    path.write_text(text)
-    (run / HISTORY).unlink(missing_ok=True)
-    return 0
+    if not path.is_file():
+        if any(run.iterdir()):
+            raise TrainingError(f"{run} holds other files. Name a new folder for the run.")
+        path.write_text(text)
+    elif path.read_text() != text:
+        raise TrainingError(
+            f"{run} holds a run with other options or other data. Name another folder, or repeat "
+            "the command of the run to go on with it."
+        )
+    return (run / CHECKPOINT).is_file()
 
 
 def _append(path: Path, row: dict[str, float]) -> None:

@@ -86,6 +86,7 @@ class Analyser:
         explanation = wording.meaning(self.detector.model.manifest, threshold)
         if session is None:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip(), explanation
+        face = min(face or 0, max(0, len(session.report.faces) - 1))
         session = Session(session.report.at(threshold), session.shown, session.share)
         return (
             session,
@@ -95,9 +96,13 @@ class Analyser:
             explanation,
         )
 
+    def forget(self, threshold: float) -> tuple[Any, ...]:
+        """The photo was removed: everything as at the start, in the order of `analyse`."""
+        return (None, wording.WELCOME, *self._failure("", threshold)[2:])
+
     def choose_face(self, session: Session | None, face: int | None) -> tuple[Any, Any]:
         """Another face: (picture, evidence)."""
-        if session is None or face is None:
+        if session is None or face is None or face >= len(session.report.faces):
             return gr.skip(), gr.skip()
         return session.marked(face), _evidence(session.report.faces[face])
 

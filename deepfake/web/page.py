@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -14,15 +15,13 @@ from deepfake.detector import Detector
 from deepfake.errors import SettingError
 from deepfake.modelstore.resolve import model_folder
 from deepfake.settings import Settings
-from deepfake.web import wording
+from deepfake.web import scratch, wording
 from deepfake.web.analyse import Analyser
 from deepfake.web.photo_input import PhotoInput
 
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TITLE = "deepfake: is this face real?"
-# Every ten minutes, files older than half an hour are deleted: none gets older than an hour.
-DELETE_CACHE = (600, 1800)
 SESSION_SECONDS = 3600
 # Visitors whose latest result is kept in memory at the same time; up to a few MB each.
 SESSIONS = 500
@@ -46,7 +45,11 @@ def build_page(settings: Settings) -> gr.Blocks:
         ModelError: the model cannot be loaded.
     """
     analyser = Analyser(Detector(settings=settings))
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=DELETE_CACHE) as page:
+    with gr.Blocks(
+        title=TITLE,
+        analytics_enabled=False,
+        delete_cache=(scratch.SWEEP_SECONDS, scratch.MAX_AGE_SECONDS),
+    ) as page:
         gr.Markdown(
             "# Is this face real?\nSend a photo and see whether its faces carry signs of a "
             "deepfake, how sure that is, and how often such a verdict is wrong."
@@ -70,6 +73,8 @@ def launch(page: gr.Blocks, settings: Settings, **options: Any) -> Any:
     Raises:
         SettingError: the host or port cannot be listened on.
     """
+    keep = {path for block in page.blocks.values() for path in getattr(block, "keep_in_cache", ())}
+    scratch.start_sweeper(Path(os.environ["GRADIO_TEMP_DIR"]), keep)
     try:
         return page.launch(
             server_name=settings.host,
@@ -85,6 +90,13 @@ def launch(page: gr.Blocks, settings: Settings, **options: Any) -> Any:
             show_error=True,
             **options,
         )
+    except ValueError as error:
+        if "localhost" not in str(error):
+            raise
+        raise SettingError(
+            "The page started but cannot reach itself, probably because of a proxy. "
+            "Set NO_PROXY=localhost,127.0.0.1 and start again."
+        ) from error
     except OSError as error:
         raise SettingError(
             f"The page cannot listen on {settings.host}, port {settings.port}: it is in use or not "
@@ -102,8 +114,9 @@ def serve(settings: Settings) -> None:
         ModelError: the model cannot be loaded.
         SettingError: the host or port cannot be listened on.
     """
-    # Python ends at once on SIGTERM unless told otherwise, and would leave visitors' files behind.
-    signal.signal(signal.SIGTERM, _exit)
+    # Python ends at once on these unless told otherwise, and would leave visitors' files behind.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _exit)
     launch(build_page(settings), settings)
 
 
@@ -169,6 +182,7 @@ def _photo_tab(analyser: Analyser) -> None:
         [session, verdict, picture, face, explanation],
         trigger_mode="always_last", show_progress="hidden", queue=False, **private,
     )  # fmt: skip
+    photo.clear(analyser.forget, [threshold], outputs, show_progress="hidden", **private)
     face.change(
         analyser.choose_face, [session, face], [picture, evidence],
         show_progress="hidden", **private,

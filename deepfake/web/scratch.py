@@ -6,9 +6,15 @@ import atexit
 import os
 import shutil
 import tempfile
+import threading
+import time
+from collections.abc import Container
 from pathlib import Path
 
 PREFIX = "deepfake-web-"
+# Files older than half an hour are looked for every ten minutes: none gets older than an hour.
+MAX_AGE_SECONDS = 1800
+SWEEP_SECONDS = 600
 
 
 def make_scratch_folder() -> str:
@@ -26,6 +32,36 @@ def make_scratch_folder() -> str:
     folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def start_sweeper(folder: Path, keep: Container[str]) -> None:
+    """Delete old files of a folder again and again, in the background.
+
+    Gradio's own schedule knows finished uploads only, not those that broke off midway.
+
+    Args:
+        folder: Path. The scratch folder.
+        keep: container of str. Paths that stay, such as the examples.
+    """
+
+    def sweep_for_ever() -> None:
+        while True:
+            time.sleep(SWEEP_SECONDS)
+            sweep(folder, keep, MAX_AGE_SECONDS)
+
+    threading.Thread(target=sweep_for_ever, daemon=True).start()
+
+
+def sweep(folder: Path, keep: Container[str], max_age: float) -> None:
+    """Delete the files of a folder that were last written more than `max_age` seconds ago."""
+    for path in folder.rglob("*"):
+        try:
+            old = time.time() - path.stat().st_mtime > max_age
+            if old and path.is_file() and str(path) not in keep:
+                path.unlink()
+        except OSError:
+            # Deleted by Gradio in between, or in use: the next sweep looks again.
+            continue
 
 
 def _is_running(process: int) -> bool:

@@ -56,8 +56,8 @@ def meaning(manifest: ModelManifest, threshold: float) -> str:
         measured = manifest.operating_points
         figures = (
             f"At the threshold {point.threshold:.2f}, <b>{_share(point.false_positive_rate)}</b> "
-            f"of {measured.reals:,} real faces were called fake and "
-            f"<b>{_share(point.true_positive_rate)}</b> of {measured.fakes:,} fakes were caught "
+            f"of {measured.reals:,} real faces scored as fake, and "
+            f"<b>{_share(point.true_positive_rate)}</b> of {measured.fakes:,} fakes did "
             f"({escape(measured.measured_on)}). "
         )
         if high > low:

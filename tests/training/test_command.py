@@ -72,6 +72,13 @@ def test_bad_options_get_a_sentence(labelled, tmp_path, capsys, options, expecte
     assert expected in capsys.readouterr().err
 
 
+def test_a_folder_with_other_files_is_not_written_into(labelled, tmp_path, capsys):
+    (tmp_path / "README.md").write_text("mine")
+    assert main(["train", str(labelled), "-o", str(tmp_path), *OPTIONS]) == 1
+    assert "other files" in capsys.readouterr().err
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
 def test_a_missing_folder_gets_a_sentence(tmp_path, capsys):
     assert main(["train", str(tmp_path / "none"), "-o", str(tmp_path / "x")]) == 1
     assert "no folder" in capsys.readouterr().err

@@ -16,7 +16,7 @@ def free_port():
 
 @pytest.fixture(scope="session")
 def served():
-    """The page's address, and how many faces or pictures its network has scored so far."""
+    """The page's address and its Blocks."""
     from deepfake.web import page as module
 
     settings = Settings(port=free_port())

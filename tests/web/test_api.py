@@ -1,6 +1,8 @@
 """The endpoints for programs, through the real gradio_client."""
 
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import httpx
 import pytest
@@ -49,9 +51,39 @@ def test_garbage_gets_our_sentence(client, tmp_path, endpoint):
         client.predict(handle_file(path), api_name=endpoint)
 
 
-def test_files_of_the_server_cannot_be_read(served):
-    payload = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+@pytest.fixture
+def somebody_elses_server():
+    """An address that counts who asks for it."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_):
+            """Keep the test's output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/photo.jpg", asked
+    server.shutdown()
+
+
+def call_detect(served, path):
+    payload = {"path": path, "meta": {"_type": "gradio.FileData"}}
     started = httpx.post(f"{served.url}/gradio_api/call/detect", json={"data": [payload]})
-    answer = httpx.get(f"{served.url}/gradio_api/call/detect/{started.json()['event_id']}").text
+    return httpx.get(f"{served.url}/gradio_api/call/detect/{started.json()['event_id']}").text
+
+
+def test_files_of_the_server_cannot_be_read(served):
+    answer = call_detect(served, "/etc/passwd")
     assert "event: error" in answer
     assert "text file" not in answer
+
+
+def test_addresses_are_not_fetched(served, somebody_elses_server):
+    address, asked = somebody_elses_server
+    answer = call_detect(served, address)
+    assert "event: error" in answer and "not its address" in answer
+    assert asked == []

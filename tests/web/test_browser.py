@@ -75,9 +75,15 @@ def test_a_dropped_photo_gets_a_verdict_with_its_measured_error(page, portrait):
     expect(page.locator("#bars")).to_contain_text("Fake")
     expect(page.locator("#faces img")).to_be_visible()
     expect(page.locator("#evidence img").first).to_be_visible()
-    expect(page.locator("#meaning")).to_contain_text(
-        re.compile(r"\d %.*real faces were called fake")
-    )
+    expect(page.locator("#meaning")).to_contain_text(re.compile(r"\d %.*real faces scored as fake"))
+
+
+def test_removing_the_photo_removes_its_verdict(page, portrait):
+    upload(page, portrait)
+    expect(verdict(page).locator("[role=status]")).to_be_visible()
+    page.locator("#photo button[aria-label*=lear i], #photo button[aria-label*=emove i]").click()
+    expect(verdict(page)).to_contain_text("Is this face real?")
+    expect(page.locator("#faces")).to_be_hidden()
 
 
 def test_the_page_shows_the_score_of_the_library(page, portrait, detector):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gradio_client import Client, handle_file
 
-from deepfake.web import page
+from deepfake.web import scratch
 
 
 def files_in_scratch():
@@ -14,8 +14,7 @@ def files_in_scratch():
 
 
 def test_no_picture_gets_older_than_an_hour():
-    frequency, age = page.DELETE_CACHE
-    assert frequency + age <= 3600
+    assert scratch.SWEEP_SECONDS + scratch.MAX_AGE_SECONDS <= 3600
 
 
 def test_uploads_are_deleted_by_that_schedule(served, portrait, tmp_path):
@@ -28,6 +27,17 @@ def test_uploads_are_deleted_by_that_schedule(served, portrait, tmp_path):
     time.sleep(0.05)
     delete_files_created_by_app(served.blocks, age=0)
     assert not any(path.name == "visitor.png" for path in files_in_scratch())
+
+
+def test_uploads_that_broke_off_are_swept_and_examples_stay(tmp_path):
+    broken, fresh, example = tmp_path / "tmpabc", tmp_path / "fresh.png", tmp_path / "a" / "ex.png"
+    example.parent.mkdir()
+    for path in (broken, fresh, example):
+        path.write_bytes(b"x")
+    for path in (broken, example):
+        os.utime(path, (0, 0))
+    scratch.sweep(tmp_path, {str(example)}, scratch.MAX_AGE_SECONDS)
+    assert (broken.exists(), fresh.exists(), example.exists()) == (False, True, True)
 
 
 def test_history_and_analytics_of_gradio_are_off(served):
