@@ -109,7 +109,11 @@ def _parser() -> argparse.ArgumentParser:
         default=0.5,
         help="blended faces among the fakes (default: 0.5)",
     )
-    train.add_argument("--weights", default="imagenet", help="imagenet (default) or none")
+    train.add_argument(
+        "--weights",
+        default="imagenet",
+        help="imagenet (default), none, or a .keras file to go on from",
+    )
     train.add_argument(
         "--version-name", default="1", help="version of the model, for its manifest (default: 1)"
     )

@@ -33,6 +33,8 @@ MAX_CANDIDATES = 2000
 MAX_OVERLAP = 0.3
 # A box that lies this far inside a better one is the same face, cut by the edge of a tile.
 MAX_INSIDE = 0.7
+# Size of the picture within the input where nothing was found at full size.
+BORDERED_SHARE = 0.6
 # Only pictures whose longer side is above this are looked at in tiles.
 TILED_FROM = 640
 TILE_OVERLAP = 0.25
@@ -91,6 +93,10 @@ class FaceDetector:
         whole = (0.0, 0.0, float(picture.width), float(picture.height))
         candidates = self._look(image, whole)
         faces = self._confirm(image, _merge(candidates))
+        if not faces:
+            # BlazeFace misses a face that fills the picture; with a border around it, it does not.
+            candidates += self._look(image, whole, share=BORDERED_SHARE)
+            faces = self._confirm(image, _merge(candidates))
         longer = max(picture.width, picture.height)
         if longer > TILED_FROM and all(face.side < TINY_SHARE * longer for face in faces):
             for tile in _tiles(picture.width, picture.height):
@@ -107,9 +113,12 @@ class FaceDetector:
             if self._mesh.detect(image, face.box, face.keypoints).presence >= MIN_PRESENCE
         ]
 
-    def _look(self, image: Image.Image, area: tuple[float, float, float, float]) -> list[Face]:
+    def _look(
+        self, image: Image.Image, area: tuple[float, float, float, float], share: float = 1.0
+    ) -> list[Face]:
+        """Find faces in an area, which takes up `share` of the network's input."""
         left, top, right, bottom = area
-        scale = INPUT_SIDE / max(right - left, bottom - top)
+        scale = share * INPUT_SIDE / max(right - left, bottom - top)
         size = (
             max(1, round((right - left) * scale)),
             max(1, round((bottom - top) * scale)),

@@ -31,6 +31,8 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         steps: int. Batches an epoch.
         blend_share: float. Share of blended faces among the fakes, in [0, 1].
         seed: int. Same seed, same batches, whatever the number of workers.
+        weights: float array (count,). How much more often each face is drawn than others of its
+            source. Defaults to all alike.
         first_epoch: int. Where to begin; a resumed run goes on with the batches it would have had.
         **workers: as of `keras.utils.PyDataset`.
     """
@@ -44,12 +46,16 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         blend_share: float,
         seed: int,
         first_epoch: int = 0,
+        weights: np.ndarray | None = None,
         **workers: int,
     ):
         super().__init__(**workers)
+        labels = np.array([face.label for face in faces])
+        weights = np.ones(len(faces)) if weights is None else weights
         self._reals = [face for face in faces if face.label == 0]
         self._fakes = [face for face in faces if face.label == 1]
-        self._real_odds, self._fake_odds = _odds(self._reals), _odds(self._fakes)
+        self._real_odds = _odds(self._reals, weights[labels == 0])
+        self._fake_odds = _odds(self._fakes, weights[labels == 1])
         self._looks = [_look(face) for face in self._reals]
         self._spec = spec
         self._pairs = batch_size // 2
@@ -105,10 +111,10 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         return self._reals[int(candidates[int(np.argmin(distances))])]
 
 
-def _odds(faces: Sequence[TrainingFace]) -> np.ndarray:
+def _odds(faces: Sequence[TrainingFace], hardness: np.ndarray) -> np.ndarray:
     """Chance of each face: sources weigh as the square root of their size, so none drowns."""
     sizes = Counter(face.source for face in faces)
-    weights = np.array([sizes[face.source] ** -0.5 for face in faces])
+    weights = hardness * [sizes[face.source] ** -0.5 for face in faces]
     odds: np.ndarray = weights / max(weights.sum(), 1e-12)
     return odds
 

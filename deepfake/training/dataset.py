@@ -221,3 +221,10 @@ class FaceReader:
         box = (np.array(face.box) - np.tile(origin, 2)) * shrink
         mesh = ((mesh - origin) * shrink).astype(np.float32)
         return TrainingFace(np.ascontiguousarray(pixels), box, mesh, sample.label, sample.source)
+
+
+def served_crop(face: TrainingFace, spec: Input) -> np.ndarray:
+    """What the served network would see of a training face: uint8 array (size, size, 3)."""
+    left, top, right, bottom = face.box.tolist()
+    picture = imaging.Picture.from_array(face.pixels)
+    return preprocessing.crop(picture, (left, top, right, bottom), spec)

@@ -15,7 +15,6 @@ import numpy as np
 from deepfake import preprocessing, verdict
 from deepfake.errors import TrainingError
 from deepfake.evaluation import metrics
-from deepfake.imaging import Picture
 from deepfake.modelstore.litert import LiteRTBackend
 from deepfake.modelstore.manifest import (
     MANIFEST_NAME,
@@ -28,11 +27,12 @@ from deepfake.modelstore.manifest import (
 )
 from deepfake.settings import Settings
 from deepfake.training import augmentation, blending, calibration, card, export
-from deepfake.training.dataset import FaceReader, Sample, TrainingFace
+from deepfake.training.dataset import FaceReader, Sample, served_crop
 from deepfake.training.trainer import TrainingConfig
 
 # Faces whose logits are compared between the Keras and the LiteRT file.
 PARITY_FACES = 32
+STARTS = {"imagenet": "ImageNet weights", "none": "random weights"}
 UNCALIBRATED = Calibration(temperature=1.0, bias=0.0, fitted_on="nothing")
 
 
@@ -164,7 +164,8 @@ def _draft(
     data = (
         f"{len(trained)} pictures. Real: {sources['real']}. Fake: {sources['fake'] or 'none'}. "
         f"{100 * config.blend_share:.0f} % of the fakes in training were blended from the real "
-        "faces on the fly (self-blended images and mesh-driven swaps)."
+        "faces on the fly (self-blended images and mesh-driven swaps). Started from "
+        f"{STARTS.get(config.weights, 'another network trained on this data')}."
     )
     return ModelManifest(
         format=1,
@@ -255,10 +256,4 @@ def _blended(
     """A blended fake of each real face of a split, cut out as in serving."""
     reals = reader.training_faces([s for s in samples if s.label == 0])
     fakes = blending.fakes_of(reals, np.random.default_rng([config.seed, 4]))
-    return [(Sample(Path(), 1, "", fake.source), _serve_crop(fake, config)) for fake in fakes]
-
-
-def _serve_crop(face: TrainingFace, config: TrainingConfig) -> np.ndarray:
-    left, top, right, bottom = face.box.tolist()
-    picture = Picture.from_array(face.pixels)
-    return preprocessing.crop(picture, (left, top, right, bottom), config.input)
+    return [(Sample(Path(), 1, "", fake.source), served_crop(fake, config.input)) for fake in fakes]

@@ -19,12 +19,15 @@ from deepfake.errors import TrainingError
 from deepfake.modelstore.manifest import Input
 from deepfake.training import architectures, augmentation, blending
 from deepfake.training.batches import PairBatches
-from deepfake.training.dataset import FaceReader, Sample, TrainingFace
+from deepfake.training.dataset import FaceReader, Sample, TrainingFace, served_crop
 
 logger = logging.getLogger(__name__)
 
 # The ImageNet weights of EfficientNet-Lite expect (value - 127) / 128.
 MEAN, STD = (127.0, 127.0, 127.0), (128.0, 128.0, 128.0)
+SCORED_BATCH = 64
+# Weight of a face without error, against 1 more for one that is wrong with certainty.
+EASY_WEIGHT = 0.15
 CHECKPOINT, HISTORY, CONFIG, NETWORK = "last.keras", "history.csv", "config.json", "network.keras"
 
 
@@ -43,7 +46,8 @@ class TrainingConfig:
         weight_decay: float. Of AdamW.
         label_smoothing: float. In [0, 1).
         blend_share: float. Share of blended faces among the fakes.
-        weights: str. "imagenet" or "none".
+        weights: str. "imagenet", "none", or the path of a `.keras` network of this architecture
+            to go on from; then faces that it gets wrong are drawn more often.
         seed: int. Seed of everything random.
     """
 
@@ -69,8 +73,11 @@ class TrainingConfig:
             raise TrainingError("Epochs, steps and learning rate must be positive.")
         if not 0.0 <= self.blend_share <= 1.0:
             raise TrainingError(f"The blend share must be in 0..1. Received: {self.blend_share}.")
-        if self.weights not in ("imagenet", "none"):
-            raise TrainingError(f"Weights are 'imagenet' or 'none'. Received: {self.weights!r}.")
+        if self.weights not in ("imagenet", "none") and not Path(self.weights).is_file():
+            raise TrainingError(
+                "Weights are 'imagenet', 'none' or the path of a .keras file. "
+                f"Received: {self.weights!r}."
+            )
 
     @property
     def input(self) -> Input:
@@ -107,6 +114,7 @@ def fit(samples: Sequence[Sample], config: TrainingConfig, run: Path) -> keras.M
         )
     logger.info("%d faces to train with, %d to validate", len(faces), len(valid))
     steps = config.steps or max(1, len(faces) // config.batch_size)
+    weights = _hardness(faces, config) if Path(config.weights).is_file() else None
     first_epoch = 0
     if resumed:
         trained: keras.Model = keras.saving.load_model(run / CHECKPOINT)
@@ -116,7 +124,7 @@ def fit(samples: Sequence[Sample], config: TrainingConfig, run: Path) -> keras.M
     if first_epoch < config.epochs:
         batches = PairBatches(
             faces, config.input, config.batch_size, steps, config.blend_share, config.seed,
-            first_epoch, workers=2, use_multiprocessing=False, max_queue_size=8,
+            first_epoch, weights, workers=2, use_multiprocessing=False, max_queue_size=8,
         )  # fmt: skip
         watch = _Watch(run, validation_views(valid, config))
         trained.fit(
@@ -185,10 +193,36 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not ty
         _append(self._run / HISTORY, row)
 
 
+def _load(path: str) -> keras.Model:
+    try:
+        network: keras.Model = keras.saving.load_model(path, compile=False)
+    except (ValueError, OSError, TypeError) as error:
+        raise TrainingError(f"{path} is not a network that can be gone on from: {error}") from error
+    return network
+
+
+def _hardness(faces: Sequence[TrainingFace], config: TrainingConfig) -> np.ndarray:
+    """How often each face is drawn: its error under the starting network, and a little more.
+
+    Hard-example mining (Shrivastava et al. 2016, arXiv 1604.03540), once and softly.
+    """
+    network = _load(config.weights)
+    errors = []
+    for start in range(0, len(faces), SCORED_BATCH):
+        part = faces[start : start + SCORED_BATCH]
+        crops = np.stack([served_crop(face, config.input) for face in part])
+        logits = network.predict_on_batch(preprocessing.scale(crops, config.input))["logit"][:, 0]
+        p_fake = 1 / (1 + np.exp(-logits.astype(np.float64)))
+        errors.append(np.abs(p_fake - [face.label for face in part]))
+    return np.concatenate(errors) + EASY_WEIGHT
+
+
 def _compile(config: TrainingConfig, steps: int) -> keras.Model:
     network = architectures.build(config.architecture, config.image_size)
     if config.weights == "imagenet":
         architectures.load_imagenet(network)
+    elif config.weights != "none":
+        network.set_weights(_load(config.weights).get_weights())
     total = steps * config.epochs
     warm_up = min(300, total // 10 + 1)
     schedule = keras.optimizers.schedules.CosineDecay(
