@@ -31,8 +31,8 @@ def save(face: TrainingFace, name: str) -> None:
 def main() -> None:
     """Make all fakes; the seeds make them the same each time."""
     collins, hopper = face_of("eileen_collins.png"), face_of("grace_hopper.jpg")
-    save(blending.swap(collins, hopper, np.random.default_rng(1)), "fake_swap_collins.jpg")
-    save(blending.swap(hopper, collins, np.random.default_rng(1)), "fake_swap_hopper.jpg")
+    save(blending.swap(collins, hopper, np.random.default_rng(6)), "fake_swap_collins.jpg")
+    save(blending.swap(hopper, collins, np.random.default_rng(4)), "fake_swap_hopper.jpg")
     save(blending.self_blend(collins, np.random.default_rng(1)), "fake_self_blend_collins.jpg")
 
 
