@@ -14,7 +14,7 @@ EXPECTED = {
 }
 
 
-# The shipped model calls this one uncertain (P(fake) 0.74). Strict: a better model must say so here.
+# The shipped model calls this one uncertain. Strict: a model that does better must say so here.
 NOT_YET = pytest.mark.xfail(strict=True, reason="the default model is uncertain about Grace Hopper")
 
 
