@@ -115,22 +115,16 @@ def ship(
     def score(pairs: Sequence[tuple[Sample, np.ndarray]]) -> ScoredSet:
         return _score(backend, manifest, pairs)
 
-    clean, damaged = score(valid_crops), score(_damaged(valid_crops, config.seed))
-    blended = score(_blended(reader, valid, config))
-    generated = clean + damaged
-    temperature, bias = calibration.fit_platt(
-        np.concatenate([generated.logits, blended.logits]),
-        np.concatenate([generated.labels, blended.labels]),
-    )
+    chosen_on = score(valid_crops) + score(_damaged(valid_crops, config.seed))
+    chosen_on += score(_blended(reader, valid, config))
+    temperature, bias = calibration.fit_platt(chosen_on.logits, chosen_on.labels)
     fitted = Calibration(
         temperature=temperature,
         bias=bias,
         fitted_on="the validation split, as it is and damaged at random, with blended fakes",
     )
     decision = calibration.choose(
-        verdict.calibrate((generated + blended).logits, fitted),
-        (generated + blended).labels,
-        (generated + blended).sources,
+        verdict.calibrate(chosen_on.logits, fitted), chosen_on.labels, chosen_on.sources
     )
     tested = {
         "clean": score(test_crops),

@@ -114,7 +114,6 @@ def fit(samples: Sequence[Sample], config: TrainingConfig, run: Path) -> keras.M
         )
     logger.info("%d faces to train with, %d to validate", len(faces), len(valid))
     steps = config.steps or max(1, len(faces) // config.batch_size)
-    weights = _hardness(faces, config) if Path(config.weights).is_file() else None
     first_epoch = 0
     if resumed:
         trained: keras.Model = keras.saving.load_model(run / CHECKPOINT)
@@ -122,6 +121,7 @@ def fit(samples: Sequence[Sample], config: TrainingConfig, run: Path) -> keras.M
     else:
         trained = _compile(config, steps)
     if first_epoch < config.epochs:
+        weights = _hardness(faces, config) if Path(config.weights).is_file() else None
         batches = PairBatches(
             faces, config.input, config.batch_size, steps, config.blend_share, config.seed,
             first_epoch, weights, workers=2, use_multiprocessing=False, max_queue_size=8,

@@ -57,14 +57,17 @@ class Analyser:
         threading.Thread(target=self._warm_up, daemon=True).start()
 
     def analyse(
-        self, photo: str | None, threshold: float, progress: gr.Progress | None = None
+        self,
+        photo: str | None,
+        threshold: float,
+        # Gradio sends progress only for handlers with such a default.
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
         """Judge the photo.
 
         Returns:
             (session, verdict, bars, details, picture, faces, evidence, meaning, history row).
         """
-        progress = progress or gr.Progress()
         if not photo:
             return self._failure(NOTHING, threshold)
         if not self._warm.is_set():
@@ -91,8 +94,8 @@ class Analyser:
         return (
             session,
             wording.verdict_panel(session.report),
-            session.marked(face or 0),
-            _choices(session.report, face or 0),
+            session.marked(face),
+            _choices(session.report, face),
             explanation,
         )
 
@@ -107,12 +110,12 @@ class Analyser:
         return session.marked(face), _evidence(session.report.faces[face])
 
     def click_picture(self, session: Session | None, event: gr.SelectData) -> Any:
-        """A click on a face of the picture: the face's number, which then shows its evidence."""
+        """A click on a face of the picture: (number of the face, picture, evidence)."""
         if session is None:
-            return gr.skip()
+            return gr.skip(), gr.skip(), gr.skip()
         x, y = event.index[:2]
         hit = drawing.face_at(x, y, session.share, session.report.faces)
-        return gr.skip() if hit is None else hit
+        return gr.skip() if hit is None else hit, *self.choose_face(session, hit)
 
     def predict(self, photo: str) -> dict[str, float]:
         """The label-to-confidence dict of a photo, for programs."""

@@ -183,11 +183,16 @@ def _photo_tab(analyser: Analyser) -> None:
         trigger_mode="always_last", show_progress="hidden", queue=False, **private,
     )  # fmt: skip
     photo.clear(analyser.forget, [threshold], outputs, show_progress="hidden", **private)
-    face.change(
+    # Not `change`, which an analysis triggers too: everything would be drawn and sent twice, and
+    # Gradio would rewrite files while the browser reads them.
+    face.input(
         analyser.choose_face, [session, face], [picture, evidence],
         show_progress="hidden", **private,
     )  # fmt: skip
-    picture.select(analyser.click_picture, [session], [face], show_progress="hidden", **private)
+    picture.select(
+        analyser.click_picture, [session], [face, picture, evidence],
+        show_progress="hidden", **private,
+    )  # fmt: skip
     _history(private)
     _endpoints(analyser, photo)
 

@@ -21,6 +21,11 @@ def test_only_the_two_clean_endpoints_are_public(client):
     assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/predict", "/detect"}
 
 
+def test_the_progress_of_an_analysis_is_sent_to_the_page(served):
+    tracked = [fn.tracks_progress for fn in served.blocks.fns.values() if fn.name == "analyse"]
+    assert tracked and all(tracked)
+
+
 def test_predict_returns_the_label_dict_of_the_library(client, detector, portrait):
     labels = client.predict(handle_file(portrait), api_name="/predict")
     assert labels == pytest.approx(detector.detect(portrait).labels(), abs=1e-6)
