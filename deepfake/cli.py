@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 
 from deepfake import __version__
 from deepfake.errors import DeepfakeError, ImageError
+from deepfake.evaluation import options as evaluation_options
+from deepfake.training import data_options
+from deepfake.training import options as training_options
 
 if TYPE_CHECKING:
     from deepfake.detector import Report
@@ -89,37 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--model", help="'default', or the folder of a model")
     serve.set_defaults(run=_serve)
 
-    train = commands.add_parser(
-        "train",
-        help="train a model on a folder of real and fake faces",
-        description="Train, calibrate, test and export a model. A run that was cut off goes on "
-        "when the command is repeated.",
-    )
-    train.add_argument("data", type=Path, help="folder with real/ and fake/, or a labels.csv")
-    train.add_argument("-o", "--output", type=Path, required=True, help="the run folder")
-    train.add_argument("--name", default="model", help="name of the model (default: model)")
-    train.add_argument("--epochs", type=int, default=8, help="default: 8")
-    train.add_argument("--steps", type=int, default=0, help="batches an epoch (default: all faces)")
-    train.add_argument("--batch-size", type=int, default=32, help="faces a batch (default: 32)")
-    train.add_argument("--image-size", type=int, default=192, help="in pixels (default: 192)")
-    train.add_argument("--learning-rate", type=float, default=6e-4, help="peak (default: 0.0006)")
-    train.add_argument(
-        "--blend-share",
-        type=float,
-        default=0.5,
-        help="blended faces among the fakes (default: 0.5)",
-    )
-    train.add_argument(
-        "--weights",
-        default="imagenet",
-        help="imagenet (default), none, or a .keras file to go on from",
-    )
-    train.add_argument(
-        "--version-name", default="1", help="version of the model, for its manifest (default: 1)"
-    )
-    train.add_argument("--licence", default="not stated", help="licence of the weights")
-    train.add_argument("--seed", type=int, default=0, help="default: 0")
-    train.set_defaults(run=_train)
+    data_options.add_commands(commands)
+    training_options.add_commands(commands)
+    evaluation_options.add_commands(commands)
     return parser
 
 
@@ -157,20 +132,6 @@ def _serve(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("host", "port", "model")}
     settings = Settings.from_environment()
     serve(replace(settings, **{name: value for name, value in given.items() if value is not None}))
-    return RAN
-
-
-def _train(options: argparse.Namespace) -> int:
-    try:
-        from deepfake.training.command import train
-    except ImportError as error:
-        from deepfake.errors import TrainingError
-
-        raise TrainingError(
-            f"Training needs more packages ({error.name} is missing). "
-            "Run: pip install -r requirements-train.txt"
-        ) from error
-    print(train(options.data, options.output, options))
     return RAN
 
 
