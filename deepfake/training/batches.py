@@ -12,17 +12,22 @@ from deepfake import preprocessing
 from deepfake.modelstore.manifest import Input
 from deepfake.training import augmentation, blending
 from deepfake.training.dataset import TrainingFace
+from deepfake.training.resynthesis import Resynthesizer
 
 # A donor is the best of this many random faces, by pose and colour.
 DONOR_CANDIDATES = 10
+# Shares of self-blended and reenacted faces among the blended ones; the rest are swaps.
+SELF_BLENDS, REENACTMENTS = 0.45, 0.1
 
 
 class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
     """An endless, repeatable stream of batches, cut into epochs.
 
     Each real face is followed by a fake. With probability `blend_share` that is the same face
-    blended with itself or with another person, damaged with the same random numbers, so that only
-    the forgery tells the two apart; else it is a generated face.
+    blended with itself or with another person or with its features moved, and with probability
+    `resynthesis_share` the same face sent through a decoder; both are damaged with the same random
+    numbers as the real face, so that only the forgery tells the two apart. Else it is a generated
+    face.
 
     Args:
         faces: sequence of TrainingFace. Reals and, if there are any, generated fakes.
@@ -30,6 +35,8 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         batch_size: int. Even number of faces a batch.
         steps: int. Batches an epoch.
         blend_share: float. Share of blended faces among the fakes, in [0, 1].
+        resynthesis_share: float. Share of resynthesised faces among the fakes, in [0, 1].
+        resynthesizer: Resynthesizer. Needed if `resynthesis_share` is above 0.
         seed: int. Same seed, same batches, whatever the number of workers.
         weights: float array (count,). How much more often each face is drawn than others of its
             source. Defaults to all alike.
@@ -47,6 +54,8 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         seed: int,
         first_epoch: int = 0,
         weights: np.ndarray | None = None,
+        resynthesis_share: float = 0.0,
+        resynthesizer: Resynthesizer | None = None,
         **workers: int,
     ):
         super().__init__(**workers)
@@ -60,7 +69,9 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         self._spec = spec
         self._pairs = batch_size // 2
         self._steps = steps
-        self._blend_share = blend_share if self._fakes else 1.0
+        self._resynthesizer = resynthesizer
+        self._resynthesis_share = resynthesis_share if resynthesizer else 0.0
+        self._blend_share = blend_share if self._fakes else 1.0 - self._resynthesis_share
         self._seed = seed
         self._epoch = first_epoch
 
@@ -90,16 +101,26 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         index = int(random.choice(len(self._reals), p=self._real_odds))
         real = self._reals[index]
         seeds = random.integers(0, 2**63, 2)
-        if random.random() >= self._blend_share:
-            fake = self._fakes[int(random.choice(len(self._fakes), p=self._fake_odds))]
+        choice = random.random()
+        if choice < self._blend_share:
+            fake = self._blended(index, random)
+        elif choice < self._blend_share + self._resynthesis_share and self._resynthesizer:
+            fake = self._resynthesizer.fake(real, random)
         else:
+            fake = self._fakes[int(random.choice(len(self._fakes), p=self._fake_odds))]
+        if choice < self._blend_share + self._resynthesis_share:
             seeds[1] = seeds[0]
-            if random.random() < 0.5:
-                fake = blending.self_blend(real, random)
-            else:
-                fake = blending.swap(real, self._donor(index, random), random)
         views = (np.random.default_rng(int(seed)) for seed in seeds)
         return list(zip((real, fake), views, strict=True))
+
+    def _blended(self, index: int, random: np.random.Generator) -> TrainingFace:
+        real = self._reals[index]
+        choice = random.random()
+        if choice < SELF_BLENDS:
+            return blending.self_blend(real, random)
+        if choice < SELF_BLENDS + REENACTMENTS:
+            return blending.reenact(real, random)
+        return blending.swap(real, self._donor(index, random), random)
 
     def _donor(self, index: int, random: np.random.Generator) -> TrainingFace:
         candidates = random.integers(0, len(self._reals), DONOR_CANDIDATES)

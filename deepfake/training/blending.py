@@ -5,6 +5,8 @@
   sides, not who the person is.
 * Mesh-driven swaps: another person's face, or only the eyes, nose or mouth, is warped onto the
   mesh of the first (piecewise-affine), matched in colour (Reinhard et al. 2001) and blended.
+* Reenactment: the person's own mouth, eyes, brows or nose are moved along the mesh, as expression
+  transfer and retouching tools do, and blended back.
 """
 
 from __future__ import annotations
@@ -82,6 +84,43 @@ def self_blend(face: TrainingFace, random: np.random.Generator) -> TrainingFace:
     return replace(face, pixels=pixels, label=1, source="self_blend")
 
 
+def reenact(face: TrainingFace, random: np.random.Generator) -> TrainingFace:
+    """Change an expression or a shape: move features of a face along its own mesh.
+
+    Args:
+        face: TrainingFace. A real face.
+        random: Generator. Source of all choices.
+
+    Returns:
+        The fake: same size, box and mesh; label 1; source "reenactment".
+    """
+    mask = blend_mask(face, random, (FACE_OVAL,))
+    warped = warp(face.pixels, face.mesh, _expression(face.mesh, random), face.pixels.shape[:2])
+    if random.random() < 0.5:
+        # Reenactment networks return the face at their own resolution and colour.
+        warped = _change_look(warped, random)
+    pixels = _mix(warped, face.pixels, mask)
+    return replace(face, pixels=pixels, label=1, source="reenactment")
+
+
+def _expression(mesh: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The mesh with one to three features scaled, turned and shifted, fading with distance."""
+    moved = mesh.astype(np.float64)
+    size = float(max(np.ptp(mesh[:, 0]), np.ptp(mesh[:, 1]), 8.0))
+    features = (LIPS, RIGHT_EYE + RIGHT_BROW, LEFT_EYE + LEFT_BROW, NOSE, EYES[0] + EYES[1])
+    for index in random.choice(len(features), int(random.integers(1, 4)), replace=False):
+        points = mesh[list(features[index])]
+        centre, reach = points.mean(axis=0), float(np.ptp(points, axis=0).max()) / 2 + 0.08 * size
+        offset = mesh - centre
+        fade = np.exp(-0.5 * (np.linalg.norm(offset, axis=1) / reach) ** 2)[:, None]
+        angle = random.normal(0.0, 0.08)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        stretched = offset @ turn * random.uniform(0.8, 1.25, 2)
+        shift = random.normal(0.0, 0.02 * size, 2)
+        moved += fade * (stretched - offset + shift)
+    return moved.astype(mesh.dtype)
+
+
 def swap(face: TrainingFace, donor: TrainingFace, random: np.random.Generator) -> TrainingFace:
     """Put the donor's face, or parts of it, onto another person's.
 
@@ -148,19 +187,26 @@ def _with_surroundings(mesh: np.ndarray) -> np.ndarray:
     return np.concatenate([mesh, *rings]).astype(np.float64)
 
 
-def blend_mask(face: TrainingFace, random: np.random.Generator) -> np.ndarray:
+def blend_mask(
+    face: TrainingFace,
+    random: np.random.Generator,
+    regions: tuple[tuple[int, ...], ...] | None = None,
+) -> np.ndarray:
     """A soft mask over the face or some of its features.
 
     Args:
         face: TrainingFace. Its mesh gives the outline.
         random: Generator. Chooses region, deformation and softness.
+        regions: tuple of tuples of mesh indices, each the hull of one region. Defaults to a random
+            choice of the whole face or of some features.
 
     Returns:
         float32 array (height, width) in [0, 1].
     """
     height, width = face.pixels.shape[:2]
     size = float(max(np.ptp(face.mesh[:, 0]), np.ptp(face.mesh[:, 1]), 8.0))
-    regions = REGIONS[random.choice(len(REGIONS), p=REGION_WEIGHTS / REGION_WEIGHTS.sum())]
+    if regions is None:
+        regions = REGIONS[random.choice(len(REGIONS), p=REGION_WEIGHTS / REGION_WEIGHTS.sum())]
     mask = np.zeros((height, width), np.float32)
     growth = random.uniform(0.92, 1.12) if len(regions[0]) > 24 else random.uniform(1.05, 1.5)
     for region in regions:

@@ -3,6 +3,7 @@ import numpy as np
 from deepfake.modelstore.manifest import Input
 from deepfake.training.batches import PairBatches
 from deepfake.training.dataset import FaceReader, find_samples
+from deepfake.training.resynthesis import Resynthesizer, build_autoencoder
 
 SPEC = Input(size=64, crop=1.3, mean=(127, 127, 127), std=(128, 128, 128))
 
@@ -35,3 +36,12 @@ def test_blended_fakes_share_the_damage_of_their_real(labelled):
     pair = np.abs(views[0] - views[1]).mean()
     strangers = np.abs(views[0] - views[2]).mean()
     assert 0 < pair < strangers
+
+
+def test_resynthesised_fakes_share_the_damage_of_their_real(labelled):
+    maker = Resynthesizer(build_autoencoder(96))
+    views, labels = batches(labelled, blend_share=0.0, resynthesis_share=1.0, resynthesizer=maker)[
+        0
+    ]
+    assert labels[:, 0].tolist() == [0, 1, 0, 1]
+    assert 0 < np.abs(views[0] - views[1]).mean() < np.abs(views[0] - views[2]).mean()

@@ -10,12 +10,14 @@ def seeds(count):
     return [np.random.default_rng(seed) for seed in range(count)]
 
 
-@pytest.mark.parametrize("kind", ["self_blend", "face_swap"])
+@pytest.mark.parametrize("kind", ["self_blend", "face_swap", "reenactment"])
 def test_the_same_seed_makes_the_same_fake(collins, hopper, kind):
     def make(seed):
         random = np.random.default_rng(seed)
         if kind == "self_blend":
             return blending.self_blend(collins, random)
+        if kind == "reenactment":
+            return blending.reenact(collins, random)
         return blending.swap(collins, hopper, random)
 
     assert np.array_equal(make(3).pixels, make(3).pixels)
@@ -65,3 +67,14 @@ def test_a_degenerate_mesh_is_survived(collins, hopper):
     flat = replace(hopper, mesh=np.zeros_like(hopper.mesh))
     fake = blending.swap(collins, flat, np.random.default_rng(0))
     assert fake.pixels.shape == collins.pixels.shape
+
+
+def test_a_reenactment_moves_features_and_keeps_the_person(collins):
+    left, top, right, bottom = collins.box.astype(int)
+    moved = []
+    for random in seeds(12):
+        fake = blending.reenact(collins, random).pixels
+        change = np.abs(fake.astype(int) - collins.pixels).max(axis=2)
+        moved.append((change[top:bottom, left:right] > 12).mean())
+        assert (change[300:] > 8).sum() == 0 and (change[:, 400:] > 8).sum() == 0
+    assert 0.02 < np.median(moved) < 0.9
