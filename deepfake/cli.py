@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 ran, 1 failed with a sentence on stderr, 2 wrong options or some file
         could not be read.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     # Names that the terminal cannot show are escaped; Pillow's remarks on odd files are for
     # programmers.
     for stream in (sys.stdout, sys.stderr):
@@ -62,13 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return RAN
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each part of the package adds its own."""
+    top = argparse.ArgumentParser(
         prog="deepfake",
         description="Tell a real face photograph from a deepfake, and say how sure that is.",
     )
-    parser.add_argument("--version", action="version", version=f"deepfake {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    top.add_argument("--version", action="version", version=f"deepfake {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     detect = commands.add_parser(
         "detect",
@@ -95,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     data_options.add_commands(commands)
     training_options.add_commands(commands)
     evaluation_options.add_commands(commands)
-    return parser
+    return top
 
 
 def _detect(options: argparse.Namespace) -> int:

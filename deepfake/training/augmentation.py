@@ -31,7 +31,9 @@ def view(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.nda
 
 
 def damage(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Scale down and up, blur, sharpen, add noise, shift colours and compress, each at random.
+    """Scale down and up, blur, sharpen, add noise or grain, change light and colours, compress.
+
+    Each of these happens at random.
 
     Args:
         pixels: uint8 array (height, width, 3).
@@ -43,6 +45,8 @@ def damage(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     height, width = pixels.shape[:2]
     if random.random() < 0.6:
         pixels = jitter_colour(pixels, random, strength=0.5)
+    if random.random() < 0.15:
+        pixels = vignette(pixels, random)
     if random.random() < 0.04:
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         pixels = np.repeat(grey[..., None], 3, axis=2)
@@ -58,6 +62,8 @@ def damage(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
         pixels = cv2.resize(pixels, side, interpolation=shrink)
     if random.random() < 0.2:
         pixels = add_noise(pixels, random, random.uniform(1.0, 8.0))
+    elif random.random() < 0.15:
+        pixels = add_grain(pixels, random, random.uniform(2.0, 10.0))
     if random.random() < 0.75:
         pixels = compress(pixels, random, 30, 98)
     if small:
@@ -131,6 +137,30 @@ def add_noise(pixels: np.ndarray, random: np.random.Generator, sigma: float) -> 
     """Gaussian noise, sigma in grey levels."""
     noise = random.standard_normal(pixels.shape, dtype=np.float32) * sigma
     return np.array(np.clip(pixels + noise, 0, 255).astype(np.uint8))
+
+
+def add_grain(pixels: np.ndarray, random: np.random.Generator, sigma: float) -> np.ndarray:
+    """Film grain: clotted noise of brightness, strongest in the middle tones; sigma in grey levels.
+
+    Scanned prints and slides are real photographs that a network trained on digital ones
+    misjudges.
+    """
+    grain = random.standard_normal(pixels.shape[:2], dtype=np.float32)
+    grain = cv2.GaussianBlur(grain, (0, 0), float(random.uniform(0.5, 1.1)))
+    grain *= sigma / max(float(grain.std()), 1e-6)
+    tone = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    grain *= 0.3 + 2.8 * tone * (1 - tone)
+    return np.array(np.clip(pixels + grain[..., None] + 0.5, 0, 255).astype(np.uint8))
+
+
+def vignette(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Darken or brighten towards one side or the corners, as lenses and lamps do."""
+    height, width = pixels.shape[:2]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    centre = random.uniform(-0.3, 1.3, 2)
+    distance = np.hypot(x / width - centre[0], y / height - centre[1])
+    light = 1 + float(random.uniform(-0.45, 0.25)) * (distance - 0.4)
+    return np.array(np.clip(pixels * light[..., None] + 0.5, 0, 255).astype(np.uint8))
 
 
 def compress(

@@ -10,12 +10,10 @@ import numpy as np
 
 from deepfake import preprocessing
 from deepfake.modelstore.manifest import Input
-from deepfake.training import augmentation, blending
+from deepfake.training import augmentation, blending, donors
 from deepfake.training.dataset import TrainingFace
 from deepfake.training.resynthesis import Resynthesizer
 
-# A donor is the best of this many random faces, by pose and colour.
-DONOR_CANDIDATES = 10
 # Shares of self-blended and reenacted faces among the blended ones; the rest are swaps.
 SELF_BLENDS, REENACTMENTS = 0.45, 0.1
 
@@ -65,7 +63,7 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         self._fakes = [face for face in faces if face.label == 1]
         self._real_odds = _odds(self._reals, weights[labels == 0])
         self._fake_odds = _odds(self._fakes, weights[labels == 1])
-        self._looks = [_look(face) for face in self._reals]
+        self._looks = [donors.look(face) for face in self._reals]
         self._spec = spec
         self._pairs = batch_size // 2
         self._steps = steps
@@ -123,13 +121,9 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         return blending.swap(real, self._donor(index, random), random)
 
     def _donor(self, index: int, random: np.random.Generator) -> TrainingFace:
-        candidates = random.integers(0, len(self._reals), DONOR_CANDIDATES)
-        look = self._looks[index]
-        distances = [
-            np.inf if other == index else float(np.abs(self._looks[other] - look).mean())
-            for other in candidates
-        ]
-        return self._reals[int(candidates[int(np.argmin(distances))])]
+        others = [other for other in range(len(self._reals)) if other != index]
+        chosen = donors.choose(self._looks[index], self._looks, others, random)
+        return self._reals[index if chosen is None else chosen]
 
 
 def _odds(faces: Sequence[TrainingFace], hardness: np.ndarray) -> np.ndarray:
@@ -138,12 +132,3 @@ def _odds(faces: Sequence[TrainingFace], hardness: np.ndarray) -> np.ndarray:
     weights = hardness * [sizes[face.source] ** -0.5 for face in faces]
     odds: np.ndarray = weights / max(weights.sum(), 1e-12)
     return odds
-
-
-def _look(face: TrainingFace) -> np.ndarray:
-    """Pose (the mesh, centred and scaled) and colour, to find faces that can be exchanged."""
-    mesh = face.mesh[::4]
-    pose = (mesh - mesh.mean(axis=0)) / max(float(mesh.std()), 1e-6)
-    left, top, right, bottom = np.clip(face.box, 0, None).astype(int)
-    colour = face.pixels[top : bottom + 1, left : right + 1].mean(axis=(0, 1)) / 128.0
-    return np.concatenate([pose.ravel(), np.repeat(colour, 20)])

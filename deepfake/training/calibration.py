@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from deepfake.errors import TrainingError
+
 # The default threshold: at most this share of all real validation faces counts as fake, …
 MAX_FALSE_POSITIVES = 0.05
 # … and at most this share of any single real source, lest one kind of photo pays for the others.
@@ -16,6 +18,9 @@ SMALLEST_SOURCE = 20
 # The uncertain band ends where a verdict is right often enough to be said, with as many fakes as
 # reals: at most this share of what is called fake is real, and of what is called real is fake.
 MAX_WRONG_FAKES, MAX_WRONG_REALS = 0.03, 0.12
+# "fpr": the limits above; "half": 0.5; "youden": the largest distance of caught fakes and reals
+# called fake (Youden 1950).
+THRESHOLD_RULES = ("fpr", "half", "youden")
 
 
 @dataclass(frozen=True)
@@ -46,29 +51,35 @@ def fit_platt(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     return 1.0 / slope, float(regression.intercept_[0])
 
 
-def choose(p_fake: np.ndarray, labels: np.ndarray, sources: Sequence[str]) -> Decision:
+def choose(
+    p_fake: np.ndarray, labels: np.ndarray, sources: Sequence[str], rule: str = "fpr"
+) -> Decision:
     """Choose threshold and band on validation faces.
 
     Args:
         p_fake: float array (count,). Calibrated probabilities.
         labels: int array (count,). 1 for fake.
         sources: sequence of str. Source of each face.
+        rule: str. One of `THRESHOLD_RULES`. Defaults to the limits on false positives.
 
     Returns:
         The decision; the threshold is a multiple of 0.01.
+
+    Raises:
+        TrainingError: the rule is not known.
     """
+    check_rule(rule)
     grid = np.arange(1, 100) / 100
-    names = np.array(sources)
     reals, fakes = p_fake[labels == 0], p_fake[labels == 1]
-    limits = [(reals, MAX_FALSE_POSITIVES)]
-    for source in set(names[labels == 0]):
-        members = p_fake[(labels == 0) & (names == source)]
-        if len(members) >= SMALLEST_SOURCE:
-            limits.append((members, MAX_SOURCE_FALSE_POSITIVES))
-    threshold = next(
-        (t for t in grid if all((scores >= t).mean() <= limit for scores, limit in limits)),
-        grid[-1],
-    )
+    if rule == "half":
+        threshold = 0.5
+    elif rule == "youden":
+        distances = [(fakes >= t).mean() - (reals >= t).mean() for t in grid]
+        best = np.flatnonzero(np.isclose(distances, max(distances)))
+        # Between two classes far apart all are as good: the middle leaves the most room.
+        threshold = float(grid[best[len(best) // 2]])
+    else:
+        threshold = _few_false_positives(p_fake[labels == 0], np.array(sources)[labels == 0], grid)
     sure_real = [
         t for t in grid if t <= threshold and wrong_reals(reals, fakes, t) <= MAX_WRONG_REALS
     ]
@@ -77,6 +88,32 @@ def choose(p_fake: np.ndarray, labels: np.ndarray, sources: Sequence[str]) -> De
     ]
     band = float(max(sure_real, default=grid[0])), float(min(sure_fake, default=grid[-1]))
     return Decision(float(threshold), band)
+
+
+def check_rule(rule: str) -> None:
+    """Refuse a rule that is not known, before anything takes hours.
+
+    Raises:
+        TrainingError: it is not one of `THRESHOLD_RULES`.
+    """
+    if rule not in THRESHOLD_RULES:
+        raise TrainingError(
+            f"The rule for the threshold is one of {', '.join(THRESHOLD_RULES)}. "
+            f"Received: {rule!r}."
+        )
+
+
+def _few_false_positives(reals: np.ndarray, sources: np.ndarray, grid: np.ndarray) -> float:
+    """The lowest threshold within the limits, of all reals and of each source."""
+    limits = [(reals, MAX_FALSE_POSITIVES)]
+    for source in set(sources):
+        members = reals[sources == source]
+        if len(members) >= SMALLEST_SOURCE:
+            limits.append((members, MAX_SOURCE_FALSE_POSITIVES))
+    return next(
+        (float(t) for t in grid if all((scores >= t).mean() <= limit for scores, limit in limits)),
+        float(grid[-1]),
+    )
 
 
 def wrong_fakes(reals: np.ndarray, fakes: np.ndarray, threshold: float) -> float:

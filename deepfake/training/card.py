@@ -1,100 +1,397 @@
-"""Manifest → model card, in the Hub's format. Every figure comes from the manifest."""
+"""Report and manifest → model card, in the Hub's format, and the results in the README.
+
+Every figure comes from the manifest or from `evaluation/report.json`. To write both again after one
+of these has changed: `python -m deepfake.training.card models/default README.md`.
+"""
 
 from __future__ import annotations
 
+import argparse
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from deepfake.modelstore.manifest import ModelManifest
-from deepfake.verdict import operating_point
+from huggingface_hub import EvalResult, ModelCardData
+
+from deepfake.errors import TrainingError
+from deepfake.evaluation import report
+from deepfake.evaluation.formatting import NOTHING, interval, number, percent
+from deepfake.modelstore.manifest import ModelManifest, read_manifest
+
+FILE = "README.md"
+EVALUATION = "evaluation"
+RESULTS = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- /results -->)", re.DOTALL)
+TASK = "image-classification"
+TIERS = {
+    "clean": "as it is",
+    "web": "as on the web (longer side ≤ 768 px, JPEG quality 60)",
+    "hard": "worse (≤ 512 px, JPEG quality 40)",
+}
+RULES = {
+    "fpr": "The threshold is the lowest at which at most 5 % of the real validation faces, and at "
+    "most 6 % of any of their sources, are called fake.",
+    "half": "The threshold is 0.5, as was asked for.",
+    "youden": "The threshold is where the share of caught fakes exceeds that of reals called fake "
+    "by most on the validation split (Youden's J).",
+}
+INTENDED = """\
+To give a second opinion on whether a photographed face was generated or manipulated, to people who
+look at the picture as well: in teaching, in research, and to sort what deserves a closer look.
+"""
+NOT_FOR = """\
+- Proof. A verdict is evidence with a measured error rate; do not accuse, dismiss, refuse or pay
+  anyone because of it.
+- Decisions without a person, identity checks, and anything in court.
+- Pictures without a face, and edits outside of the face.
+- Videos or sound as such; it judges single pictures.
+"""
+KNOWN_FAILURES = """\
+What was measured is in the tables above: small, blurred and compressed faces, forgeries, and each
+source. These are **expected and were not measured**:
+
+- **Beauty filters, retouching and heavy make-up** smooth skin and move features, as some fakes do:
+  a real face may be called fake.
+- **Art, dolls, masks, statues and game characters** are neither of the two classes; any verdict on
+  them is chance.
+- **Tiny or blurred faces** hold too few pixels. Under 40 pixels none is judged; the robustness grid
+  has measurements of artificial blur and shrinking, not of phones and zoomed-in screenshots.
+- **Profile views and covered faces** are rare in the training data, and the face finder may miss
+  them.
+- **Screens and prints photographed again** add and hide traces.
+- **Generators and swapping tools that are newer than the training data** leave other traces. Error
+  rates by skin tone, age or sex were not measured; the sources are not balanced for them.
+"""
 
 
-def write(manifest: ModelManifest) -> str:
+def write(manifest: ModelManifest, document: Mapping[str, Any]) -> str:
     """Write the model card.
 
     Args:
-        manifest: ModelManifest. With the metrics that `shipping.ship` measured.
+        manifest: ModelManifest. Of the model.
+        document: mapping. What its `evaluation/report.json` holds.
 
     Returns:
         Markdown with the Hub's YAML header.
     """
-    figures = manifest.metrics
+    model = document["models"][0]
+    tested = model["sets"][0]
+    figures = tested["figures"]
     low, high = manifest.uncertain_band
-    parts = [
-        "---\nlibrary_name: keras\npipeline_tag: image-classification\n"
-        "tags: [deepfake-detection, face, litert]\n---\n",
-        f"# {manifest.name} {manifest.version}\n",
+    about = document.get("card", {})
+    sections = {
+        "Intended use": INTENDED,
+        "Not for": NOT_FOR,
+        "How well it works": _test(document, tested),
+        "By source": _sources(tested["sources"], "real")
+        + "\n"
+        + _sources(tested["sources"], "fake"),
+        "Pictures delivered worse": _tiers(tested["tiers"]),
+        "Robustness": _grid(tested["grid"]),
+        "Face swaps and other forgeries": _blends(document["blends"]),
+        "Left out of training": _protocols(document["protocols"]),
+        "Threshold and uncertain band": f"{RULES[document['threshold_rule']]} Here it is "
+        f"{manifest.threshold:.2f}; P(fake) from {low:.2f} to {high:.2f} is called uncertain.\n",
+        "Calibration": "P(fake) is sigmoid(logit / "
+        f"{manifest.calibration.temperature:.3f} {manifest.calibration.bias:+.3f}), fitted on "
+        f"{manifest.calibration.fitted_on}. On the test its expected calibration error is "
+        f"{number(figures['ece'])}, with both classes weighing the same "
+        f"{number(figures['ece_equal_classes'])}. Where fakes are rare, P(fake) is too high.\n\n"
+        f"![Reliability diagram]({EVALUATION}/reliability.png)\n",
+        "Known failures": KNOWN_FAILURES,
+        "Speed": _latency(model["latency"]),
+        "Training data and licences": manifest.training_data + "\n\n" + about.get("data", ""),
+        "Licence of the weights": manifest.licence + "\n",
+        "Make it again": _command(about.get("command", "")),
+        "Files": "".join(f"- `{name}`: SHA-256 `{sha}`\n" for name, sha in manifest.files.items())
+        + f"- `{EVALUATION}/report.html`: all figures and plots on one page\n",
+    }
+    head = (
+        f"---\n{_metadata(manifest, document).to_yaml()}\n---\n\n"
+        f"# {manifest.name} {manifest.version}\n\n"
         f"Tells real face photographs from fakes. {manifest.architecture}, input "
-        f"{manifest.input.size} × {manifest.input.size} pixels, the face with a square of "
-        f"{manifest.input.crop} × its box. Its second output is the class activation map.\n",
-        "## How well it works\n",
-        f"Measured on {figures['measured_on']}: the same sources as in training, so **expect more "
-        "errors on photos and generators from elsewhere**.\n",
-        _summary(figures),
-        f"\nThreshold {manifest.threshold:.2f}; scores from {low:.2f} to {high:.2f} are called "
-        f"uncertain. {_at_threshold(manifest)}\n",
-        "\n### By source\n",
-        "“P ≥ threshold” is what would count as fake without the uncertain band.\n",
-        _sources(figures["sources"]),
-        "\n### By source, damaged at random (scaled, blurred, sharpened, compressed, recoloured)\n",
-        _sources(figures["sources_damaged"]),
-        "\n## Training data\n",
-        manifest.training_data + "\n",
-        "\n## Limits\n",
-        "- It judges faces of at least 40 pixels; nothing else in a picture.\n"
-        "- Other generators, face swaps made with better tools, heavy retouching, make-up filters, "
-        "screens photographed again, drawings and masks were not in the test above.\n"
-        "- The calibration holds for data like the validation split, with as many fakes as reals.\n"
-        "- Skin tones, ages and poses are represented as in the training sources, which were not "
-        "balanced for them; error rates by group were not measured.\n"
-        "- A verdict is evidence, not proof.\n",
-        f"\n## Licence\n\n{manifest.licence}\n",
-        "\n## Files\n\n",
-        "".join(f"- `{name}`: SHA-256 `{digest}`\n" for name, digest in manifest.files.items()),
-        "\nThe largest difference between the logits of the two on validation faces was "
-        f"{figures['litert_keras_largest_logit_difference']}.\n",
-    ]
-    return "".join(part if part.endswith("\n") else part + "\n" for part in parts)
-
-
-def _summary(figures: dict[str, Any]) -> str:
-    rows = [
-        ("test, as it is", figures["test"]),
-        ("test, damaged at random", figures["test_damaged"]),
-        ("test reals against fakes blended from them", figures["test_blended"]),
-    ]
-    lines = [
-        "| | reals | fakes | ROC-AUC (95 %) | average precision | ECE | Brier |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for title, part in rows:
-        low, high = part["roc_auc_95"]
-        lines.append(
-            f"| {title} | {part['reals']} | {part['fakes']} | {part['roc_auc']:.3f} "
-            f"({low:.3f}–{high:.3f}) | {part['average_precision']:.3f} | {part['ece']:.3f} "
-            f"| {part['brier']:.3f} |"
+        f"{manifest.input.size} × {manifest.input.size} pixels"
+        + (
+            "" if manifest.input.crop == "full"
+            else f", the face with a square of {manifest.input.crop} × its box"
         )
-    return "\n".join(lines) + "\n"
-
-
-def _at_threshold(manifest: ModelManifest) -> str:
-    point = operating_point(manifest, manifest.threshold)
-    if point is None:
-        return ""
-    return (
-        f"At the threshold {100 * point.false_positive_rate:.1f} % of the test's real faces count "
-        f"as fake, and {100 * point.true_positive_rate:.1f} % of its fakes are caught."
+        + ".\n"
+    )  # fmt: skip
+    return head + "".join(
+        f"\n## {title}\n\n{text.rstrip()}\n" for title, text in sections.items() if text.strip()
     )
 
 
-def _sources(shares: dict[str, dict[str, float]]) -> str:
-    lines = [
-        "| source | faces | P ≥ threshold | fake | uncertain | real |",
-        "|---|---|---|---|---|---|",
+def readme_table(document: Mapping[str, Any]) -> str:
+    """The results for the README of the project.
+
+    Args:
+        document: mapping. What the `evaluation/report.json` of the default model holds.
+
+    Returns:
+        Markdown.
+    """
+    model = document["models"][0]
+    tested = model["sets"][0]
+    low, high = model["uncertain_band"]
+    parts = [
+        f"Measured on {document['measured_on']}, at the threshold of {model['threshold']:.2f} "
+        f"(from {low:.2f} to {high:.2f} is “uncertain”). It is **in-distribution**: the same "
+        "sources and generators as in training. Expect more errors elsewhere.\n",
+        _tiers(tested["tiers"]),
+        _blends(document["blends"]),
+        _protocols(document["protocols"]),
+        _sources(tested["sources"], "real"),
+        _sources(tested["sources"], "fake"),
     ]
-    for source, share in shares.items():
-        cells = " | ".join(
-            f"{100 * share[key]:.1f} %"
-            for key in ("at_or_above_threshold", "fake", "uncertain", "real")
+    return "\n".join(part for part in parts if part)
+
+
+def with_results(readme: str, document: Mapping[str, Any]) -> str:
+    """A README with the results between its markers replaced.
+
+    Args:
+        readme: str. With `<!-- results -->` and `<!-- /results -->` on lines of their own.
+        document: mapping. As of `readme_table`.
+
+    Raises:
+        TrainingError: it has no markers.
+    """
+    changed, count = RESULTS.subn(lambda _: readme_table(document), readme)
+    if count != 1:
+        raise TrainingError("The README has no lines <!-- results --> and <!-- /results -->.")
+    return changed
+
+
+def refresh(folder: Path, readme: Path | None = None, runs: Sequence[Path] = ()) -> None:
+    """Write the card of a model folder, and the results in a README, again.
+
+    Args:
+        folder: Path. With `model.json` and `evaluation/report.json`.
+        readme: Path. Defaults to none.
+        runs: sequence of Path. Runs of `deepfake train --leave-out`, whose figures on what they
+            were trained without replace those in the report. Defaults to none.
+    """
+    document = report.read(folder / EVALUATION)
+    if runs:
+        rows = [row for run in runs for row in report.read(run / EVALUATION)["protocols"]]
+        document = report.amend(folder / EVALUATION, {"protocols": rows})
+    (folder / FILE).write_text(write(read_manifest(folder), document), encoding="utf-8")
+    if readme is not None:
+        text = with_results(readme.read_text(encoding="utf-8"), document)
+        readme.write_text(text, encoding="utf-8")
+
+
+def _metadata(manifest: ModelManifest, document: Mapping[str, Any]) -> ModelCardData:
+    figures = document["models"][0]["sets"][0]["figures"]
+    measured = {"roc_auc": "ROC-AUC", "balanced_accuracy": "balanced accuracy", "ece": "ECE"}
+    return ModelCardData(
+        language="en",
+        license="other",
+        license_name="see-licence-section",
+        library_name="keras",
+        pipeline_tag=TASK,
+        tags=["deepfake-detection", "face", "litert"],
+        metrics=["roc_auc", "accuracy"],
+        model_name=f"{manifest.name} {manifest.version}",
+        eval_results=[
+            EvalResult(
+                task_type=TASK,
+                dataset_type="private",
+                dataset_name=document["measured_on"],
+                metric_type=key,
+                metric_name=name,
+                metric_value=figures[key],
+            )
+            for key, name in measured.items()
+        ],
+    )
+
+
+def _test(document: Mapping[str, Any], tested: Mapping[str, Any]) -> str:
+    figures, left_out = tested["figures"], sum(tested["not_judged"].values())
+    caught = "true_positive_rate_at"
+    rows = [
+        ("ROC-AUC", number(figures["roc_auc"]) + interval(figures["roc_auc_95"])),
+        ("average precision", number(figures["average_precision"])),
+        ("equal error rate", percent(figures["equal_error_rate"])),
+        ("fakes caught at 1 % false positives", percent(figures[f"{caught}_1_percent"])),
+        ("fakes caught at 5 % false positives", percent(figures[f"{caught}_5_percent"])),
+        ("at the threshold: reals called fake", percent(figures["false_positive_rate"])
+         + interval(figures["false_positive_rate_95"], shares=True)),
+        ("at the threshold: fakes caught", percent(figures["true_positive_rate"])
+         + interval(figures["true_positive_rate_95"], shares=True)),
+        ("at the threshold: accuracy", percent(figures["accuracy"])),
+        ("at the threshold: balanced accuracy", percent(figures["balanced_accuracy"])),
+        ("ECE", number(figures["ece"])),
+        ("Brier score", number(figures["brier"])),
+    ]  # fmt: skip
+    confusion = [
+        (f"is {word}", *(str(counts[name]) for name in ("real", "uncertain", "fake")))
+        for word, counts in figures["confusion"].items()
+    ]
+    return "\n".join(
+        [
+            f"Measured on {document['measured_on']}: {figures['reals']} real and "
+            f"{figures['fakes']} fake faces ({left_out} pictures could not be judged). These are "
+            "the same sources as in training, so **expect more errors on photos and generators "
+            "from elsewhere**. Brackets hold 95 % intervals.\n",
+            _table(("", "test"), rows),
+            _table(("", "called real", "uncertain", "called fake"), confusion),
+            f"![ROC curve]({EVALUATION}/roc.png)\n",
+        ]
+    )
+
+
+def _tiers(tiers: Sequence[Mapping[str, Any]]) -> str:
+    return _table(
+        ("test pictures", "real", "fake", "ROC-AUC (95 %)", "reals called fake", "fakes caught",
+         "balanced accuracy", "ECE"),
+        [
+            (
+                TIERS[tier["name"]],
+                str(figures["reals"]),
+                str(figures["fakes"]),
+                number(figures["roc_auc"]) + interval(figures["roc_auc_95"]),
+                percent(figures["false_positive_rate"]),
+                percent(figures["true_positive_rate"]),
+                percent(figures["balanced_accuracy"]),
+                number(figures["ece"]),
+            )
+            for tier in tiers
+            for figures in (tier["figures"],)
+        ],
+    )  # fmt: skip
+
+
+def _sources(sources: Sequence[Mapping[str, Any]], label: str) -> str:
+    rows = [row for row in sources if row["label"] == label]
+    if not rows:
+        return ""
+    title = "real photos from" if label == "real" else "fakes from"
+    auc = () if label == "real" else ("ROC-AUC against all reals",)
+    return _table(
+        (title, "faces", "called real", "uncertain", "called fake", "at or above the threshold",
+         *auc),
+        [
+            (
+                row["source"],
+                *(str(row[key]) for key in ("count", "real", "uncertain", "fake")),
+                percent(row["at_or_above_threshold"])
+                + interval(row["at_or_above_threshold_95"], shares=True),
+                *(number(row["roc_auc"]) for _ in auc),
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _grid(cells: Sequence[Mapping[str, Any]]) -> str:
+    if not cells:
+        return ""
+    faces = cells[0]["reals"] + cells[0]["fakes"]
+    columns = list(dict.fromkeys(cell["jpeg_quality"] for cell in cells))
+    rows: dict[tuple[Any, Any], list[str]] = {}
+    for cell in cells:
+        rows.setdefault((cell["blur"], cell["face_side"]), []).append(
+            f"{number(cell['roc_auc'], 2)} / {number(cell['balanced_accuracy'], 2)}"
         )
-        lines.append(f"| {source} | {share['count']} | {cells} |")
-    return "\n".join(lines) + "\n"
+    return (
+        f"ROC-AUC / balanced accuracy on {faces} of the test faces, first scaled, then blurred, "
+        "then compressed. A difference of a few hundredths means nothing with so few.\n\n"
+        + _table(
+            ("blur σ", "face side", *(f"JPEG {q}" if q else "no JPEG" for q in columns)),
+            [
+                (f"{blur:g} px" if blur else "none", f"≤ {side} px" if side else "as is", *values)
+                for (blur, side), values in rows.items()
+            ],
+        )
+        + f"\n![Robustness grid]({EVALUATION}/robustness.png)\n"
+    )
+
+
+def _blends(blends: Sequence[Mapping[str, Any]]) -> str:
+    if not blends:
+        return ""
+    return (
+        "Forged by this project's own code from the real faces of the test, and told from these "
+        "very faces; not the work of deepfake software, which leaves other traces.\n\n"
+        + _table(
+            ("forgery", "fakes", "ROC-AUC (95 %)", "called real", "uncertain", "called fake"),
+            [
+                (
+                    row["source"].replace("_", " "),
+                    str(row["count"]),
+                    number(row["roc_auc"]) + interval(row["roc_auc_95"]),
+                    *(str(row[key]) for key in ("real", "uncertain", "fake")),
+                )
+                for row in blends
+            ],
+        )
+    )
+
+
+def _protocols(protocols: Sequence[Mapping[str, Any]]) -> str:
+    if not protocols:
+        return ""
+    rows = []
+    for row in protocols:
+        if row.get("auc") is not None:
+            figure = f"ROC-AUC {number(row['auc'])}{interval(row['auc_95'])}"
+            figure += f"; {percent(row['caught'])} at or above its threshold"
+        elif row.get("false_positive_rate") is not None:
+            figure = percent(row["false_positive_rate"])
+            figure += interval(row["false_positive_rate_95"], shares=True)
+            figure += " at or above its threshold"
+        else:
+            figure = NOTHING
+        rows.append(
+            (row["held_out"], row["kind"].replace("_", " "), str(row["count"]),
+             figure, row.get("note") or NOTHING)
+        )  # fmt: skip
+    return (
+        "Other networks, trained without one source and tested on it: what to expect of photos "
+        "and generators from elsewhere. Fakes are told from test reals of the sources that were "
+        "not left out.\n\n" + _table(("left out", "kind", "faces", "result", "note"), rows)
+    )
+
+
+def _latency(latency: Mapping[str, Any] | None) -> str:
+    if latency is None:
+        return ""
+    return (
+        f"{latency['median_ms']} ms a picture from opening the file to the verdict (median of "
+        f"{latency['files']} test pictures on the machine that made this card), of which "
+        f"{latency['faces_median_ms']} ms find the faces and {latency['model_median_ms']} ms run "
+        "the network with LiteRT.\n"
+    )
+
+
+def _command(command: str) -> str:
+    if command:
+        return f"```sh\n{command}\n```\n"
+    return "`deepfake train DATA -o RUN` with the options that are in the run's `config.json`.\n"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def lines() -> Iterator[str]:
+        yield "| " + " | ".join(head) + " |"
+        yield "|" + "---|" * len(head)
+        for row in rows:
+            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+
+    return "\n".join(lines()) + "\n"
+
+
+def main() -> None:
+    """Refresh a card from the command line."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("readme", type=Path, nargs="?")
+    parser.add_argument("--left-out", type=Path, nargs="*", default=[], metavar="RUN")
+    options = parser.parse_args()
+    refresh(options.folder, options.readme, options.left_out)
+
+
+if __name__ == "__main__":
+    main()

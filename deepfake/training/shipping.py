@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,12 @@ import keras
 import numpy as np
 
 from deepfake import preprocessing, verdict
+from deepfake.detector import Detector
 from deepfake.errors import TrainingError
-from deepfake.evaluation import metrics
+from deepfake.evaluation import data, evaluator, metrics, report
+from deepfake.evaluation.data import EvaluationSet
+from deepfake.evaluation.evaluator import ModelScores
+from deepfake.evaluation.scoring import Judged
 from deepfake.modelstore.litert import LiteRTBackend
 from deepfake.modelstore.manifest import (
     MANIFEST_NAME,
@@ -25,15 +30,41 @@ from deepfake.modelstore.manifest import (
     OperatingPoints,
     Output,
 )
+from deepfake.modelstore.resolve import LoadedModel
 from deepfake.settings import Settings
-from deepfake.training import augmentation, blending, calibration, card, export
-from deepfake.training.dataset import FaceReader, Sample, served_crop
-from deepfake.training.trainer import TrainingConfig
+from deepfake.training import (
+    augmentation,
+    blend_faces,
+    calibration,
+    card,
+    cross_source,
+    export,
+    resynthesis,
+)
+from deepfake.training.config import TrainingConfig
+from deepfake.training.dataset import FaceReader, Sample
 
+EVALUATION, HISTORY = "evaluation", "history.csv"
 # Faces whose logits are compared between the Keras and the LiteRT file.
 PARITY_FACES = 32
+# Reals of a split that fakes are made from; a swap takes longer than everything else.
+FORGED_REALS = 500
 STARTS = {"imagenet": "ImageNet weights", "none": "random weights"}
 UNCALIBRATED = Calibration(temperature=1.0, bias=0.0, fitted_on="nothing")
+FITTED_ON = (
+    "the validation split, as it is and damaged at random, both classes weighing the same, without "
+    "face swaps, for which it does not hold"
+)
+ONE_CLASS = (
+    "Faces were found in only one class of the validation or the test pictures, so nothing can be "
+    "measured. Look at the lines “skipped” above."
+)
+# Figures of the report that the manifest repeats.
+REPEATED = (
+    "reals", "fakes", "roc_auc", "roc_auc_95", "average_precision", "equal_error_rate",
+    "balanced_accuracy", "false_positive_rate", "true_positive_rate", "ece", "ece_equal_classes",
+    "brier",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,11 +75,15 @@ class Description:
         name: str. Of the model.
         version: str. Of the model.
         licence: str. Of the weights.
+        command: str. How to make the model again. Defaults to a general sentence.
+        data: str. Markdown on the data sets and their licences, for the card.
     """
 
     name: str
     version: str
     licence: str
+    command: str = ""
+    data: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,12 +93,12 @@ class ScoredSet:
     Attributes:
         logits: float array (count,). Growing with "fake", not calibrated.
         labels: int array (count,). 1 for fake.
-        sources: list of str. Source of each.
+        sources: tuple of str. Source of each.
     """
 
     logits: np.ndarray
     labels: np.ndarray
-    sources: list[str]
+    sources: tuple[str, ...]
 
     def __add__(self, other: ScoredSet) -> ScoredSet:
         return ScoredSet(
@@ -79,6 +114,11 @@ def ship(
     config: TrainingConfig,
     folder: Path,
     description: Description,
+    *,
+    threshold_rule: str = "fpr",
+    resynthesizer: blend_faces.Forger | None = None,
+    division: cross_source.Division | None = None,
+    grid_faces: int = evaluator.GRID_FACES,
 ) -> ModelManifest:
     """Export, calibrate on "valid", measure on "test", and write a model folder.
 
@@ -86,66 +126,91 @@ def ship(
         network: keras.Model. As of `trainer.fit`.
         samples: sequence of Sample. All splits.
         config: TrainingConfig. Of the run.
-        folder: Path. Where the model goes; files of an earlier export are replaced.
-        description: Description. Name, version and licence.
+        folder: Path. Where the model goes; files of an earlier export are replaced. A
+            `history.csv` in it is drawn.
+        description: Description. Name, version, licence, command and data.
+        threshold_rule: str. One of `calibration.THRESHOLD_RULES`.
+        resynthesizer: Forger. Adds resynthesised fakes to what is measured. Defaults to that of
+            the folder's own run, if it has one.
+        division: Division. What was left out of the training, to be measured as well. `samples`
+            are then those kept. Defaults to none.
+        grid_faces: int. Test faces for the robustness grid; 0 for none.
 
     Returns:
         The manifest, as written.
 
     Raises:
-        TrainingError: the exported file differs from the network, or a split lacks faces.
+        TrainingError: the exported file differs from the network, a split lacks faces, or the rule
+            is not known.
     """
+    calibration.check_rule(threshold_rule)
     folder.mkdir(parents=True, exist_ok=True)
+    if resynthesizer is None and (folder / resynthesis.FILE).is_file():
+        resynthesizer = resynthesis.load_or_fit([], config.seed, folder)
     reader = FaceReader(config.input)
     valid = [s for s in samples if s.split == "valid"]
     test = [s for s in samples if s.split == "test"] or valid
-    valid_crops = reader.crops(valid)
-    test_crops = valid_crops if test is valid else reader.crops(test)
-    for pairs in (valid_crops, test_crops):
-        if {sample.label for sample, _ in pairs} != {0, 1}:
-            raise TrainingError(
-                "Faces were found in only one class of the validation or the test pictures, so "
-                "nothing can be measured. Look at the lines “skipped” above."
-            )
-    crops = np.stack([crop for _, crop in valid_crops[:PARITY_FACES]])
-    difference = export.export(network, folder, preprocessing.scale(crops, config.input))
-    manifest = _draft(config, folder, samples, description)
+    crops = [] if len({sample.label for sample in test}) < 2 else reader.crops(valid)
+    if {sample.label for sample, _ in crops} != {0, 1}:
+        raise TrainingError(ONE_CLASS)
+    parity = np.stack([crop for _, crop in crops[:PARITY_FACES]])
+    difference = export.export(network, folder, preprocessing.scale(parity, config.input))
+    # A network that ends in more than one dense layer has no exact map.
+    evidence = "evidence" if "evidence" in network.output else None
+    manifest = _draft(config, folder, samples, description, evidence)
     backend = LiteRTBackend((folder / export.LITERT_FILE).read_bytes(), manifest, Settings())
 
-    def score(pairs: Sequence[tuple[Sample, np.ndarray]]) -> ScoredSet:
-        return _score(backend, manifest, pairs)
+    def forged(split: Sequence[Sample]) -> ScoredSet:
+        reals = data.draw([s for s in split if s.label == 0], FORGED_REALS, config.seed)
+        faces = reader.training_faces(reals)
+        fakes = blend_faces.forge(faces, config.input, config.seed, resynthesizer)
+        return _score(backend, manifest, fakes.crops, fakes.labels, fakes.sources)
 
-    chosen_on = score(valid_crops) + score(_damaged(valid_crops, config.seed))
-    chosen_on += score(_blended(reader, valid, config))
-    temperature, bias = calibration.fit_platt(chosen_on.logits, chosen_on.labels)
-    fitted = Calibration(
-        temperature=temperature,
-        bias=bias,
-        fitted_on="the validation split, as it is and damaged at random, with blended fakes",
+    manifest = _calibrated(manifest, backend, crops, forged(valid), config.seed, threshold_rule)
+    model = LoadedModel(manifest, backend, manifest.files[export.LITERT_FILE])
+    root = Path(os.path.commonpath([sample.path.parent for sample in test]))
+    tested = EvaluationSet(test[0].split, root, tuple(test), f"the split “{test[0].split}”")
+    detector = Detector(model)
+    scores = evaluator.evaluate(
+        description.name, detector, [tested], grid_faces=grid_faces, seed=config.seed
     )
-    decision = calibration.choose(
-        verdict.calibrate(chosen_on.logits, fitted), chosen_on.labels, chosen_on.sources
-    )
-    tested = {
-        "clean": score(test_crops),
-        "damaged": score(_damaged(test_crops, config.seed + 1)),
-        "blended": score(_blended(reader, test, config)),
-    }
+    if len(np.unique(Judged.of(scores.sets[0].clean).labels)) < 2:
+        raise TrainingError(ONE_CLASS)
     measured_on = (
         "the held-out test split of the training data"
         if test is not valid
         else "the validation split, which the threshold was chosen on: expect more errors"
     )
-    manifest = _finish(manifest, fitted, decision, tested, difference, measured_on)
+    document = report.build(
+        [scores],
+        {
+            "measured_on": measured_on,
+            "threshold_rule": threshold_rule,
+            "blends": _blends(manifest, forged(test)),
+            "protocols": cross_source.measure(detector, division, config.seed) if division else [],
+            "card": {"command": description.command, "data": description.data},
+        },
+    )
+    manifest = _measured(manifest, scores, document, difference)
+    history = folder / HISTORY
+    document = report.write(
+        document, [scores], folder / EVALUATION,
+        {description.name: history} if history.is_file() else None,
+    )  # fmt: skip
+    (folder / card.FILE).write_text(card.write(manifest, document), encoding="utf-8")
+    # Last, since a run with a manifest counts as finished.
     part = folder / f"part-{MANIFEST_NAME}"
     part.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
     shutil.move(part, folder / MANIFEST_NAME)
-    (folder / "README.md").write_text(card.write(manifest), encoding="utf-8")
     return manifest
 
 
 def _draft(
-    config: TrainingConfig, folder: Path, samples: Sequence[Sample], description: Description
+    config: TrainingConfig,
+    folder: Path,
+    samples: Sequence[Sample],
+    description: Description,
+    evidence: str | None,
 ) -> ModelManifest:
     trained = [sample for sample in samples if sample.split == "train"]
     counts = Counter((("real", "fake")[sample.label], sample.source) for sample in trained)
@@ -155,11 +220,17 @@ def _draft(
         )
         for word in ("real", "fake")
     }
-    data = (
+    training_data = (
         f"{len(trained)} pictures. Real: {sources['real']}. Fake: {sources['fake'] or 'none'}. "
         f"{100 * config.blend_share:.0f} % of the fakes in training were blended from the real "
-        "faces on the fly (self-blended images and mesh-driven swaps). Started from "
-        f"{STARTS.get(config.weights, 'another network trained on this data')}."
+        "faces on the fly (self-blended images and mesh-driven swaps)"
+        + (
+            f", {100 * config.resynthesis_share:.0f} % were real faces sent through a small "
+            "autoencoder or an up-sampling chain"
+            if config.resynthesis_share
+            else ""
+        )
+        + f". Started from {STARTS.get(config.weights, 'a network that was trained before')}."
     )
     return ModelManifest(
         format=1,
@@ -168,7 +239,7 @@ def _draft(
         architecture=config.architecture,
         labels=Labels(order=("real", "fake"), fake="fake"),
         input=config.input,
-        output=Output(score="logit", kind="logit", evidence="evidence"),
+        output=Output(score="logit", kind="logit", evidence=evidence),
         calibration=UNCALIBRATED,
         threshold=0.5,
         uncertain_band=(0.5, 0.5),
@@ -176,78 +247,102 @@ def _draft(
             name: export.sha256(folder / name) for name in (export.LITERT_FILE, export.KERAS_FILE)
         },
         licence=description.licence,
-        training_data=data,
+        training_data=training_data,
     )
 
 
-def _finish(
+def _calibrated(
     manifest: ModelManifest,
-    fitted: Calibration,
-    decision: calibration.Decision,
-    tested: dict[str, ScoredSet],
-    difference: float,
-    measured_on: str,
+    backend: LiteRTBackend,
+    crops: Sequence[tuple[Sample, np.ndarray]],
+    forged: ScoredSet,
+    seed: int,
+    rule: str,
 ) -> ModelManifest:
-    p_fakes = {kind: verdict.calibrate(part.logits, fitted) for kind, part in tested.items()}
-    clean = tested["clean"]
-    reals = clean.labels == 0
-    figures: dict[str, Any] = {
-        "measured_on": measured_on,
-        "litert_keras_largest_logit_difference": round(difference, 5),
-        "test": metrics.summarise(p_fakes["clean"], clean.labels),
-        "test_damaged": metrics.summarise(p_fakes["damaged"], tested["damaged"].labels),
-        "test_blended": metrics.summarise(
-            np.concatenate([p_fakes["clean"][reals], p_fakes["blended"]]),
-            np.concatenate([clean.labels[reals], tested["blended"].labels]),
-        ),
-        "sources": metrics.verdict_shares(
-            np.concatenate([p_fakes["clean"], p_fakes["blended"]]),
-            clean.sources + tested["blended"].sources,
-            decision.threshold,
-            decision.band,
-        ),
-        "sources_damaged": metrics.verdict_shares(
-            p_fakes["damaged"], tested["damaged"].sources, decision.threshold, decision.band
-        ),
-    }
-    points = metrics.operating_points(p_fakes["clean"], clean.labels)
+    """With calibration, threshold and band, all of validation faces."""
+    labels = np.array([sample.label for sample, _ in crops])
+    sources = tuple(sample.source for sample, _ in crops)
+    random = np.random.default_rng([seed, 3])
+    clean = np.stack([crop for _, crop in crops])
+    damaged = np.stack([augmentation.damage(crop, random) for crop in clean])
+    delivered = _score(backend, manifest, clean, labels, sources)
+    delivered += _score(backend, manifest, damaged, labels, sources)
+    # Blended faces can look all but real to the network. With them among the fakes, every middling
+    # score is called too fake for the real and generated faces: their ECE was three times as large.
+    temperature, bias = calibration.fit_platt(delivered.logits, delivered.labels)
+    fitted = Calibration(temperature=temperature, bias=bias, fitted_on=FITTED_ON)
+    # Whether a face may be called "real", though, depends on the blended ones as well.
+    fakes = forged.labels == 1
+    everything = delivered + ScoredSet(
+        forged.logits[fakes], forged.labels[fakes], ("blended",) * int(fakes.sum())
+    )
+    decision = calibration.choose(
+        verdict.calibrate(everything.logits, fitted), everything.labels, everything.sources, rule
+    )
     return manifest.model_copy(
         update={
             "calibration": fitted,
             "threshold": decision.threshold,
             "uncertain_band": decision.band,
+        }
+    )
+
+
+def _blends(manifest: ModelManifest, forged: ScoredSet) -> list[dict[str, Any]]:
+    """By kind of forgery: how it was judged, and its AUC against the reals it was made from."""
+    p_fake = verdict.calibrate(forged.logits, manifest.calibration)
+    rows = metrics.by_source(
+        p_fake, forged.labels, forged.sources, manifest.threshold, manifest.uncertain_band
+    )
+    reals = p_fake[forged.labels == 0]
+    names = np.array(forged.sources)
+    described = []
+    for row in rows:
+        if row["label"] == "fake":
+            fakes = p_fake[(names == row["source"]) & (forged.labels == 1)]
+            truth = np.repeat([0, 1], [len(reals), len(fakes)])
+            edges = metrics.bootstrap_auc(np.concatenate([reals, fakes]), truth, seed=0)
+            described.append(
+                {**row, "reals": len(reals), "roc_auc_95": [round(edge, 4) for edge in edges]}
+            )
+    return described
+
+
+def _measured(
+    manifest: ModelManifest, scores: ModelScores, document: Mapping[str, Any], difference: float
+) -> ModelManifest:
+    """With operating points, and the main figures of the report."""
+    clean = Judged.of(scores.sets[0].clean)
+    tiers = {tier["name"]: tier["figures"] for tier in document["models"][0]["sets"][0]["tiers"]}
+    repeated = {
+        f"test_{name}" if name != "clean" else "test": {key: figures[key] for key in REPEATED}
+        for name, figures in tiers.items()
+    }
+    points = metrics.operating_points(clean.p_fake, clean.labels)
+    return manifest.model_copy(
+        update={
             "operating_points": OperatingPoints(
-                measured_on=measured_on,
-                reals=int(reals.sum()),
-                fakes=int((~reals).sum()),
+                measured_on=document["measured_on"],
+                reals=int((clean.labels == 0).sum()),
+                fakes=int((clean.labels == 1).sum()),
                 points=tuple(OperatingPoint(**point) for point in points),
             ),
-            "metrics": figures,
+            "metrics": {
+                "measured_on": document["measured_on"],
+                "litert_keras_largest_logit_difference": round(difference, 5),
+                **repeated,
+                "test_blended": {row["source"]: row["roc_auc"] for row in document["blends"]},
+            },
         }
     )
 
 
 def _score(
-    backend: LiteRTBackend, manifest: ModelManifest, pairs: Sequence[tuple[Sample, np.ndarray]]
+    backend: LiteRTBackend,
+    manifest: ModelManifest,
+    crops: np.ndarray,
+    labels: np.ndarray,
+    sources: tuple[str, ...],
 ) -> ScoredSet:
-    raw = [backend.scores(preprocessing.scale(crop[None], manifest.input)).raw for _, crop in pairs]
-    logits = verdict.fake_logits(np.concatenate(raw), manifest)
-    labels = np.array([sample.label for sample, _ in pairs])
-    return ScoredSet(logits, labels, [sample.source for sample, _ in pairs])
-
-
-def _damaged(
-    pairs: Sequence[tuple[Sample, np.ndarray]], seed: int
-) -> list[tuple[Sample, np.ndarray]]:
-    """The same crops after delivery damage, repeatable."""
-    random = np.random.default_rng([seed, 3])
-    return [(sample, augmentation.damage(crop, random)) for sample, crop in pairs]
-
-
-def _blended(
-    reader: FaceReader, samples: Sequence[Sample], config: TrainingConfig
-) -> list[tuple[Sample, np.ndarray]]:
-    """A blended fake of each real face of a split, cut out as in serving."""
-    reals = reader.training_faces([s for s in samples if s.label == 0])
-    fakes = blending.fakes_of(reals, np.random.default_rng([config.seed, 4]))
-    return [(Sample(Path(), 1, "", fake.source), served_crop(fake, config.input)) for fake in fakes]
+    raw = [backend.scores(preprocessing.scale(crop[None], manifest.input)).raw for crop in crops]
+    return ScoredSet(verdict.fake_logits(np.concatenate(raw), manifest), labels, sources)

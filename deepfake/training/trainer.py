@@ -2,279 +2,322 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import logging
+import sys
+import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
-from sklearn.metrics import roc_auc_score
+import tensorflow as tf
 
 from deepfake import preprocessing
 from deepfake.errors import TrainingError
-from deepfake.modelstore.manifest import Input
-from deepfake.training import architectures, augmentation, blending
+from deepfake.training import architectures, checkpoint, precision, resynthesis
 from deepfake.training.batches import PairBatches
-from deepfake.training.dataset import FaceReader, Sample, TrainingFace, served_crop
+from deepfake.training.config import TrainingConfig as TrainingConfig
+from deepfake.training.face_reader import FaceReader, TrainingFace, served_crop
+from deepfake.training.phases import Phase, phases, prepare
+from deepfake.training.progress import progress
+from deepfake.training.run_folder import RunFolder, data_sha256
+from deepfake.training.samples import Sample
+from deepfake.training.starting_weights import load_weights
+from deepfake.training.strategy import Devices, lost_workers_explained
+from deepfake.training.validation import ValidationSet, validation_sets
+from deepfake.training.watch import Watch, best_epoch, is_stalled
 
 logger = logging.getLogger(__name__)
 
-# The ImageNet weights of EfficientNet-Lite expect (value - 127) / 128.
-MEAN, STD = (127.0, 127.0, 127.0), (128.0, 128.0, 128.0)
 SCORED_BATCH = 64
 # Weight of a face without error, against 1 more for one that is wrong with certainty.
 EASY_WEIGHT = 0.15
-CHECKPOINT, HISTORY, CONFIG, NETWORK = "last.keras", "history.csv", "config.json", "network.keras"
+# Far apart, so that no two workers ever draw the same random numbers.
+SEED_STRIDE = 100_003
+TENSORBOARD = "tensorboard"
+START = checkpoint.Progress(0, 0, [], [])
 
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """What a run is made of; written to the run folder.
-
-    Attributes:
-        architecture: str. A name of `architectures.ARCHITECTURES`.
-        image_size: int. Side of the input in pixels.
-        crop: float. Side of the crop as a multiple of the face box.
-        epochs: int. How many epochs.
-        steps: int. Batches an epoch; 0 for one batch per `batch_size` training faces.
-        batch_size: int. Faces a batch, half of them real.
-        learning_rate: float. Peak of the cosine schedule.
-        weight_decay: float. Of AdamW.
-        label_smoothing: float. In [0, 1).
-        blend_share: float. Share of blended faces among the fakes.
-        weights: str. "imagenet", "none", or the path of a `.keras` network of this architecture
-            to go on from; then faces that it gets wrong are drawn more often.
-        seed: int. Seed of everything random.
-    """
-
-    architecture: str = "efficientnet-lite0"
-    image_size: int = 192
-    crop: float = 1.3
-    epochs: int = 8
-    steps: int = 0
-    batch_size: int = 32
-    learning_rate: float = 6e-4
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.05
-    blend_share: float = 0.5
-    weights: str = "imagenet"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 2 or self.batch_size % 2:
-            raise TrainingError(
-                f"The batch size must be an even number of at least 2. Received: {self.batch_size}."
-            )
-        if self.epochs < 1 or self.steps < 0 or self.learning_rate <= 0:
-            raise TrainingError("Epochs, steps and learning rate must be positive.")
-        if not 0.0 <= self.blend_share <= 1.0:
-            raise TrainingError(f"The blend share must be in 0..1. Received: {self.blend_share}.")
-        if self.weights not in ("imagenet", "none") and not Path(self.weights).is_file():
-            raise TrainingError(
-                "Weights are 'imagenet', 'none' or the path of a .keras file. "
-                f"Received: {self.weights!r}."
-            )
-
-    @property
-    def input(self) -> Input:
-        """The manifest's `input` that goes with this configuration."""
-        return Input(size=self.image_size, crop=self.crop, mean=MEAN, std=STD)
-
-
-def fit(samples: Sequence[Sample], config: TrainingConfig, run: Path) -> keras.Model:
+def fit(
+    samples: Sequence[Sample],
+    config: TrainingConfig,
+    run: Path,
+    devices: Devices | None = None,
+    checkpoint_minutes: float = 10.0,
+) -> keras.Model:
     """Train a network, or go on with a run that was cut off.
 
     Args:
         samples: sequence of Sample. With "train" and "valid" among the splits.
         config: TrainingConfig. Must equal that of the run when it is resumed.
-        run: Path. The run folder; made if needed.
+        run: Path. The run folder; made if needed. Only the chief of several workers uses it.
+        devices: Devices. Defaults to those of the configuration's strategy.
+        checkpoint_minutes: float. Time between checkpoints within an epoch; there is one after
+            each epoch anyway. 0 for none.
 
     Returns:
         The network, as in `architectures.build`, with averaged weights.
 
     Raises:
-        TrainingError: too few readable faces, or the folder holds a run with another configuration.
+        TrainingError: too few readable faces, a folder of another run, or a lost worker.
     """
-    run.mkdir(parents=True, exist_ok=True)
-    resumed = _claim(run, config, samples)
-    keras.utils.set_random_seed(config.seed)
+    devices = devices or Devices(config.strategy)
+    folder = RunFolder(run)
+    if devices.is_chief:
+        folder.claim(config, samples)
+    _compare_workers(samples, config, devices)
+    dtype_policy = precision.policy(config.mixed_precision)
+    if devices.is_chief:
+        names = [device.name for device in tf.config.list_logical_devices()]
+        folder.note_environment(names, dtype_policy)
+    faces, valid = _read_faces(samples, config, devices)
+    # Workers differ in their dropout; their weights all come from the chief.
+    keras.utils.set_random_seed(config.seed + SEED_STRIDE * devices.index)
+    with precision.using(dtype_policy), devices.scope(), lost_workers_explained():
+        trained = _Run(config, folder, devices, faces, checkpoint_minutes).train(valid)
+    network = _with_evidence(trained, config)
+    if devices.is_chief:
+        part = folder.network.with_name(f"part-{folder.network.name}")
+        network.save(part)
+        part.replace(folder.network)
+    return network
+
+
+class _Run:
+    """One process's part in a run."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        folder: RunFolder,
+        devices: Devices,
+        faces: Sequence[TrainingFace],
+        checkpoint_minutes: float,
+    ):
+        self._config, self._folder, self._devices = config, folder, devices
+        self._faces = faces
+        self._seed = config.seed + SEED_STRIDE * devices.index
+        self._checkpoint_seconds = 60 * checkpoint_minutes
+        (total,) = devices.total([len(faces)])
+        self._steps = config.steps or max(1, int(total) // config.batch_size)
+        self._hardness: np.ndarray | None = None
+        self._resynthesizer: Any = None
+
+    def train(self, valid: Sequence[TrainingFace]) -> keras.Model:
+        """Go through what is left of all phases; returns the logit of the averaged network."""
+        model, reached = self._begin()
+        epoch, step = (int(n) for n in self._devices.from_chief([reached.epoch, reached.step]))
+        rows = self._folder.read_history() if self._devices.is_chief else []
+        (stalled,) = self._devices.from_chief([is_stalled(rows, self._config)])
+        left = [p for p in phases(self._config) if epoch < p.end_epoch and not stalled]
+        sets: dict[str, ValidationSet] = {}
+        if left:
+            self._resynthesizer = self._fit_resynthesizer()
+            sets = validation_sets(valid, self._config) if self._devices.is_chief else {}
+        for phase in left:
+            if (epoch, step) == (phase.first_epoch, 0):
+                _use_averages(model)
+                prepare(model, phase, self._config, self._steps)
+            elif not self._devices.is_chief:
+                # The chief has it from its checkpoint.
+                prepare(model, phase, self._config, self._steps)
+            self._make_equal(model)
+            reached = checkpoint.Progress(epoch, step, reached.metrics, reached.seeds)
+            watch = Watch(
+                self._folder, self._config, sets, self._devices, self._steps, reached,
+                self._checkpoint_seconds,
+            )  # fmt: skip
+            self._fit(model, phase, epoch, step, watch)
+            if watch.stalled:
+                break
+            epoch, step = phase.end_epoch, 0
+        return self._finish(model)
+
+    def _begin(self) -> tuple[keras.Model, checkpoint.Progress]:
+        """The model to go on with, and how far it is."""
+        config, path = self._config, self._folder.checkpoint
+        resumed = self._devices.is_chief and path.is_file()
+        if not resumed or Path(config.weights).is_file():
+            network, tells_fakes = self._start()
+            if tells_fakes:
+                self._hardness = _hardness(network, self._faces, config)
+        if resumed:
+            model, reached = checkpoint.load(path)
+            # Epochs that were written down but not saved are done again.
+            rows = [r for r in self._folder.read_history() if r["epoch"] < reached.epoch]
+            self._folder.write_history(rows)
+            logger.info(
+                "going on with the run: epochs done %d of %d, batches of the next %d",
+                reached.epoch, config.epochs, reached.step,
+            )  # fmt: skip
+        else:
+            logit = network.output["logit"]
+            model = self._devices.model_class(network.input, logit, name=network.name)
+            reached = START
+        if self._devices.workers > 1:
+            model.workers = self._devices.workers
+        return model, reached
+
+    def _start(self) -> tuple[keras.Model, bool]:
+        """A network before training, and whether it can already tell fakes."""
+        config = self._config
+        network = architectures.build(config.architecture, config.image_size)
+        if config.weights == "imagenet":
+            if self._devices.is_chief:
+                architectures.load_imagenet(network)
+            return network, False
+        if config.weights == "none":
+            return network, False
+        return network, load_weights(network, Path(config.weights))
+
+    def _make_equal(self, model: keras.Model) -> None:
+        if self._devices.workers > 1:
+            model.optimizer.build(model.trainable_variables)
+            self._devices.copy_from_chief([*model.weights, *model.optimizer.variables])
+
+    def _fit(self, model: keras.Model, phase: Phase, epoch: int, step: int, watch: Watch) -> None:
+        callbacks: list[Any] = [watch]
+        if self._devices.is_chief and find_spec("tensorboard"):
+            callbacks.append(
+                keras.callbacks.TensorBoard(self._folder.path / TENSORBOARD, write_graph=False)
+            )
+        bar = self._devices.is_chief and sys.stdout.isatty()
+        options = {"shuffle": False, "callbacks": callbacks, "verbose": 1 if bar else 0}
+        if step:
+            rest = _Rest(self._batches(epoch), step)
+            epoch += 1
+            model.fit(rest, initial_epoch=epoch - 1, epochs=epoch, **options)
+            if epoch < phase.end_epoch and not watch.stalled:
+                # `fit` ends by replacing the weights by their averages.
+                checkpoint.assign(model.trainable_variables, watch.raw)
+        if epoch < phase.end_epoch and not watch.stalled:
+            batches = self._batches(epoch)
+            model.fit(batches, initial_epoch=epoch, epochs=phase.end_epoch, **options)
+
+    def _batches(self, first_epoch: int) -> PairBatches:
+        config = self._config
+        return PairBatches(
+            self._faces, config.input, config.batch_size // self._devices.workers, self._steps,
+            config.blend_share, self._seed, first_epoch, self._hardness,
+            resynthesis_share=config.resynthesis_share, resynthesizer=self._resynthesizer,
+            workers=2, use_multiprocessing=False, max_queue_size=8,
+        )  # fmt: skip
+
+    def _fit_resynthesizer(self) -> Any:
+        if not self._config.resynthesis_share:
+            return None
+        reals = [face for face in self._faces if face.label == 0]
+        if self._devices.is_chief:
+            return resynthesis.load_or_fit(reals, self._seed, self._folder.path)
+        with tempfile.TemporaryDirectory() as folder:
+            return resynthesis.load_or_fit(reals, self._seed, Path(folder))
+
+    def _finish(self, model: keras.Model) -> keras.Model:
+        if self._config.patience and self._devices.is_chief:
+            rows = self._folder.read_history()
+            model.load_weights(self._folder.best(best_epoch(rows)))
+            logger.info("the best epoch was %d", best_epoch(rows) + 1)
+        else:
+            _use_averages(model)
+        return model
+
+
+class _Rest(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
+    """What is left of an epoch."""
+
+    def __init__(self, batches: PairBatches, done: int):
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
+        self._batches, self._done = batches, done
+
+    def __len__(self) -> int:
+        return len(self._batches) - self._done
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._batches[self._done + step]
+
+    def on_epoch_end(self) -> None:
+        # Keras also calls this once before the first epoch, after a look at the first batch.
+        self._batches.on_epoch_end()
+
+
+def _read_faces(
+    samples: Sequence[Sample], config: TrainingConfig, devices: Devices
+) -> tuple[list[TrainingFace], list[TrainingFace]]:
+    """This worker's share of the training faces, and for the chief the validation faces."""
+    if config.batch_size % (2 * devices.workers * devices.replicas):
+        raise TrainingError(
+            f"The batch size must be a multiple of {2 * devices.workers * devices.replicas}, a "
+            f"pair for each device. Received: {config.batch_size}."
+        )
     reader = FaceReader(config.input)
-    faces = reader.training_faces([s for s in samples if s.split == "train"])
-    valid = reader.training_faces([s for s in samples if s.split == "valid"])
+    train = [sample for sample in samples if sample.split == "train"]
+    share = [s for label in (0, 1) for s in devices.share([s for s in train if s.label == label])]
+    share.sort(key=lambda sample: sample.path)
+    held_out = [s for s in samples if s.split == "valid"] if devices.is_chief else []
+    found = progress(reader.pairs([*share, *held_out]), len(share) + len(held_out), "reading faces")
+    faces: list[TrainingFace] = []
+    valid: list[TrainingFace] = []
+    for sample, face in found:
+        (valid if sample.split == "valid" else faces).append(face)
     for line in reader.skipped:
         logger.warning("skipped %s", line)
-    if not any(face.label == 0 for face in faces) or {face.label for face in valid} != {0, 1}:
+    both = not devices.is_chief or {face.label for face in valid} == {0, 1}
+    if not both or not any(face.label == 0 for face in faces):
         raise TrainingError(
             "Too few faces were found: real ones to train with and both classes to validate are "
             "needed. Look at the lines “skipped” above."
         )
     logger.info("%d faces to train with, %d to validate", len(faces), len(valid))
-    steps = config.steps or max(1, len(faces) // config.batch_size)
-    first_epoch = 0
-    if resumed:
-        trained: keras.Model = keras.saving.load_model(run / CHECKPOINT)
-        first_epoch = int(trained.optimizer.iterations) // steps
-    else:
-        trained = _compile(config, steps)
-    if first_epoch < config.epochs:
-        weights = _hardness(faces, config) if Path(config.weights).is_file() else None
-        batches = PairBatches(
-            faces, config.input, config.batch_size, steps, config.blend_share, config.seed,
-            first_epoch, weights, workers=2, use_multiprocessing=False, max_queue_size=8,
-        )  # fmt: skip
-        watch = _Watch(run, validation_views(valid, config))
-        trained.fit(
-            batches, epochs=config.epochs, initial_epoch=first_epoch, shuffle=False,
-            callbacks=[watch], verbose=2,
-        )  # fmt: skip
-    trained.optimizer.finalize_variable_values(trained.trainable_variables)
-    network = _with_evidence(trained)
-    network.save(run / NETWORK)
-    return network
+    return faces, valid
 
 
-def validation_views(
-    faces: Sequence[TrainingFace], config: TrainingConfig
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Repeatable views of the validation faces by kind of fake.
-
-    Args:
-        faces: sequence of TrainingFace. Of the validation split.
-        config: TrainingConfig. Seed and input.
-
-    Returns:
-        For "generated" and "blended": scaled views (count, size, size, 3) and labels (count,).
-    """
-    reals = [face for face in faces if face.label == 0]
-    fakes = [face for face in faces if face.label == 1]
-    blended = blending.fakes_of(reals, np.random.default_rng([config.seed, 1]))
-    kinds = {"generated": reals + fakes, "blended": reals + blended}
-    views = {}
-    for kind, members in kinds.items():
-        random = np.random.default_rng([config.seed, 2])
-        crops = np.stack([augmentation.view(face, config.input, random) for face in members])
-        labels = np.array([face.label for face in members])
-        if 0 < labels.sum() < len(labels):
-            views[kind] = preprocessing.scale(crops, config.input), labels
-    return views
+def _compare_workers(samples: Sequence[Sample], config: TrainingConfig, devices: Devices) -> None:
+    if devices.workers == 1:
+        return
+    text = json.dumps([asdict(config), data_sha256(samples)])
+    # As many bits as a float64 holds exactly.
+    mine = int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+    if int(devices.from_chief([mine])[0]) != mine:
+        raise TrainingError(
+            "This worker was started with other options or other data than the first one. Start "
+            "all workers with the same command."
+        )
 
 
-class _Watch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
-    """Validates with averaged weights, writes the history and a checkpoint after each epoch."""
-
-    def __init__(self, run: Path, views: dict[str, tuple[np.ndarray, np.ndarray]]):
-        super().__init__()
-        self._run = run
-        self._views = views
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        # SwapEMA: validate what will be shipped, go on training with what is trained.
-        optimizer, variables = self.model.optimizer, self.model.trainable_variables
-        current = [np.array(variable) for variable in variables]
-        averaged = [np.array(average) for average in optimizer._model_variables_moving_average]
-        for variable, value in zip(variables, averaged, strict=True):
-            variable.assign(value)
-        row: dict[str, float] = {"epoch": epoch, **(logs or {})}
-        for kind, (views, labels) in self._views.items():
-            logits = np.concatenate(
-                [self.model.predict_on_batch(views[i : i + 64]) for i in range(0, len(views), 64)]
-            )
-            row[f"valid_auc_{kind}"] = float(roc_auc_score(labels, logits[:, 0]))
-        for variable, value in zip(variables, current, strict=True):
-            variable.assign(value)
-        logger.info("epoch %d: %s", epoch, {k: round(float(v), 4) for k, v in row.items()})
-        part = self._run / f"part-{CHECKPOINT}"
-        self.model.save(part)
-        part.replace(self._run / CHECKPOINT)
-        _append(self._run / HISTORY, row)
+def _use_averages(model: keras.Model) -> None:
+    """Replace the weights by their moving averages, if there are any."""
+    if getattr(model, "optimizer", None) is not None and model.optimizer.built:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
 
 
-def _load(path: str) -> keras.Model:
-    try:
-        network: keras.Model = keras.saving.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError) as error:
-        raise TrainingError(f"{path} is not a network that can be gone on from: {error}") from error
-    return network
-
-
-def _hardness(faces: Sequence[TrainingFace], config: TrainingConfig) -> np.ndarray:
+def _hardness(
+    network: keras.Model, faces: Sequence[TrainingFace], config: TrainingConfig
+) -> np.ndarray:
     """How often each face is drawn: its error under the starting network, and a little more.
 
     Hard-example mining (Shrivastava et al. 2016, arXiv 1604.03540), once and softly.
     """
-    network = _load(config.weights)
     errors = []
     for start in range(0, len(faces), SCORED_BATCH):
         part = faces[start : start + SCORED_BATCH]
         crops = np.stack([served_crop(face, config.input) for face in part])
-        logits = network.predict_on_batch(preprocessing.scale(crops, config.input))["logit"][:, 0]
+        outputs = network.predict_on_batch(preprocessing.scale(crops, config.input))
+        logits = outputs["logit"][: len(part), 0]
         p_fake = 1 / (1 + np.exp(-logits.astype(np.float64)))
         errors.append(np.abs(p_fake - [face.label for face in part]))
     return np.concatenate(errors) + EASY_WEIGHT
 
 
-def _compile(config: TrainingConfig, steps: int) -> keras.Model:
-    network = architectures.build(config.architecture, config.image_size)
-    if config.weights == "imagenet":
-        architectures.load_imagenet(network)
-    elif config.weights != "none":
-        network.set_weights(_load(config.weights).get_weights())
-    total = steps * config.epochs
-    warm_up = min(300, total // 10 + 1)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, total - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
-    )
-    trained = keras.Model(network.input, network.output["logit"], name=network.name)
-    # The averaging window is about a sixth of the run, at most a thousand steps.
-    momentum = 1.0 - 1.0 / min(1000.0, max(2.0, total / 6))
-    trained.compile(
-        optimizer=keras.optimizers.AdamW(
-            schedule, weight_decay=config.weight_decay, clipnorm=5.0,
-            use_ema=True, ema_momentum=momentum, ema_overwrite_frequency=None,
-        ),
-        loss=keras.losses.BinaryCrossentropy(
-            from_logits=True, label_smoothing=config.label_smoothing
-        ),
-        jit_compile=False,
-    )  # fmt: skip
-    return trained
-
-
-def _with_evidence(trained: keras.Model) -> keras.Model:
-    """The trained layers again, with both outputs."""
-    network = architectures.build(trained.name, trained.input_shape[1])
-    for layer in network.layers:
+def _with_evidence(trained: keras.Model, config: TrainingConfig) -> keras.Model:
+    """The trained weights in a network of 32 bits with both outputs."""
+    with precision.using("float32"):
+        network = architectures.build(config.architecture, config.image_size)
+    for layer in trained.layers:
         if layer.weights:
-            layer.set_weights(trained.get_layer(layer.name).get_weights())
+            network.get_layer(layer.name).set_weights(layer.get_weights())
     return network
-
-
-def _claim(run: Path, config: TrainingConfig, samples: Sequence[Sample]) -> bool:
-    """Write or compare what the run is made of; return whether there is something to go on with."""
-    lines = sorted(f"{sample.path} {sample.label} {sample.split}" for sample in samples)
-    digest = hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
-    text = json.dumps({**asdict(config), "data_sha256": digest}, indent=2) + "\n"
-    path = run / CONFIG
-    if not path.is_file():
-        if any(run.iterdir()):
-            raise TrainingError(f"{run} holds other files. Name a new folder for the run.")
-        path.write_text(text)
-    elif path.read_text() != text:
-        raise TrainingError(
-            f"{run} holds a run with other options or other data. Name another folder, or repeat "
-            "the command of the run to go on with it."
-        )
-    return (run / CHECKPOINT).is_file()
-
-
-def _append(path: Path, row: dict[str, float]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from deepfake.errors import TrainingError
 from deepfake.training import calibration
 
 
@@ -28,3 +29,37 @@ def test_the_threshold_keeps_every_source_within_its_limit():
     above, below = p_fake >= high, p_fake < low
     assert (labels[above] == 0).mean() <= calibration.MAX_WRONG_FAKES
     assert (labels[below] == 1).mean() <= calibration.MAX_WRONG_REALS
+
+
+def two_classes():
+    random = np.random.default_rng(0)
+    p_fake = np.concatenate([random.beta(2, 12, 2000), random.beta(5, 3, 2000)])
+    return p_fake, np.repeat([0, 1], 2000), ["a"] * 4000
+
+
+def test_half_is_half_and_lies_in_its_band():
+    decision = calibration.choose(*two_classes(), rule="half")
+    low, high = decision.band
+    assert decision.threshold == 0.5 and low <= 0.5 <= high
+
+
+def test_youden_finds_where_the_two_densities_cross():
+    p_fake, labels, sources = two_classes()
+    chosen = calibration.choose(p_fake, labels, sources, rule="youden").threshold
+
+    def distance(threshold):
+        above = p_fake >= threshold
+        return above[labels == 1].mean() - above[labels == 0].mean()
+
+    assert all(distance(chosen) >= distance(t) for t in np.arange(1, 100) / 100)
+
+
+def test_youden_leaves_room_on_both_sides_of_classes_far_apart():
+    p_fake, labels = np.repeat([0.1, 0.9], 50), np.repeat([0, 1], 50)
+    chosen = calibration.choose(p_fake, labels, ["a"] * 100, rule="youden").threshold
+    assert chosen == pytest.approx(0.5, abs=0.05)
+
+
+def test_an_unknown_rule_gets_a_sentence():
+    with pytest.raises(TrainingError, match="fpr, half, youden"):
+        calibration.choose(*two_classes(), rule="best")

@@ -65,7 +65,12 @@ def test_other_options_are_not_mixed_into_a_run(run, labelled, capsys):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [(["--batch-size", "3"], "even number"), (["--weights", "x"], "imagenet"),
-     (["--image-size", "65"], "multiple of 32"), (["--blend-share", "2"], "0..1")],
+     (["--image-size", "65"], "multiple of 32"), (["--blend-share", "2"], "0..1"),
+     (["--architecture", "resnet"], "Choose one of"), (["--warm-up-epochs", "2"], "at least one"),
+     (["--architecture", "cnn", "--weights", "imagenet"], "no ImageNet weights"),
+     (["--architecture", "cnn", "--warm-up-epochs", "1"], "no pretrained backbone"),
+     (["--resynthesis-share", "0.6"], "together with the blend share"),
+     (["--patience", "-1"], "negative")],
 )  # fmt: skip
 def test_bad_options_get_a_sentence(labelled, tmp_path, capsys, options, expected):
     assert main(["train", str(labelled), "-o", str(tmp_path / "x"), *OPTIONS, *options]) == 1
@@ -82,3 +87,23 @@ def test_a_folder_with_other_files_is_not_written_into(labelled, tmp_path, capsy
 def test_a_missing_folder_gets_a_sentence(tmp_path, capsys):
     assert main(["train", str(tmp_path / "none"), "-o", str(tmp_path / "x")]) == 1
     assert "no folder" in capsys.readouterr().err
+
+
+def test_sources_can_be_left_out_and_are_measured_afterwards(labelled, tmp_path, capsys):
+    rows = ["path,label,split,generator"]
+    for path in sorted(labelled.rglob("*.png")):
+        split, label = path.parts[-3:-1]
+        odd = int(path.stem) % 2
+        rows.append(f"{path},{label},{split},{('camera', f'maker_{odd}')[label == 'fake']}")
+    (tmp_path / "faces.csv").write_text("\n".join(rows))
+    run = tmp_path / "run"
+    command = ["train", str(tmp_path / "faces.csv"), "-o", str(run), *OPTIONS]
+    assert main([*command, "--leave-out", "maker_2"]) == 1
+    assert "camera, maker_0, maker_1" in capsys.readouterr().err
+    assert main([*command, "--leave-out", "maker_1"]) == 0
+    document = json.loads((run / "evaluation" / "report.json").read_text())
+    (row,) = document["protocols"]
+    assert (row["held_out"], row["kind"], row["count"]) == ("maker_1", "generator", 4)
+    assert "maker_1" not in json.loads((run / "model.json").read_text())["training_data"]
+    card = (run / "README.md").read_text()
+    assert "--leave-out maker_1" in card and "--epochs 2" in card and str(tmp_path) not in card

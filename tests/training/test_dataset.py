@@ -1,11 +1,10 @@
 import shutil
 
-import numpy as np
 import pytest
 
 from deepfake.errors import TrainingError
 from deepfake.modelstore.manifest import Input
-from deepfake.training.dataset import FaceReader, find_samples
+from deepfake.training.dataset import find_dataset, find_samples
 
 SPEC = Input(size=64, crop=1.3, mean=(127, 127, 127), std=(128, 128, 128))
 
@@ -24,7 +23,7 @@ def test_split_folders_are_recognised(labelled):
 @pytest.mark.parametrize(
     ("real", "fake"), [("real", "fake"), ("original", "DF"), ("0_real", "1_fake")]
 )
-def test_flat_folders_are_split_by_the_hash_of_the_name(tmp_path, portrait, real, fake):
+def test_flat_folders_are_split_by_the_hash_of_the_name(tmp_path, real, fake):
     for name in (real, fake):
         (tmp_path / name).mkdir()
         for index in range(60):
@@ -37,23 +36,44 @@ def test_flat_folders_are_split_by_the_hash_of_the_name(tmp_path, portrait, real
     assert all(splits[name, 0] == splits[name, 1] for name, _ in splits)
 
 
-def test_a_table_gives_labels_splits_and_sources(tmp_path):
+def test_a_table_in_the_folder_goes_before_folder_names(tmp_path):
     rows = ["path,label,generator,split"]
     rows += [f"{split}{label}.png,{label},g{label},{split}" for split in ("train", "valid")
              for label in ("real", "fake")]  # fmt: skip
+    for row in rows[1:]:
+        (tmp_path / row.split(",")[0]).touch()
     (tmp_path / "labels.csv").write_text("\n".join(rows))
-    samples = find_samples(tmp_path)
-    assert counts(samples) == [2, 2, 0]
-    assert {s.source for s in samples} == {"greal", "gfake"}
+    for source in (tmp_path, tmp_path / "labels.csv", str(tmp_path)):
+        samples = find_samples(source)
+        assert counts(samples) == [2, 2, 0]
+        assert {s.source for s in samples} == {"greal", "gfake"}
+
+
+def test_the_description_shows_the_mapping_of_labels_and_what_was_derived(tmp_path):
+    for name in ("train/0_real/a.jpg", "train/1_fake/a.jpg", "test/0_real/b.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    text = find_dataset(tmp_path).describe()
+    assert "“0_real” is real, “1_fake” is fake" in text
+    assert "test 1 real and 0 fake" in text
+    assert "Note: No validation split" in text
+
+
+def test_a_folder_of_one_class_is_found_but_not_trained_with(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.jpg").touch()
+    assert len(find_dataset(tmp_path).samples) == 1
+    with pytest.raises(TrainingError, match="no fake pictures"):
+        find_samples(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        pytest.param(lambda f: shutil.rmtree(f), "no folder", id="missing"),
-        pytest.param(lambda f: (f / "cats").mkdir(), "no real pictures.*cats", id="other names"),
-        pytest.param(lambda f: (f / "labels.csv").write_text("path,label\na.png,maybe\n"),
-                     "Line 2", id="unknown label"),
+        pytest.param(shutil.rmtree, "no folder", id="missing"),
+        pytest.param(lambda f: (f / "cats").mkdir(), "no pictures.*cats", id="empty"),
+        pytest.param(lambda f: [(f / c).mkdir() or (f / c / "1.png").touch()
+                                for c in ("real", "fake")], "too few", id="too few to split"),
     ],
 )  # fmt: skip
 def test_folders_that_cannot_be_used_get_a_sentence(tmp_path, make, expected):
@@ -62,15 +82,6 @@ def test_folders_that_cannot_be_used_get_a_sentence(tmp_path, make, expected):
         find_samples(tmp_path)
 
 
-def test_validation_sees_exactly_what_serving_sees(labelled, detector):
-    spec = detector.model.manifest.input
-    sample = next(s for s in find_samples(labelled) if s.split == "valid" and s.label == 0)
-    ((_, seen),) = FaceReader(spec).crops([sample])
-    assert np.array_equal(seen, detector.detect(sample.path).faces[0].crop)
-
-
-def test_unreadable_and_faceless_files_are_listed_not_fatal(labelled):
-    reader = FaceReader(SPEC)
-    faces = reader.training_faces([s for s in find_samples(labelled) if s.split == "train"])
-    assert len(faces) == 8
-    assert len(reader.skipped) == 1 and "broken.jpg" in reader.skipped[0]
+def test_a_file_of_another_kind_gets_a_sentence(portrait):
+    with pytest.raises(TrainingError, match="not a folder or a CSV file"):
+        find_dataset(portrait)

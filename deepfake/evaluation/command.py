@@ -1,0 +1,81 @@
+"""`deepfake evaluate`: models + labelled sets → a report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from deepfake.detector import Detector
+from deepfake.errors import SettingError, TrainingError
+from deepfake.evaluation import data, evaluator, report, summary
+from deepfake.modelstore.resolve import model_folder
+
+HISTORY = "history.csv"
+
+
+def evaluate(options: argparse.Namespace) -> str:
+    """Judge every set with every model and write the report.
+
+    Args:
+        options: Namespace. As of `options.add_commands`.
+
+    Returns:
+        What to print: text, or the report as JSON.
+
+    Raises:
+        TrainingError: a set cannot be read, no face could be judged, or the folder cannot be
+            written.
+        ModelError: a model cannot be loaded.
+        SettingError: an option is out of range.
+    """
+    if options.grid < 0 or (options.limit is not None and options.limit < 1):
+        raise SettingError("--limit must be at least 1, and --grid at least 0.")
+    if options.output.is_file():
+        raise TrainingError(f"{options.output} is a file. Name a folder for the report.")
+    detectors = _load(options.model or ["default"], options.threshold)
+    found = [data.find(place, options.split, options.limit, options.seed) for place in options.data]
+    sets = [
+        data.EvaluationSet(name, one.folder, one.samples, one.note)
+        for name, one in zip(_different([one.name for one in found]), found, strict=True)
+    ]
+    models = [
+        evaluator.evaluate(
+            name, detector, sets,
+            tiers=not options.no_tiers, grid_faces=options.grid, seed=options.seed,
+        )
+        for name, (detector, _) in detectors.items()
+    ]  # fmt: skip
+    if not any(score.p_fake is not None for one in models[0].sets for score in one.clean):
+        reasons = Counter(score.error for one in models[0].sets for score in one.clean)
+        raise TrainingError(
+            "No face could be judged in any of the files: "
+            + "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
+        )
+    histories = {
+        name: folder / HISTORY
+        for name, (_, folder) in detectors.items()
+        if (folder / HISTORY).is_file()
+    }
+    document = report.write(report.build(models), models, options.output, histories)
+    if options.json:
+        return json.dumps(document, ensure_ascii=False)
+    return f"{summary.text(document)}\n\nReport: {options.output / report.HTML_FILE}"
+
+
+def _load(names: Sequence[str], threshold: float | None) -> dict[str, tuple[Detector, Path]]:
+    loaded = [(Detector(name, threshold=threshold), model_folder(name)) for name in names]
+    shown = _different([detector.model.manifest.name for detector, _ in loaded])
+    return dict(zip(shown, loaded, strict=True))
+
+
+def _different(names: Sequence[str]) -> list[str]:
+    """Names with a number where one comes again."""
+    seen: Counter[str] = Counter()
+    different = []
+    for name in names:
+        seen[name] += 1
+        different.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return different

@@ -1,0 +1,25 @@
+"""Figures for people, the same on the page, in the terminal and in the model card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+NOTHING = "–"
+
+
+def percent(share: float | None) -> str:
+    """A share: "2.4 %"; "–" for none."""
+    return NOTHING if share is None else f"{100 * share:.1f} %"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A figure: "0.985"; "–" for none."""
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def interval(edges: Sequence[float] | None, shares: bool = False) -> str:
+    """A 95 % interval: " (0.981–0.989)", of shares " (1.6–3.6 %)"; nothing for none."""
+    if edges is None:
+        return ""
+    low, high = edges
+    return f" ({100 * low:.1f}–{100 * high:.1f} %)" if shares else f" ({low:.3f}–{high:.3f})"

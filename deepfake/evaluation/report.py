@@ -1,0 +1,307 @@
+"""Scores → `report.json`, `scores.csv`, the figures and `report.html`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import deepfake
+from deepfake.errors import TrainingError
+from deepfake.evaluation import html, metrics, plots, robustness
+from deepfake.evaluation.evaluator import ModelScores, SetScores
+from deepfake.evaluation.scoring import NO_FACE, TOO_SMALL, FileScore, Judged
+
+JSON_FILE, CSV_FILE, HTML_FILE = "report.json", "scores.csv", "report.html"
+FORMAT = 1
+SWAPPED_BELOW = 0.3
+
+
+def build(models: Sequence[ModelScores], extras: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Compute every figure.
+
+    Args:
+        models: sequence of ModelScores. All of the same sets.
+        extras: mapping. Further entries of the report, such as "measured_on", "blends" and
+            "protocols" of a model that has just been trained.
+
+    Returns:
+        What `report.json` holds, but for "figures"; "warning" is None or says that a label order
+        looks swapped.
+    """
+    described = [_describe_model(model) for model in models]
+    return {
+        "warning": _warning(described),
+        "format": FORMAT,
+        "deepfake": deepfake.__version__,
+        "sets": [
+            {
+                "name": scores.data.name,
+                "note": scores.data.note,
+                "files": len(scores.data.samples),
+            }
+            for scores in models[0].sets
+        ],
+        "models": described,
+        "blends": [],
+        "protocols": [],
+        **(extras or {}),
+    }
+
+
+def write(
+    document: Mapping[str, Any],
+    models: Sequence[ModelScores],
+    folder: Path,
+    histories: Mapping[str, Path] | None = None,
+) -> dict[str, Any]:
+    """Write report, scores, figures and page into a folder; files of an earlier one are replaced.
+
+    Args:
+        document: mapping. As of `build`.
+        models: sequence of ModelScores. Which it was built from.
+        folder: Path. Made if needed.
+        histories: mapping. Name of a model → `history.csv` of its training run.
+
+    Returns:
+        The document with "figures", as it was written.
+
+    Raises:
+        TrainingError: the folder cannot be written, or a history is no such table.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        figures = _draw(document, models, folder)
+        for name, history in (histories or {}).items():
+            for path in plots.history(history, folder, _prefix(name, models)):
+                figures.append((f"Training of {name}", path))
+        _write_scores(models, folder / CSV_FILE)
+        named = [{"title": title, "file": path.name} for title, path in figures]
+        complete = {**document, "figures": named}
+        _write_document(complete, folder)
+    except OSError as error:
+        raise TrainingError(
+            f"The report cannot be written to {folder}: {error.strerror}. Name another folder."
+        ) from error
+    return complete
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Read `report.json`.
+
+    Args:
+        folder: Path. Which `write` wrote into.
+
+    Raises:
+        TrainingError: it is missing or is no report.
+    """
+    path = folder / JSON_FILE
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if document["format"] != FORMAT:
+            raise TrainingError(f"{path} was written by another version. Evaluate again.")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"There is no report in {folder} ({error}). Write one with `deepfake evaluate`."
+        ) from error
+    return document
+
+
+def amend(folder: Path, extras: Mapping[str, Any]) -> dict[str, Any]:
+    """Add entries to a report, such as "protocols" that were measured later.
+
+    Args:
+        folder: Path. Which `write` wrote into.
+        extras: mapping. Entries to add or replace.
+
+    Returns:
+        The document, as it was written.
+
+    Raises:
+        TrainingError: there is no report.
+    """
+    document = {**read(folder), **extras}
+    _write_document(document, folder)
+    return document
+
+
+def _write_document(document: Mapping[str, Any], folder: Path) -> None:
+    # A warning is in the first line.
+    text = json.dumps(document, indent=1, ensure_ascii=False).replace("{\n ", "{", 1)
+    (folder / JSON_FILE).write_text(text + "\n", encoding="utf-8")
+    (folder / HTML_FILE).write_text(html.page(document, folder), encoding="utf-8")
+
+
+def _describe_model(model: ModelScores) -> dict[str, Any]:
+    described = {
+        "name": model.name,
+        "version": model.manifest.version,
+        "sha256": model.sha256,
+        "architecture": model.manifest.architecture,
+        "calibrated_on": model.manifest.calibration.fitted_on,
+        "threshold": model.threshold,
+        "uncertain_band": list(model.band),
+        "latency": model.latency,
+        "sets": [_describe_set(model, scores) for scores in model.sets],
+        "pooled": None,
+    }
+    if len(model.sets) > 1:
+        pooled = Judged.of([score for scores in model.sets for score in scores.clean])
+        described["pooled"] = _figures(model, pooled)
+    return described
+
+
+def _describe_set(model: ModelScores, scores: SetScores) -> dict[str, Any]:
+    clean = Judged.of(scores.clean)
+    tiers = {tier.name: tier for tier in robustness.TIERS}
+    return {
+        "name": scores.data.name,
+        "figures": _figures(model, clean),
+        "not_judged": _not_judged(scores.clean),
+        "not_judged_files": [
+            {"path": _relative(score, scores), "error": score.error}
+            for score in scores.clean
+            if score.error
+        ],
+        "sources": metrics.by_source(
+            clean.p_fake, clean.labels, clean.sources, model.threshold, model.band
+        ),
+        "tiers": [
+            {
+                "name": name,
+                **tiers[name].describe(),
+                "figures": _figures(model, Judged.of(rows)),
+                "not_judged": _not_judged(rows),
+            }
+            for name, rows in scores.tiers.items()
+        ],
+        "grid": [
+            {
+                **delivery.describe(),
+                **_cell(Judged.of(rows), model.threshold),
+                "not_judged": sum(_not_judged(rows).values()),
+            }
+            for delivery, rows in scores.grid
+        ],
+    }
+
+
+def _figures(model: ModelScores, judged: Judged) -> dict[str, Any]:
+    figures = metrics.summarise(judged.p_fake, judged.labels, model.threshold, model.band)
+    both = figures["roc_auc"] is not None
+    figures["equal_error_threshold"] = (
+        metrics.equal_error_threshold(judged.p_fake, judged.labels) if both else None
+    )
+    return figures
+
+
+def _cell(judged: Judged, threshold: float) -> dict[str, Any]:
+    """The few figures that a small sample can bear."""
+    return {
+        "reals": int((judged.labels == 0).sum()),
+        "fakes": int((judged.labels == 1).sum()),
+        "roc_auc": metrics.area(judged.p_fake, judged.labels),
+        **metrics.at_threshold(judged.p_fake, judged.labels, threshold),
+    }
+
+
+def _not_judged(rows: Sequence[FileScore]) -> dict[str, int]:
+    reasons = Counter(row.error for row in rows if row.error)
+    no_face, too_small = reasons.pop(NO_FACE, 0), reasons.pop(TOO_SMALL, 0)
+    return {"no_face": no_face, "too_small": too_small, "unreadable": sum(reasons.values())}
+
+
+def _warning(models: Sequence[Mapping[str, Any]]) -> str | None:
+    swapped = [
+        f"{model['name']} on {scores['name']} (ROC-AUC {scores['figures']['roc_auc']:.3f})"
+        for model in models
+        for scores in model["sets"]
+        if scores["figures"]["roc_auc"] is not None and scores["figures"]["roc_auc"] < SWAPPED_BELOW
+    ]
+    if not swapped:
+        return None
+    return (
+        f"The label order looks swapped for {' and '.join(swapped)}: reals score higher than "
+        "fakes. Look at “labels” in the model's model.json, and at which of your folders holds "
+        "the fakes."
+    )
+
+
+def _write_scores(models: Sequence[ModelScores], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["model", "set", "path", "label", "source", "p_fake", "verdict", "faces", "error"]
+        )
+        for model in models:
+            for scores in model.sets:
+                writer.writerows(
+                    [
+                        model.name,
+                        scores.data.name,
+                        _relative(row, scores),
+                        ("real", "fake")[row.label],
+                        row.source,
+                        "" if row.p_fake is None else repr(row.p_fake),
+                        row.verdict,
+                        row.faces,
+                        row.error,
+                    ]
+                    for row in scores.clean
+                )
+
+
+def _relative(row: FileScore, scores: SetScores) -> str:
+    """The path within the set: where the set lies is nobody's business but its owner's."""
+    path, folder = row.path, scores.data.folder
+    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
+
+
+def _draw(
+    document: Mapping[str, Any], models: Sequence[ModelScores], folder: Path
+) -> list[tuple[str, Path]]:
+    """The figures that the scores allow, with their titles."""
+    pooled = [
+        plots.Series(
+            model.name,
+            Judged.of([score for scores in model.sets for score in scores.clean]),
+            model.threshold,
+            model.band,
+        )
+        for model in models
+    ]
+    judged = [series for series in pooled if len(series.judged.labels)]
+    both = [series for series in judged if len(np.unique(series.judged.labels)) == 2]
+    figures: list[tuple[str, Path]] = []
+    for title, name, draw, series in (
+        ("ROC", "roc.png", plots.roc, both),
+        ("Confusion matrix", "confusion.png", plots.confusion, judged),
+        ("Reliability", "reliability.png", plots.reliability, both),
+        ("Scores", "histogram.png", plots.histogram, judged),
+    ):
+        if series:
+            draw(series, folder / name)
+            figures.append((title, folder / name))
+    for number, model in enumerate(document["models"], 1):
+        for place, scores in enumerate(model["sets"], 1):
+            if any(cell["balanced_accuracy"] is not None for cell in scores["grid"]):
+                tail = (
+                    ""
+                    if len(document["models"]) * len(model["sets"]) == 1
+                    else f"-{number}-{place}"
+                )
+                path = folder / f"robustness{tail}.png"
+                plots.robustness(scores["grid"], f"{model['name']} on {scores['name']}", path)
+                figures.append((f"Robustness of {model['name']} on {scores['name']}", path))
+    return figures
+
+
+def _prefix(name: str, models: Sequence[ModelScores]) -> str:
+    if len(models) == 1:
+        return ""
+    return f"{[model.name for model in models].index(name) + 1}-"

@@ -1,0 +1,107 @@
+"""The last layers: features → logit and evidence map.
+
+Both heads say exactly how much each place added to the logit, without gradients, so that serving
+can show it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+
+def pooled(inputs: Any, taps: list[Any], dropout: float, name: str) -> keras.Model:
+    """Classify globally averaged features with one dense layer.
+
+    The map is the class activation map of Zhou et al. 2016 (arXiv 1512.04150): the weights of the
+    dense layer, applied before the averaging. A 1×1 convolution before the averaging equals a dense
+    layer after it, and dropout of whole channels equals dropout of the pooled features.
+
+    Args:
+        inputs: the network's input tensor.
+        taps: feature maps (batch, rows, columns, channels), the finest first; every side must
+            divide the first one's.
+        dropout: float. Share of pooled features dropped in training.
+        name: str. Of the network.
+
+    Returns:
+        A network with the outputs of `architectures.build`; the map's mean is the logit.
+    """
+    rows = taps[0].shape[1]
+    maps, logits = [], []
+    for index, tap in enumerate(taps):
+        last = index == len(taps) - 1
+        dropped = layers.SpatialDropout2D(dropout, name=f"dropout{index}")(tap)
+        # float32: with mixed precision, 16 bits are too few for a logit.
+        patch = layers.Conv2D(1, 1, use_bias=last, dtype="float32", name=f"evidence{index}")(
+            dropped
+        )
+        pool = layers.GlobalAveragePooling2D(dtype="float32", name=f"logit{index}")
+        logits.append(pool(patch))
+        factor = rows // patch.shape[1]
+        if factor > 1:
+            patch = layers.UpSampling2D(factor, dtype="float32", name=f"enlarge{index}")(patch)
+        maps.append(patch)
+    logit, total = logits[0], maps[0]
+    if len(taps) > 1:
+        logit = layers.Add(dtype="float32", name="logit")(logits)
+        total = layers.Add(dtype="float32", name="sum_maps")(maps)
+    evidence = layers.Reshape((rows, rows), dtype="float32", name="evidence")(total)
+    return keras.Model(inputs, {"logit": logit, "evidence": evidence}, name=name)
+
+
+def flattened(
+    inputs: Any, features: Any, hidden: int, slope: float, dropout: float, name: str
+) -> keras.Model:
+    """Classify flattened features with one hidden layer and one output.
+
+    With (leaky) ReLU the hidden layer is linear wherever it stays on the same side of zero, so the
+    logit is a sum over places plus biases, with each unit weighing what it weighed for this very
+    picture. Flatten + Dense is written as a product of each place with its own weights, summed
+    afterwards: the same numbers, with the summands kept for the map.
+
+    Args:
+        inputs: the network's input tensor.
+        features: feature map (batch, rows, columns, channels).
+        hidden: int. Units of the hidden layer.
+        slope: float. Of the leaky ReLU below zero; 0 for ReLU.
+        dropout: float. Share of features, and of hidden units, dropped in training.
+        name: str. Of the network.
+
+    Returns:
+        A network with the outputs of `architectures.build`; the map's mean is the logit up to the
+        biases.
+    """
+    _, rows, columns, channels = features.shape
+    dropped = layers.Dropout(dropout, name="dropout_features")(features)
+    # Glorot's range for the dense layer that this is, not for one of a single place.
+    spread = (6.0 / (rows * columns * channels + hidden)) ** 0.5
+    places = layers.EinsumDense(
+        "brck,rckh->brch",
+        (rows, columns, hidden),
+        kernel_initializer=keras.initializers.RandomUniform(-spread, spread),
+        dtype="float32",
+        name="hidden_places",
+    )(dropped)
+    # A bias in the layer above would be added once for each place.
+    bias = layers.Dense(
+        hidden, use_bias=False, kernel_initializer="zeros", dtype="float32", name="hidden_bias"
+    )
+    total = ops.sum(places, axis=(1, 2))
+    total = total + bias(ops.ones_like(total[:, :1]))
+    gate = ops.where(total > 0, 1.0, slope)
+    score = layers.Dense(1, use_bias=False, dtype="float32", name="score")
+    final_bias = layers.Dense(
+        1, use_bias=False, kernel_initializer="zeros", dtype="float32", name="score_bias"
+    )
+    active = layers.Dropout(dropout, dtype="float32", name="dropout_hidden")(total * gate)
+    logit = layers.Add(dtype="float32", name="logit")(
+        [score(active), final_bias(ops.ones_like(total[:, :1]))]
+    )
+    gated = places * ops.reshape(gate, (-1, 1, 1, hidden))
+    # Times the number of places: the map's mean, not its sum, is the logit, as in `pooled`.
+    per_place = ops.reshape(score(gated), (-1, rows, columns)) * float(rows * columns)
+    evidence = layers.Identity(dtype="float32", name="evidence")(per_place)
+    return keras.Model(inputs, {"logit": logit, "evidence": evidence}, name=name)

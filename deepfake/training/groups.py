@@ -1,0 +1,157 @@
+"""Files that belong together (a person, a video, a source picture) and the splits they stay in.
+
+Two frames of a video, or a picture and its augmented copy, are nearly the same picture. With one
+of them in training and the other in the test, the test measures memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from deepfake.training.samples import CLASSES, SPLITS, Sample
+
+# Names that say for certain what a file is part of. Anything less certain, such as a number at the
+# end, may as well count people, so it does not make a group.
+FRAME = re.compile(r"^(?P<group>.+?)[_\-. ]*(?:frame|frm)[_\-. ]*\d+$", re.IGNORECASE)
+# Celeb-DF: id3_0004 is a video of person 3, id3_id7_0004 that video with the face of person 7.
+PERSON_NUMBER = re.compile(r"^(?P<group>id\d+)_(?:id\d+_)?\d+", re.IGNORECASE)
+# FaceForensics++: 000_003 is the video 000 with the face of 003.
+VIDEO_PAIR = re.compile(r"^(?P<group>\d{3})_\d{3}$")
+# Labeled Faces in the Wild: Aaron_Eckhart_0001.
+PERSON_NAME = re.compile(r"^(?P<group>[A-Z][A-Za-z'\-]*(?:_[A-Z][A-Za-z'\-]*)+)_\d{4}$")
+# What `deepfake augment` and `deepfake blend` append.
+COPY = re.compile(r"^(?P<group>.+?)(?:_(?:aug|self|swap|reenact)\d+)+$")
+# A class folder with more sub-folders than this holds people or videos, not sources.
+MAX_SOURCES = 24
+KEY = "the group, or of the file's name"
+
+
+def group_of(name: str) -> str:
+    """The group that a file's or folder's name tells for certain.
+
+    Args:
+        name: str. Without its suffix, such as "video12_frame_003" or "id0_0001_frame10".
+
+    Returns:
+        The group, such as "video12" or "id0"; "" where the name does not tell.
+    """
+    group = ""
+    for pattern in (COPY, FRAME, VIDEO_PAIR, PERSON_NUMBER, PERSON_NAME):
+        found = pattern.match(group or name)
+        if found:
+            group = found["group"]
+    return group
+
+
+def group_by_names(samples: Sequence[Sample]) -> tuple[list[Sample], list[str]]:
+    """Give a group to the samples that have none, where their names tell.
+
+    Args:
+        samples: sequence of Sample.
+
+    Returns:
+        The samples in the same order, and sentences about what was done.
+    """
+    copied = {
+        (sample.path.parent, found["group"])
+        for sample in samples
+        if (found := COPY.match(sample.path.stem))
+    }
+    grouped: list[Sample] = []
+    examples: dict[str, str] = {}
+    for sample in samples:
+        stem = sample.path.stem
+        copy = COPY.match(stem)
+        original = copy["group"] if copy else stem
+        group = sample.group or group_of(stem)
+        if (
+            not sample.group
+            and group in ("", original)
+            and (sample.path.parent, original) in copied
+        ):
+            # Plain numbers are used again in other folders, for other pictures.
+            group = "/".join(filter(None, (sample.split, CLASSES[sample.label], original)))
+        if group and not sample.group:
+            examples.setdefault(group, sample.path.name)
+        grouped.append(replace(sample, group=group))
+    if not examples:
+        return grouped, []
+    group, name = next(iter(examples.items()))
+    named = sum(bool(new.group) for new in grouped) - sum(bool(old.group) for old in samples)
+    return grouped, [
+        f"{named:,} file names tell which files belong together ({len(examples):,} groups; "
+        f"“{name}” is of “{group}”). A group stays in one split."
+    ]
+
+
+def settle_splits(samples: Sequence[Sample]) -> tuple[list[Sample], list[str]]:
+    """Give a split to the samples that have none, whole groups at a time.
+
+    By the hash of the group (of the file's name where there is none), 80/10/10. Where only
+    training pictures are named, the other splits are taken from these; where only a validation
+    split is missing, a tenth of the training split becomes it.
+
+    Args:
+        samples: sequence of Sample. `split` is "" where it is not known.
+
+    Returns:
+        The samples in the same order, and sentences about what was done.
+    """
+    named = {sample.split for sample in samples}
+    cuts, notes = {}, []
+    if "" in named:
+        cuts[""] = SPLITS
+        whose = "Some files have" if len(named) > 1 else "The data set has"
+        notes.append(f"{whose} no split: cut 80/10/10 by the hash of {KEY}.")
+    if "train" in named and "valid" not in named:
+        if "test" in named:
+            cuts["train"] = ("train", "valid", "train")
+            notes.append(f"No validation split: a tenth of train was taken, by the hash of {KEY}.")
+        else:
+            cuts["train"] = SPLITS
+            notes.append(f"Only a training split: cut 80/10/10 by the hash of {KEY}.")
+    return [
+        replace(sample, split=cuts[sample.split][_tenth(sample)])
+        if sample.split in cuts
+        else sample
+        for sample in samples
+    ], notes
+
+
+def leaks(samples: Sequence[Sample]) -> dict[str, dict[str, int]]:
+    """Groups that are in more than one split.
+
+    Args:
+        samples: sequence of Sample.
+
+    Returns:
+        For each such group, the number of files in each split.
+    """
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SPLITS, 0))
+    for sample in samples:
+        if sample.group:
+            counts[sample.group][sample.split] += 1
+    return {
+        group: {split: count for split, count in splits.items() if count}
+        for group, splits in sorted(counts.items())
+        if sum(count > 0 for count in splits.values()) > 1
+    }
+
+
+def folder_group(folders: Sequence[str]) -> str:
+    """The group of a file in folders of people or videos, such as "Deepfakes/c23/000"."""
+    return "/".join((*folders[:-1], group_of(folders[-1]) or folders[-1]))
+
+
+def _tenth(sample: Sample) -> int:
+    """0 (eight of ten), 1 or 2, by the last part of the group.
+
+    A video and the fakes made of it lie in different folders under one name, so folders do not
+    count: the more is kept together, the safer.
+    """
+    key = sample.group.rsplit("/", 1)[-1] or sample.path.stem
+    return max(0, hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()[0] % 10 - 7)

@@ -1,0 +1,137 @@
+"""`deepfake evaluate` from the command line, with the default model, on real pictures."""
+
+import csv
+import json
+import shutil
+
+import pytest
+
+from deepfake.cli import main
+
+QUICK = ["--grid", "0", "--no-tiers"]
+
+
+def rows_of(folder):
+    with (folder / "scores.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_scores_are_those_of_serving(evaluated, photos, detector):
+    judged = [row for row in rows_of(evaluated) if row["p_fake"]]
+    assert len(judged) == 5
+    for row in judged:
+        report = detector.detect(photos / row["path"])
+        assert float(row["p_fake"]) == pytest.approx(report.p_fake, abs=1e-6)
+        assert (row["verdict"], int(row["faces"])) == (report.verdict, len(report.faces))
+
+
+def test_files_that_cannot_be_judged_are_counted_and_listed(evaluated):
+    errors = {row["path"]: row["error"] for row in rows_of(evaluated) if row["error"]}
+    assert errors["real/coffee.png"] == "no face found"
+    assert "text file" in errors["fake/swaps/broken.jpg"]
+    (scores,) = json.loads((evaluated / "report.json").read_text())["models"][0]["sets"]
+    assert scores["not_judged"] == {"no_face": 1, "too_small": 0, "unreadable": 1}
+    assert (scores["figures"]["reals"], scores["figures"]["fakes"]) == (2, 3)
+    page = (evaluated / "report.html").read_text()
+    assert "real/coffee.png" in page and "fake/swaps/broken.jpg" in page
+
+
+def test_all_files_are_used_without_splits_and_it_says_so(evaluated):
+    (data,) = json.loads((evaluated / "report.json").read_text())["sets"]
+    assert data["files"] == 7 and "not divided into splits" in data["note"]
+
+
+def test_only_the_split_that_was_asked_for_is_judged(photos, portrait, tmp_path):
+    for split in ("train", "test"):
+        for label in ("real", "fake"):
+            path = tmp_path / "data" / split / label / f"{split}.png"
+            path.parent.mkdir(parents=True)
+            shutil.copy(portrait, path)
+    out = tmp_path / "out"
+    assert main(["evaluate", str(tmp_path / "data"), "-o", str(out), *QUICK]) == 0
+    assert {row["path"] for row in rows_of(out)} == {"test/real/test.png", "test/fake/test.png"}
+
+
+@pytest.mark.parametrize("inside", ["real", ""])
+def test_reals_alone_give_a_false_positive_rate_only(portrait, tmp_path, inside):
+    real = tmp_path / "data" / "real"
+    real.mkdir(parents=True)
+    shutil.copy(portrait, real)
+    place = str(tmp_path / "data" / inside)
+    assert main(["evaluate", place, "-o", str(tmp_path / "out"), *QUICK]) == 0
+    document = json.loads((tmp_path / "out" / "report.json").read_text())
+    figures = document["models"][0]["sets"][0]["figures"]
+    assert figures["roc_auc"] is None and figures["true_positive_rate"] is None
+    assert figures["false_positive_rate"] in (0.0, 1.0)
+    assert not (tmp_path / "out" / "roc.png").exists()
+
+
+def test_the_threshold_option_moves_the_verdicts(photos, tmp_path):
+    options = [str(photos), "-o", str(tmp_path / "out"), *QUICK, "--threshold", "0"]
+    assert main(["evaluate", *options]) == 0
+    assert {row["verdict"] for row in rows_of(tmp_path / "out") if row["p_fake"]} == {"fake"}
+
+
+def test_swapped_labels_are_said_in_the_first_lines(photos, tmp_path, capsys):
+    swapped = tmp_path / "swapped"
+    shutil.copytree(photos / "real", swapped / "fake")
+    shutil.copytree(photos / "fake", swapped / "real")
+    out = tmp_path / "out"
+    assert main(["evaluate", str(swapped), "-o", str(out), *QUICK]) == 0
+    assert "label order looks swapped" in capsys.readouterr().out.splitlines()[0]
+    assert "label order looks swapped" in (out / "report.json").read_text().splitlines()[0]
+    body = (out / "report.html").read_text().split("<body>")[1]
+    assert "label order looks swapped" in body.strip().splitlines()[0]
+
+
+def test_models_and_sets_are_put_into_one_table(photos, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(photos, other)
+    out = tmp_path / "out"
+    command = ["evaluate", str(photos), str(other), "--model", "default", "--model", "default"]
+    assert main([*command, "-o", str(out), *QUICK]) == 0
+    assert "all together" in capsys.readouterr().out
+    document = json.loads((out / "report.json").read_text())
+    assert [model["name"] for model in document["models"]] == ["default", "default (2)"]
+    for model in document["models"]:
+        first, second = (scores["figures"] for scores in model["sets"])
+        assert model["pooled"]["reals"] == first["reals"] + second["reals"] == 4
+    assert len(rows_of(out)) == 2 * 2 * 7
+
+
+def test_json_is_the_report(photos, tmp_path, capsys):
+    assert main(["evaluate", str(photos), "-o", str(tmp_path / "out"), *QUICK, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    written = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert printed == written
+
+
+def test_a_limit_draws_from_each_class(photos, tmp_path):
+    out = tmp_path / "out"
+    assert main(["evaluate", str(photos), "-o", str(out), *QUICK, "--limit", "1"]) == 0
+    assert sorted(row["label"] for row in rows_of(out)) == ["fake", "real"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["no/such/folder"], "no/such/folder"),
+        (["{photos}", "--model", "no/such"], "no model"),
+        (["{photos}", "--threshold", "2"], "between 0 and 1"),
+        (["{photos}", "--limit", "0"], "--limit"),
+        (["{photos}", "-o", "{photos}/real/coffee.png"], "is a file"),
+        (["{photos}/empty"], "empty"),
+    ],
+)
+def test_bad_input_ends_with_a_sentence(photos, tmp_path, capsys, options, expected):
+    (photos / "empty").mkdir(exist_ok=True)
+    given = [option.format(photos=photos) for option in options]
+    assert main(["evaluate", "-o", str(tmp_path / "out"), *QUICK, *given]) == 1
+    assert expected in capsys.readouterr().err
+
+
+def test_pictures_without_any_face_end_with_a_sentence(faceless, tmp_path, capsys):
+    (tmp_path / "real").mkdir()
+    shutil.copy(faceless, tmp_path / "real")
+    assert main(["evaluate", str(tmp_path), "-o", str(tmp_path / "out"), *QUICK]) == 1
+    assert "no face found (1)" in capsys.readouterr().err
