@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from deepfake.detector import Detector
 from deepfake.errors import SettingError, TrainingError
 from deepfake.evaluation import data, evaluator, report, summary
+from deepfake.evaluation.formatting import printable
 from deepfake.modelstore.resolve import model_folder
 
 HISTORY = "history.csv"
@@ -33,14 +36,24 @@ def evaluate(options: argparse.Namespace) -> str:
     """
     if options.grid < 0 or (options.limit is not None and options.limit < 1):
         raise SettingError("--limit must be at least 1, and --grid at least 0.")
+    if options.seed < 0:
+        raise SettingError(f"--seed must be at least 0. Received: {options.seed}.")
     if options.output.is_file():
         raise TrainingError(f"{options.output} is a file. Name a folder for the report.")
     detectors = _load(options.model or ["default"], options.threshold)
     found = [data.find(place, options.split, options.limit, options.seed) for place in options.data]
     sets = [
-        data.EvaluationSet(name, one.folder, one.samples, one.note)
+        replace(one, name=name)
         for name, one in zip(_different([one.name for one in found]), found, strict=True)
     ]
+    for one in sets:
+        print(one.description, file=sys.stderr, flush=True)
+    histories = {
+        name: folder / HISTORY
+        for name, (_, folder) in detectors.items()
+        if (folder / HISTORY).is_file()
+    }
+    report.prepare(options.output, histories)
     models = [
         evaluator.evaluate(
             name, detector, sets,
@@ -54,15 +67,11 @@ def evaluate(options: argparse.Namespace) -> str:
             "No face could be judged in any of the files: "
             + "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
         )
-    histories = {
-        name: folder / HISTORY
-        for name, (_, folder) in detectors.items()
-        if (folder / HISTORY).is_file()
-    }
     document = report.write(report.build(models), models, options.output, histories)
     if options.json:
         return json.dumps(document, ensure_ascii=False)
-    return f"{summary.text(document)}\n\nReport: {options.output / report.HTML_FILE}"
+    place = options.output / report.HTML_FILE
+    return str(printable(f"{summary.text(document)}\n\nReport: {place}"))
 
 
 def _load(names: Sequence[str], threshold: float | None) -> dict[str, tuple[Detector, Path]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from deepfake.errors import TrainingError
 from deepfake.training import dataset, layouts
-from deepfake.training.label_words import label_of
+from deepfake.training.label_words import core, label_of
 from deepfake.training.samples import CLASSES, Sample
 
 
@@ -23,12 +23,17 @@ class EvaluationSet:
         folder: Path. Where they lie; tables have paths relative to it.
         samples: tuple of Sample. The files.
         note: str. Which of the files of the folder these are.
+        labels: str. How words were taken for labels. Defaults to nothing to be said.
+        description: str. Layout, labels and counts of the whole folder, for people. Defaults to
+            nothing to be said.
     """
 
     name: str
     folder: Path
     samples: tuple[Sample, ...]
     note: str
+    labels: str = ""
+    description: str = ""
 
 
 def find(source: str, split: str, limit: int | None = None, seed: int = 0) -> EvaluationSet:
@@ -69,7 +74,20 @@ def find(source: str, split: str, limit: int | None = None, seed: int = 0) -> Ev
         raise TrainingError(f"{source} has no pictures to evaluate on.")
     place = Path(source)
     name = place.resolve().name if place.is_dir() else place.stem
-    return EvaluationSet(name, data.root, tuple(samples), note)
+    return EvaluationSet(
+        name, data.root, tuple(samples), note, data.describe_words(), _describe(data, samples, note)
+    )
+
+
+def _describe(data: dataset.Dataset, samples: Sequence[Sample], note: str) -> str:
+    """What will be judged, for people; `Dataset.describe` tells what would be trained with."""
+    fakes = sum(sample.label for sample in samples)
+    lines = [
+        f"Data: {data.address} ({data.layout})",
+        f"Labels: {data.describe_words()}",
+        f"Pictures: {len(samples) - fakes:,} real and {fakes:,} fake ({note})",
+    ]
+    return "\n".join([*lines, *(f"Note: {one}" for one in data.notes)])
 
 
 def draw(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
@@ -80,7 +98,11 @@ def draw(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
 
 
 def _of_one_class(folder: Path) -> dataset.Dataset | None:
-    """The pictures of a folder such as `photos/real`, which is the class folder itself."""
+    """The pictures of a folder such as `photos/real`, which is the class folder itself.
+
+    With sub-folders it must be called real or fake. Other words for them are names of projects as
+    well: in “deepfake/good” and “deepfake/bad” half of the pictures would get the wrong label.
+    """
     label = label_of(folder.resolve().name)
     if label is None or not folder.is_dir() or (folder / layouts.TABLE).is_file():
         return None
@@ -88,6 +110,8 @@ def _of_one_class(folder: Path) -> dataset.Dataset | None:
     for path in layouts.find_pictures(folder):
         parts = path.relative_to(folder).parts[:-1]
         if any(label_of(part) is not None for part in parts):
+            return None
+        if parts and core(folder.resolve().name) not in CLASSES:
             return None
         samples.append(Sample(path, label, "", parts[0] if parts else CLASSES[label]))
     words = {folder.resolve().name: label}

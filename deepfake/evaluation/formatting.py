@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 NOTHING = "–"
+
+
+def printable(value: Any) -> Any:
+    r"""Text that any file and terminal takes, also deep inside lists and dictionaries.
+
+    Python holds the bytes of a file name that is not UTF-8 as half characters, which no encoder
+    writes: after hours of work the report would be lost to one such name. They become “\udce9”.
+
+    Args:
+        value: text, or a list, tuple or mapping of anything.
+
+    Returns:
+        The same with such characters spelt out; tuples become lists, as in JSON.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {printable(key): printable(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [printable(one) for one in value]
+    return value
 
 
 def percent(share: float | None) -> str:

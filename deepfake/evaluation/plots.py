@@ -68,7 +68,7 @@ def roc(series: Sequence[Series], path: Path) -> None:
         labels, p_fake = one.judged.labels, one.judged.p_fake
         false_rates, true_rates, _ = roc_curve(labels, p_fake)
         look = _look(index)
-        name = f"{one.name}: AUC {roc_auc_score(labels, p_fake):.3f}"
+        name = f"{as_text(one.name)}: AUC {roc_auc_score(labels, p_fake):.3f}"
         axes.plot(false_rates, true_rates, label=name, **look)
         steps = np.maximum(false_rates, SMALLEST_RATE)
         inset.plot(steps, true_rates, drawstyle="steps-post", **look)
@@ -124,7 +124,7 @@ def confusion(series: Sequence[Series], path: Path) -> None:
             range(3), [f"real\nbelow {low:.2f}", "uncertain", f"fake\n{high:.2f} and above"]
         )
         axes.set_yticks(range(2), [f"real\n({counts[0].sum()})", f"fake\n({counts[1].sum()})"])
-        axes.set(xlabel="called", ylabel="is", title=one.name)
+        axes.set(xlabel="called", ylabel="is", title=as_text(one.name))
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
     _save(figure, path)
@@ -158,7 +158,7 @@ def reliability(series: Sequence[Series], path: Path) -> None:
             [row[1] for row in points],
             color=COLOURS[0],
             linewidth=0.8,
-            label=f"{one.name}: ECE {ece:.3f}",
+            label=f"{as_text(one.name)}: ECE {ece:.3f}",
         )
         for few, fill, label in (
             (False, COLOURS[0], None),
@@ -207,7 +207,8 @@ def histogram(series: Sequence[Series], path: Path) -> None:
         handles.append(Patch(facecolor="#EEEEEE", edgecolor="#888888", label="uncertain band"))
         handles += axes.plot([], [], "k--", linewidth=1.2, label=f"threshold {one.threshold:.2f}")
         axes.legend(handles=handles, frameon=False, loc="upper center", fontsize=9)
-        axes.set(xlim=(0, 1), xlabel="P(fake)", ylabel="share of each class", title=one.name)
+        axes.set(xlim=(0, 1), xlabel="P(fake)", ylabel="share of each class")
+        axes.set_title(as_text(one.name))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     _save(figure, path)
 
@@ -225,7 +226,7 @@ def robustness(cells: Sequence[dict[str, Any]], name: str, path: Path) -> None:
     sides = sorted({cell["face_side"] for cell in cells}, key=lambda side: -(side or np.inf))
     qualities = sorted({cell["jpeg_quality"] for cell in cells}, key=lambda q: -(q or np.inf))
     figure = _figure(3.3 * len(blurs) + 0.8, 5.6)
-    figure.suptitle(name)
+    figure.suptitle(as_text(name))
     panels = figure.subplots(2, len(blurs), squeeze=False)
     for row, (key, title) in enumerate(
         (("roc_auc", "ROC-AUC"), ("balanced_accuracy", "balanced accuracy"))
@@ -267,7 +268,7 @@ def history(history_csv: Path, folder: Path, prefix: str = "") -> list[Path]:
     Raises:
         TrainingError: the file is no such table.
     """
-    columns = _read_history(history_csv)
+    columns = read_history(history_csv)
     epochs = columns.pop("epoch", [])
     kinds: dict[str, dict[str, list[float]]] = {"loss": {}, "accuracy": {}, "auc": {}}
     for name, values in columns.items():
@@ -284,7 +285,7 @@ def history(history_csv: Path, folder: Path, prefix: str = "") -> list[Path]:
             axes = figure.add_subplot(1, len(shown), place)
             for index, (name, values) in enumerate(kinds[kind].items()):
                 look = {**_look(index), "marker": MARKERS[index % len(MARKERS)]}
-                axes.plot([epoch + 1 for epoch in epochs], values, label=name, **look)
+                axes.plot([epoch + 1 for epoch in epochs], values, label=as_text(name), **look)
             title = {"loss": "loss", "accuracy": "accuracy", "auc": "ROC-AUC"}[kind]
             axes.set(xlabel="epoch", ylabel=title)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -295,8 +296,18 @@ def history(history_csv: Path, folder: Path, prefix: str = "") -> list[Path]:
     return written
 
 
-def _read_history(path: Path) -> dict[str, list[float]]:
-    """Columns of numbers. A resumed run may hold an epoch twice: the later row counts."""
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Read the table of a training run; of an epoch that comes twice the later row counts.
+
+    Args:
+        path: Path. `history.csv`; a run that was resumed may hold an epoch twice.
+
+    Returns:
+        Name of each column → its numbers, in the order of the epochs.
+
+    Raises:
+        TrainingError: the file is no such table.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = {float(row["epoch"]): row for row in csv.DictReader(file)}
@@ -313,6 +324,21 @@ def _read_history(path: Path) -> dict[str, list[float]]:
 
 def _as_words(name: str) -> str:
     return name.replace("val_", "valid_").replace("auc", "AUC").replace("_", " ")
+
+
+def as_text(name: str) -> str:
+    """A name that somebody chose, to be drawn as it is.
+
+    matplotlib takes what stands between two “$” for a formula, and fails where it is none; and it
+    leaves out of legends what begins with “_”.
+
+    Args:
+        name: str. Of a model, a set or a column.
+
+    Returns:
+        The name with “$” escaped, and a space before a first “_”.
+    """
+    return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
 def _look(index: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import deepfake
 from deepfake.errors import TrainingError
 from deepfake.evaluation import html, metrics, plots, robustness
 from deepfake.evaluation.evaluator import ModelScores, SetScores
+from deepfake.evaluation.formatting import printable
 from deepfake.evaluation.scoring import NO_FACE, TOO_SMALL, FileScore, Judged
 
 JSON_FILE, CSV_FILE, HTML_FILE = "report.json", "scores.csv", "report.html"
@@ -35,7 +36,7 @@ def build(models: Sequence[ModelScores], extras: Mapping[str, Any] | None = None
         looks swapped.
     """
     described = [_describe_model(model) for model in models]
-    return {
+    document: dict[str, Any] = {
         "warning": _warning(described),
         "format": FORMAT,
         "deepfake": deepfake.__version__,
@@ -43,6 +44,7 @@ def build(models: Sequence[ModelScores], extras: Mapping[str, Any] | None = None
             {
                 "name": scores.data.name,
                 "note": scores.data.note,
+                "labels": scores.data.labels,
                 "files": len(scores.data.samples),
             }
             for scores in models[0].sets
@@ -52,6 +54,29 @@ def build(models: Sequence[ModelScores], extras: Mapping[str, Any] | None = None
         "protocols": [],
         **(extras or {}),
     }
+    spelt: dict[str, Any] = printable(document)
+    return spelt
+
+
+def prepare(folder: Path, histories: Mapping[str, Path] | None = None) -> None:
+    """Try whatever could keep a report from being written, before hours go into its scores.
+
+    Args:
+        folder: Path. Where the report is to go; made if needed.
+        histories: mapping. As of `write`.
+
+    Raises:
+        TrainingError: the folder cannot be written, or a history is no such table.
+    """
+    for history in (histories or {}).values():
+        plots.read_history(history)
+    trial = folder / f".part-{JSON_FILE}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial.write_bytes(b"{}")
+        trial.unlink()
+    except OSError as error:
+        raise _unwritable(folder, error) from error
 
 
 def write(
@@ -76,6 +101,7 @@ def write(
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _remove_figures(folder)
         figures = _draw(document, models, folder)
         for name, history in (histories or {}).items():
             for path in plots.history(history, folder, _prefix(name, models)):
@@ -85,9 +111,7 @@ def write(
         complete = {**document, "figures": named}
         _write_document(complete, folder)
     except OSError as error:
-        raise TrainingError(
-            f"The report cannot be written to {folder}: {error.strerror}. Name another folder."
-        ) from error
+        raise _unwritable(folder, error) from error
     return complete
 
 
@@ -125,9 +149,28 @@ def amend(folder: Path, extras: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         TrainingError: there is no report.
     """
-    document = {**read(folder), **extras}
+    document: dict[str, Any] = printable({**read(folder), **extras})
     _write_document(document, folder)
     return document
+
+
+def _unwritable(folder: Path, error: OSError) -> TrainingError:
+    return TrainingError(
+        f"The report cannot be written to {folder}: {error.strerror}. Name another folder."
+    )
+
+
+def _remove_figures(folder: Path) -> None:
+    """Remove the figures of an earlier report: what it drew may not be drawn again."""
+    try:
+        earlier = read(folder).get("figures", [])
+        names = [str(figure["file"]) for figure in earlier]
+    except (TrainingError, KeyError, TypeError):
+        return
+    for name in names:
+        # Only what `write` itself can have written; the file may say anything.
+        if name == Path(name).name and name.endswith(".png"):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _write_document(document: Mapping[str, Any], folder: Path) -> None:
@@ -259,16 +302,19 @@ def _write_scores(models: Sequence[ModelScores], path: Path) -> None:
 def _relative(row: FileScore, scores: SetScores) -> str:
     """The path within the set: where the set lies is nobody's business but its owner's."""
     path, folder = row.path, scores.data.folder
-    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
+    inside = path.relative_to(folder) if path.is_relative_to(folder) else path
+    return str(printable(inside.as_posix()))
 
 
 def _draw(
     document: Mapping[str, Any], models: Sequence[ModelScores], folder: Path
 ) -> list[tuple[str, Path]]:
     """The figures that the scores allow, with their titles."""
+    # Scores of all sets make one curve; it must not be taken for that of any of them.
+    together = ", all sets together" if len(models[0].sets) > 1 else ""
     pooled = [
         plots.Series(
-            model.name,
+            model.name + together,
             Judged.of([score for scores in model.sets for score in scores.clean]),
             model.threshold,
             model.band,
@@ -286,7 +332,7 @@ def _draw(
     ):
         if series:
             draw(series, folder / name)
-            figures.append((title, folder / name))
+            figures.append((title + together, folder / name))
     for number, model in enumerate(document["models"], 1):
         for place, scores in enumerate(model["sets"], 1):
             if any(cell["balanced_accuracy"] is not None for cell in scores["grid"]):

@@ -67,16 +67,26 @@ def grid() -> tuple[Delivery, ...]:
     )  # fmt: skip
 
 
-def deliver(picture: Picture, delivery: Delivery, face_side: float | None = None) -> Picture:
+def deliver(
+    picture: Picture,
+    delivery: Delivery,
+    face_side: float | None = None,
+    settings: Settings | None = None,
+) -> Picture:
     """Damage a picture. Never enlarged; the same input gives the same output.
 
     Args:
         picture: Picture. As it was read.
         delivery: Delivery. What to do to it.
         face_side: float. Longer side of its face in pixels, where `delivery.face_side` is set.
+        settings: Settings. With the limits that the picture was read under. Defaults to the usual.
 
     Returns:
         The picture as it arrives; the same object where nothing is to be done.
+
+    Raises:
+        ImageError: the JPEG that it becomes is over a limit.
+        OSError: it cannot become a JPEG, as with a side of more than 65,500 pixels.
     """
     longer = max(picture.width, picture.height)
     ratio = min(1.0, (delivery.longer_side or longer) / longer)
@@ -94,4 +104,4 @@ def deliver(picture: Picture, delivery: Delivery, face_side: float | None = None
         return Picture.from_array(np.asarray(image))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=delivery.quality)
-    return imaging.read(file.getvalue(), Settings())
+    return imaging.read(file.getvalue(), settings or Settings())

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from deepfake import imaging
 from deepfake.detector import Detector, Report
 from deepfake.errors import ImageError
 from deepfake.evaluation.robustness import Delivery, deliver
+from deepfake.imaging import Picture
 from deepfake.verdict import Verdict
 
 WORKERS = 2
 LATENCY_FILES = 25
+# What an odd picture can lead decoders, encoders and the face finder to; no other picture may pay.
+FAULTS = (ImageError, OSError, ValueError, MemoryError, cv2.error)
 NO_FACE, TOO_SMALL = "no face found", "all faces are too small to judge"
 
 
@@ -129,7 +133,7 @@ def latency(detector: Detector, files: Sequence[LabelledFile]) -> dict[str, floa
     for file in files:
         try:
             reports.append(detector.detect(file.path))
-        except ImageError:
+        except FAULTS:
             continue
         if len(reports) > LATENCY_FILES:
             break
@@ -150,18 +154,25 @@ def _judge(
 ) -> list[FileScore]:
     try:
         picture = imaging.read(file.path, detector.settings)
-    except ImageError as error:
-        unread = FileScore(
-            file.path, file.label, file.source, None, "not_applicable", 0, str(error)
-        )
-        return [unread] * len(deliveries)
-    side = None
-    if any(delivery.face_side for delivery in deliveries):
-        side = _face_side(detector.detect(picture))
-    return [
-        _as_score(file, detector.detect(deliver(picture, delivery, side)))
-        for delivery in deliveries
-    ]
+        side = None
+        if any(delivery.face_side for delivery in deliveries):
+            side = _face_side(detector.detect(picture))
+    except FAULTS as error:
+        return [_unread(file, str(error))] * len(deliveries)
+    return [_judge_delivered(detector, file, picture, one, side) for one in deliveries]
+
+
+def _judge_delivered(
+    detector: Detector, file: LabelledFile, picture: Picture, delivery: Delivery, side: float | None
+) -> FileScore:
+    try:
+        return _as_score(file, detector.detect(deliver(picture, delivery, side, detector.settings)))
+    except FAULTS as error:
+        return _unread(file, f"The picture could not be judged as “{delivery.name}”: {error}")
+
+
+def _unread(file: LabelledFile, error: str) -> FileScore:
+    return FileScore(file.path, file.label, file.source, None, "not_applicable", 0, error)
 
 
 def _face_side(report: Report) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -30,10 +31,29 @@ class Decision:
     Attributes:
         threshold: float. P(fake) from which on a face counts as fake.
         band: (low, high). The uncertain band.
+        false_positive_rate: float. Share of the reals it was chosen on that it calls fake.
+        worst_source: str. The source of reals with the largest such share, of those with at least
+            20 faces; "" where there is none.
+        worst_source_false_positive_rate: float. That share; 0 where there is no such source.
+        within_limits: bool. Whether the limits of the rule "fpr" are kept; always of other rules,
+            which have none.
     """
 
     threshold: float
     band: tuple[float, float]
+    false_positive_rate: float
+    worst_source: str
+    worst_source_false_positive_rate: float
+    within_limits: bool
+
+    def reached(self) -> dict[str, Any]:
+        """What goes into the report: what the threshold does to the faces it was chosen on."""
+        return {
+            "false_positive_rate": round(self.false_positive_rate, 4),
+            "worst_source": self.worst_source,
+            "worst_source_false_positive_rate": round(self.worst_source_false_positive_rate, 4),
+            "within_limits": self.within_limits,
+        }
 
 
 def fit_platt(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -71,6 +91,7 @@ def choose(
     check_rule(rule)
     grid = np.arange(1, 100) / 100
     reals, fakes = p_fake[labels == 0], p_fake[labels == 1]
+    real_sources = np.array(sources)[labels == 0]
     if rule == "half":
         threshold = 0.5
     elif rule == "youden":
@@ -79,7 +100,7 @@ def choose(
         # Between two classes far apart all are as good: the middle leaves the most room.
         threshold = float(grid[best[len(best) // 2]])
     else:
-        threshold = _few_false_positives(p_fake[labels == 0], np.array(sources)[labels == 0], grid)
+        threshold = _few_false_positives(reals, real_sources, grid)
     sure_real = [
         t for t in grid if t <= threshold and wrong_reals(reals, fakes, t) <= MAX_WRONG_REALS
     ]
@@ -87,7 +108,16 @@ def choose(
         t for t in grid if t >= threshold and wrong_fakes(reals, fakes, t) <= MAX_WRONG_FAKES
     ]
     band = float(max(sure_real, default=grid[0])), float(min(sure_fake, default=grid[-1]))
-    return Decision(float(threshold), band)
+    rates = {
+        source: float((members >= threshold).mean())
+        for source, members in _large_sources(reals, real_sources).items()
+    }
+    worst = max(rates, key=lambda source: rates[source], default="")
+    rate = float((reals >= threshold).mean())
+    kept = rate <= MAX_FALSE_POSITIVES and rates.get(worst, 0.0) <= MAX_SOURCE_FALSE_POSITIVES
+    return Decision(
+        float(threshold), band, rate, worst, rates.get(worst, 0.0), kept or rule != "fpr"
+    )
 
 
 def check_rule(rule: str) -> None:
@@ -104,16 +134,20 @@ def check_rule(rule: str) -> None:
 
 
 def _few_false_positives(reals: np.ndarray, sources: np.ndarray, grid: np.ndarray) -> float:
-    """The lowest threshold within the limits, of all reals and of each source."""
+    """The lowest threshold within the limits, of all reals and of each source; 0.99 for none."""
     limits = [(reals, MAX_FALSE_POSITIVES)]
-    for source in set(sources):
-        members = reals[sources == source]
-        if len(members) >= SMALLEST_SOURCE:
-            limits.append((members, MAX_SOURCE_FALSE_POSITIVES))
+    for members in _large_sources(reals, sources).values():
+        limits.append((members, MAX_SOURCE_FALSE_POSITIVES))
     return next(
         (float(t) for t in grid if all((scores >= t).mean() <= limit for scores, limit in limits)),
         float(grid[-1]),
     )
+
+
+def _large_sources(reals: np.ndarray, sources: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores of each source with enough faces for a share of them to mean something."""
+    members = {str(source): reals[sources == source] for source in sorted(set(sources))}
+    return {name: scores for name, scores in members.items() if len(scores) >= SMALLEST_SOURCE}
 
 
 def wrong_fakes(reals: np.ndarray, fakes: np.ndarray, threshold: float) -> float:

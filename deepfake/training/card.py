@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +16,28 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from deepfake.errors import TrainingError
 from deepfake.evaluation import report
-from deepfake.evaluation.formatting import NOTHING, interval, number, percent
+from deepfake.evaluation.formatting import interval, number, percent
 from deepfake.modelstore.manifest import ModelManifest, read_manifest
+from deepfake.training import card_tables as tables
+from deepfake.training.calibration import (
+    MAX_FALSE_POSITIVES,
+    MAX_SOURCE_FALSE_POSITIVES,
+    SMALLEST_SOURCE,
+)
 
 FILE = "README.md"
-EVALUATION = "evaluation"
+EVALUATION = tables.FOLDER
 RESULTS = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- /results -->)", re.DOTALL)
 TASK = "image-classification"
-TIERS = {
-    "clean": "as it is",
-    "web": "as on the web (longer side ≤ 768 px, JPEG quality 60)",
-    "hard": "worse (≤ 512 px, JPEG quality 40)",
-}
 RULES = {
-    "fpr": "The threshold is the lowest at which at most 5 % of the real validation faces, and at "
-    "most 6 % of any of their sources, are called fake.",
+    "fpr": "The threshold is the lowest of 0.01 to 0.99 at which at most "
+    f"{100 * MAX_FALSE_POSITIVES:.0f} % of the real validation faces (each as it is and damaged at "
+    f"random), and at most {100 * MAX_SOURCE_FALSE_POSITIVES:.0f} % of any of their sources with "
+    f"{SMALLEST_SOURCE} such faces or more, are called fake.",
     "half": "The threshold is 0.5, as was asked for.",
     "youden": "The threshold is where the share of caught fakes exceeds that of reals called fake "
-    "by most on the validation split (Youden's J).",
+    "by most (Youden's J) on the validation faces, as they are and damaged at random, the blended "
+    "fakes among them.",
 }
 INTENDED = """\
 To give a second opinion on whether a photographed face was generated or manipulated, to people who
@@ -83,15 +87,16 @@ def write(manifest: ModelManifest, document: Mapping[str, Any]) -> str:
         "Intended use": INTENDED,
         "Not for": NOT_FOR,
         "How well it works": _test(document, tested),
-        "By source": _sources(tested["sources"], "real")
+        "By source": tables.sources(tested["sources"], "real")
         + "\n"
-        + _sources(tested["sources"], "fake"),
-        "Pictures delivered worse": _tiers(tested["tiers"]),
-        "Robustness": _grid(tested["grid"]),
-        "Face swaps and other forgeries": _blends(document["blends"]),
-        "Left out of training": _protocols(document["protocols"]),
+        + tables.sources(tested["sources"], "fake"),
+        "Pictures delivered worse": tables.tiers(tested["tiers"]),
+        "Robustness": tables.grid(tested["grid"]),
+        "Face swaps and other forgeries": tables.blends(document["blends"]),
+        "Left out of training": tables.protocols(document["protocols"]),
         "Threshold and uncertain band": f"{RULES[document['threshold_rule']]} Here it is "
-        f"{manifest.threshold:.2f}; P(fake) from {low:.2f} to {high:.2f} is called uncertain.\n",
+        f"{manifest.threshold:.2f}{_reached(document.get('threshold_reached'))}; P(fake) from "
+        f"{low:.2f} to {high:.2f} is called uncertain, a band for which blended fakes count too.\n",
         "Calibration": "P(fake) is sigmoid(logit / "
         f"{manifest.calibration.temperature:.3f} {manifest.calibration.bias:+.3f}), fitted on "
         f"{manifest.calibration.fitted_on}. On the test its expected calibration error is "
@@ -100,15 +105,17 @@ def write(manifest: ModelManifest, document: Mapping[str, Any]) -> str:
         f"![Reliability diagram]({EVALUATION}/reliability.png)\n",
         "Known failures": KNOWN_FAILURES,
         "Speed": _latency(model["latency"]),
-        "Training data and licences": manifest.training_data + "\n\n" + about.get("data", ""),
-        "Licence of the weights": manifest.licence + "\n",
+        "Training data and licences": tables.plain(manifest.training_data)
+        + "\n\n"
+        + about.get("data", ""),
+        "Licence of the weights": tables.plain(manifest.licence) + "\n",
         "Make it again": _command(about.get("command", "")),
         "Files": "".join(f"- `{name}`: SHA-256 `{sha}`\n" for name, sha in manifest.files.items())
         + f"- `{EVALUATION}/report.html`: all figures and plots on one page\n",
     }
     head = (
         f"---\n{_metadata(manifest, document).to_yaml()}\n---\n\n"
-        f"# {manifest.name} {manifest.version}\n\n"
+        f"# {tables.plain(f'{manifest.name} {manifest.version}')}\n\n"
         f"Tells real face photographs from fakes. {manifest.architecture}, input "
         f"{manifest.input.size} × {manifest.input.size} pixels"
         + (
@@ -138,11 +145,11 @@ def readme_table(document: Mapping[str, Any]) -> str:
         f"Measured on {document['measured_on']}, at the threshold of {model['threshold']:.2f} "
         f"(from {low:.2f} to {high:.2f} is “uncertain”). It is **in-distribution**: the same "
         "sources and generators as in training. Expect more errors elsewhere.\n",
-        _tiers(tested["tiers"]),
-        _blends(document["blends"]),
-        _protocols(document["protocols"]),
-        _sources(tested["sources"], "real"),
-        _sources(tested["sources"], "fake"),
+        tables.tiers(tested["tiers"]),
+        tables.blends(document["blends"]),
+        tables.protocols(document["protocols"]),
+        tables.sources(tested["sources"], "real"),
+        tables.sources(tested["sources"], "fake"),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -174,7 +181,11 @@ def refresh(folder: Path, readme: Path | None = None, runs: Sequence[Path] = ())
     """
     document = report.read(folder / EVALUATION)
     if runs:
-        rows = [row for run in runs for row in report.read(run / EVALUATION)["protocols"]]
+        rows = [
+            {**row, "network": "other"}
+            for run in runs
+            for row in report.read(run / EVALUATION)["protocols"]
+        ]
         document = report.amend(folder / EVALUATION, {"protocols": rows})
     (folder / FILE).write_text(write(read_manifest(folder), document), encoding="utf-8")
     if readme is not None:
@@ -236,124 +247,23 @@ def _test(document: Mapping[str, Any], tested: Mapping[str, Any]) -> str:
             f"{figures['fakes']} fake faces ({left_out} pictures could not be judged). These are "
             "the same sources as in training, so **expect more errors on photos and generators "
             "from elsewhere**. Brackets hold 95 % intervals.\n",
-            _table(("", "test"), rows),
-            _table(("", "called real", "uncertain", "called fake"), confusion),
+            tables.table(("", "test"), rows),
+            tables.table(("", "called real", "uncertain", "called fake"), confusion),
             f"![ROC curve]({EVALUATION}/roc.png)\n",
         ]
     )
 
 
-def _tiers(tiers: Sequence[Mapping[str, Any]]) -> str:
-    return _table(
-        ("test pictures", "real", "fake", "ROC-AUC (95 %)", "reals called fake", "fakes caught",
-         "balanced accuracy", "ECE"),
-        [
-            (
-                TIERS[tier["name"]],
-                str(figures["reals"]),
-                str(figures["fakes"]),
-                number(figures["roc_auc"]) + interval(figures["roc_auc_95"]),
-                percent(figures["false_positive_rate"]),
-                percent(figures["true_positive_rate"]),
-                percent(figures["balanced_accuracy"]),
-                number(figures["ece"]),
-            )
-            for tier in tiers
-            for figures in (tier["figures"],)
-        ],
-    )  # fmt: skip
-
-
-def _sources(sources: Sequence[Mapping[str, Any]], label: str) -> str:
-    rows = [row for row in sources if row["label"] == label]
-    if not rows:
+def _reached(reached: Mapping[str, Any] | None) -> str:
+    """What the threshold does to the faces it was chosen on; older reports do not say."""
+    if reached is None:
         return ""
-    title = "real photos from" if label == "real" else "fakes from"
-    auc = () if label == "real" else ("ROC-AUC against all reals",)
-    return _table(
-        (title, "faces", "called real", "uncertain", "called fake", "at or above the threshold",
-         *auc),
-        [
-            (
-                row["source"],
-                *(str(row[key]) for key in ("count", "real", "uncertain", "fake")),
-                percent(row["at_or_above_threshold"])
-                + interval(row["at_or_above_threshold_95"], shares=True),
-                *(number(row["roc_auc"]) for _ in auc),
-            )
-            for row in rows
-        ],
-    )  # fmt: skip
-
-
-def _grid(cells: Sequence[Mapping[str, Any]]) -> str:
-    if not cells:
-        return ""
-    faces = cells[0]["reals"] + cells[0]["fakes"]
-    columns = list(dict.fromkeys(cell["jpeg_quality"] for cell in cells))
-    rows: dict[tuple[Any, Any], list[str]] = {}
-    for cell in cells:
-        rows.setdefault((cell["blur"], cell["face_side"]), []).append(
-            f"{number(cell['roc_auc'], 2)} / {number(cell['balanced_accuracy'], 2)}"
-        )
-    return (
-        f"ROC-AUC / balanced accuracy on {faces} of the test faces, first scaled, then blurred, "
-        "then compressed. A difference of a few hundredths means nothing with so few.\n\n"
-        + _table(
-            ("blur σ", "face side", *(f"JPEG {q}" if q else "no JPEG" for q in columns)),
-            [
-                (f"{blur:g} px" if blur else "none", f"≤ {side} px" if side else "as is", *values)
-                for (blur, side), values in rows.items()
-            ],
-        )
-        + f"\n![Robustness grid]({EVALUATION}/robustness.png)\n"
-    )
-
-
-def _blends(blends: Sequence[Mapping[str, Any]]) -> str:
-    if not blends:
-        return ""
-    return (
-        "Forged by this project's own code from the real faces of the test, and told from these "
-        "very faces; not the work of deepfake software, which leaves other traces.\n\n"
-        + _table(
-            ("forgery", "fakes", "ROC-AUC (95 %)", "called real", "uncertain", "called fake"),
-            [
-                (
-                    row["source"].replace("_", " "),
-                    str(row["count"]),
-                    number(row["roc_auc"]) + interval(row["roc_auc_95"]),
-                    *(str(row[key]) for key in ("real", "uncertain", "fake")),
-                )
-                for row in blends
-            ],
-        )
-    )
-
-
-def _protocols(protocols: Sequence[Mapping[str, Any]]) -> str:
-    if not protocols:
-        return ""
-    rows = []
-    for row in protocols:
-        if row.get("auc") is not None:
-            figure = f"ROC-AUC {number(row['auc'])}{interval(row['auc_95'])}"
-            figure += f"; {percent(row['caught'])} at or above its threshold"
-        elif row.get("false_positive_rate") is not None:
-            figure = percent(row["false_positive_rate"])
-            figure += interval(row["false_positive_rate_95"], shares=True)
-            figure += " at or above its threshold"
-        else:
-            figure = NOTHING
-        rows.append(
-            (row["held_out"], row["kind"].replace("_", " "), str(row["count"]),
-             figure, row.get("note") or NOTHING)
-        )  # fmt: skip
-    return (
-        "Other networks, trained without one source and tested on it: what to expect of photos "
-        "and generators from elsewhere. Fakes are told from test reals of the sources that were "
-        "not left out.\n\n" + _table(("left out", "kind", "faces", "result", "note"), rows)
-    )
+    share = percent(reached["false_positive_rate"])
+    words = f", where {share} of the real validation faces are called fake"
+    if reached["worst_source"]:
+        name, rate = reached["worst_source"], reached["worst_source_false_positive_rate"]
+        words += f" (of the source {tables.plain(name)} {percent(rate)})"
+    return words + ("" if reached["within_limits"] else ": **the limits were not met**")
 
 
 def _latency(latency: Mapping[str, Any] | None) -> str:
@@ -371,16 +281,6 @@ def _command(command: str) -> str:
     if command:
         return f"```sh\n{command}\n```\n"
     return "`deepfake train DATA -o RUN` with the options that are in the run's `config.json`.\n"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    def lines() -> Iterator[str]:
-        yield "| " + " | ".join(head) + " |"
-        yield "|" + "---|" * len(head)
-        for row in rows:
-            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
-
-    return "\n".join(lines()) + "\n"
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 
 import keras
 import numpy as np
+
+from deepfake.errors import TrainingError
+from deepfake.training.run_folder import put_in_place
 
 # In the same archive as the weights, so that both are always of the same moment.
 PROGRESS = "progress.json"
@@ -34,7 +38,7 @@ class Progress:
 
 
 def save(model: keras.Model, epoch: int, step: int, path: Path) -> None:
-    """Write a checkpoint. The file at `path` is whole at every moment.
+    """Write a checkpoint. The file at `path` is whole at every moment, power cuts included.
 
     Args:
         model: keras.Model. Compiled, in training.
@@ -49,7 +53,7 @@ def save(model: keras.Model, epoch: int, step: int, path: Path) -> None:
     model.save(part)
     with zipfile.ZipFile(part, "a") as archive:
         archive.writestr(PROGRESS, json.dumps(asdict(progress)))
-    part.replace(path)
+    put_in_place(part, path)
 
 
 def load(path: Path) -> tuple[keras.Model, Progress]:
@@ -61,11 +65,28 @@ def load(path: Path) -> tuple[keras.Model, Progress]:
     Returns:
         The compiled model, and how far it had come. The metrics are not filled in: `Model.fit`
         empties them at the start of an epoch.
+
+    Raises:
+        TrainingError: the file is damaged.
     """
-    with zipfile.ZipFile(path) as archive:
-        progress = Progress(**json.loads(archive.read(PROGRESS)))
-    model: keras.Model = keras.saving.load_model(path)
-    assign(_seeds(model), progress.seeds)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            progress = Progress(**json.loads(archive.read(PROGRESS)))
+        model: keras.Model = keras.saving.load_model(path)
+        assign(_seeds(model), progress.seeds)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        EOFError,
+        ValueError,
+        TypeError,
+        KeyError,
+    ) as error:
+        raise TrainingError(
+            f"{path} is damaged ({error}). Put back a whole copy of it to go on, or remove it and "
+            "repeat the command to train from the beginning."
+        ) from error
     return model, progress
 
 

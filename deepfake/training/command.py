@@ -7,6 +7,7 @@ import logging
 import shlex
 from dataclasses import fields, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 
@@ -53,6 +54,8 @@ def train(data: str, run: Path, options: argparse.Namespace) -> str:
     kept.require_training_splits()
     folder = RunFolder(run)
     if devices.is_chief:
+        if not folder.network.is_file():
+            config.require_weights()
         folder.claim(config, kept.samples)
     (trained,) = devices.from_chief([folder.network.is_file() if devices.is_chief else False])
     if not trained:
@@ -64,12 +67,22 @@ def train(data: str, run: Path, options: argparse.Namespace) -> str:
         return f"Worker {devices.index} of {devices.workers} is done; the model is the chief's."
     if trained:
         if folder.is_shipped:
-            return f"{run} is finished. {_try_it(run)}"
-        logger.info("%s is trained; what is left is to calibrate and export the model", run)
+            before, now = folder.shipped_as(), _said_of_the_model(options)
+            if before == now:
+                return f"{run} is finished. {_try_it(run)}"
+            logger.info(
+                "%s is trained, but the model was shipped with another %s: shipping it again",
+                run, ", ".join(key.replace("_", " ") for key in now if before.get(key) != now[key]),
+            )  # fmt: skip
+        else:
+            logger.info("%s is trained; what is left is to calibrate and export the model", run)
         network = _load(folder)
     if folder.history.is_file():
         plots.history(folder.history, run)
-    return _ship(network, division, config, run, options)
+    told = _ship(network, division, config, run, options)
+    # After the model: a run that was cut off in between ships again.
+    folder.note_shipped(_said_of_the_model(options))
+    return told
 
 
 def _config(options: argparse.Namespace) -> TrainingConfig:
@@ -99,7 +112,7 @@ def _config(options: argparse.Namespace) -> TrainingConfig:
 def _load(folder: RunFolder) -> keras.Model:
     try:
         network: keras.Model = keras.saving.load_model(folder.network, compile=False)
-    except (ValueError, OSError, TypeError) as error:
+    except (ValueError, OSError, TypeError, KeyError, BadZipFile) as error:
         raise TrainingError(
             f"{folder.network} is damaged ({error}). Remove it and repeat the command: the run "
             "goes on from its last checkpoint."
@@ -141,6 +154,16 @@ def _command(config: TrainingConfig, options: argparse.Namespace) -> str:
         if getattr(options, name) not in ("", calibration.THRESHOLD_RULES[0]):
             words += [f"--{name.replace('_', '-')}", getattr(options, name)]
     return shlex.join(words)
+
+
+def _said_of_the_model(options: argparse.Namespace) -> dict[str, str]:
+    """The options that change the shipped model, but not its training."""
+    return {
+        "name": options.name,
+        "version": options.version_name,
+        "licence": options.licence,
+        "threshold_rule": options.threshold_rule,
+    }
 
 
 def _try_it(run: Path) -> str:

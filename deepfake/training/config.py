@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from deepfake.training import architectures
 
 STRATEGIES = ("none", "mirrored", "multiworker")
 PRECISIONS = ("auto", "on", "off")
+# What the manifest takes, in face boxes.
+SMALLEST_CROP, LARGEST_CROP = 0.5, 4.0
+# What NumPy and TensorFlow both take as a seed.
+SEEDS = 2**32
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class TrainingConfig:
         architectures.check_size(self.architecture, self.image_size)
         if architectures.architecture(self.architecture).load_imagenet is None:
             self._refuse_backbone_options()
+        self._check_numbers()
         if self.batch_size < 2 or self.batch_size % 2:
             raise TrainingError(
                 f"The batch size must be an even number of at least 2. Received: {self.batch_size}."
@@ -92,11 +98,6 @@ class TrainingConfig:
                 "The resynthesis share must be in 0..1, and no more than 1 together with the blend "
                 f"share. Received: {self.resynthesis_share} and {self.blend_share}."
             )
-        if self.weights not in ("imagenet", "none") and not Path(self.weights).is_file():
-            raise TrainingError(
-                "Weights are 'imagenet', 'none' or the path of a .keras or .h5 file. "
-                f"Received: {self.weights!r}."
-            )
         if self.mixed_precision not in PRECISIONS:
             raise TrainingError(
                 f"Mixed precision is one of {', '.join(PRECISIONS)}. "
@@ -106,6 +107,41 @@ class TrainingConfig:
             raise TrainingError(
                 f"A strategy is one of {', '.join(STRATEGIES)}. Received: {self.strategy!r}."
             )
+
+    def require_weights(self) -> None:
+        """Refuse to start from a file that is not there.
+
+        Not checked on construction, since a finished run no longer needs the file.
+
+        Raises:
+            TrainingError: `weights` is neither a known word nor a file.
+        """
+        if self.weights not in ("imagenet", "none") and not Path(self.weights).is_file():
+            raise TrainingError(
+                "Weights are 'imagenet', 'none' or the path of a .keras or .h5 file. "
+                f"Received: {self.weights!r}."
+            )
+
+    def _check_numbers(self) -> None:
+        for name, value in (
+            ("crop", self.crop),
+            ("learning rate", self.learning_rate),
+            ("fine-tuning rate", self.fine_tuning_rate),
+            ("weight decay", self.weight_decay),
+            ("label smoothing", self.label_smoothing),
+            ("blend share", self.blend_share),
+            ("resynthesis share", self.resynthesis_share),
+        ):
+            # NaN is neither below nor above anything, and would pass all checks of a range.
+            if not math.isfinite(value):
+                raise TrainingError(f"The {name} must be a finite number. Received: {value}.")
+        if not SMALLEST_CROP <= self.crop <= LARGEST_CROP:
+            raise TrainingError(
+                f"The crop must be in {SMALLEST_CROP}..{LARGEST_CROP} face boxes. "
+                f"Received: {self.crop}."
+            )
+        if not 0 <= self.seed < SEEDS:
+            raise TrainingError(f"The seed must be in 0..{SEEDS - 1}. Received: {self.seed}.")
 
     def _refuse_backbone_options(self) -> None:
         if self.weights == "imagenet":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
+import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,8 @@ from deepfake.training.samples import CLASSES, Sample
 
 LOG = "augmentations.csv"
 LOG_COLUMNS = ("copy", "original", *(field.name for field in fields(recipes.Recipe)))
+# A disk that takes no more: no use to go on with the next file.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 TABLE_COLUMNS = ("path", "label", "split", "generator", "group")
 
 
@@ -86,7 +90,8 @@ def augment(
         What was written.
 
     Raises:
-        TrainingError: the output folder holds files or lies in the data set, or `count` is below 1.
+        TrainingError: the output folder holds files, lies in the data set or is full, or `count` is
+            below 1.
     """
     if count < 1:
         raise TrainingError(f"At least one copy of each picture is needed. Received: {count}.")
@@ -99,6 +104,9 @@ def augment(
             return _write(job, output, kinds, seed, settings)
         except ImageError as error:
             return f"{job.sample.path}: {error}"
+        except OSError as error:
+            refuse_full(error, output)
+            return f"{job.sample.path}: {error.strerror}."
 
     written: list[_Written] = []
     skipped = []
@@ -136,6 +144,23 @@ def claim_folder(output: Path, data: Path) -> None:
         raise TrainingError(f"{output} cannot be written to: {error.strerror}.") from error
 
 
+def refuse_full(error: OSError, output: Path) -> None:
+    """Turn away if an error says that no file at all can be written.
+
+    Args:
+        error: OSError. Of one file.
+        output: Path. The output folder.
+
+    Raises:
+        TrainingError: the disk is full or takes no files.
+    """
+    if error.errno in FULL:
+        raise TrainingError(
+            f"{output} takes no more files: {error.strerror}. What was written so far has no "
+            "table, so make room, empty the folder and start again."
+        ) from error
+
+
 def relative_name(path: Path, root: Path) -> Path:
     """Where a file of a data set goes in an output folder.
 
@@ -144,16 +169,34 @@ def relative_name(path: Path, root: Path) -> Path:
         root: Path. Of the data set.
     """
     if path.is_relative_to(root) and ".." not in path.parts:
-        return path.relative_to(root)
-    return Path("outside", f"{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.name}")
+        return Path(_in_utf8(path.relative_to(root)))
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    return Path("outside", f"{digest}_{_in_utf8(path.name)}")
+
+
+def _in_utf8(name: str | Path) -> str:
+    """The name as tables can hold it: “caf_xe9.png” for one in an old encoding."""
+    data = os.fsencode(name)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode(errors="backslashreplace").replace("\\", "_")
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
-    """Write a CSV file with the columns in this order."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    """Write a CSV file with the columns in this order.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    try:
+        # Names of other files may be in no encoding at all.
+        with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _plan(dataset: Dataset, count: int, originals: bool, all_splits: bool) -> list[_Job]:

@@ -84,6 +84,7 @@ def measure(detector: Detector, division: Division, seed: int = 0) -> list[dict[
         For each family "held_out", "kind" ("generator" or "real_source"), "count", and "auc" with
         "auc_95", or "false_positive_rate" (at the detector's threshold) with
         "false_positive_rate_95"; shares and areas in [0, 1]. "note" says what else was left out.
+        "network" is "this": the network that the report is of was itself trained without it.
     """
     test = [s for s in division.kept if s.split == "test"]
     test = test or [s for s in division.kept if s.split == "valid"]
@@ -93,8 +94,11 @@ def measure(detector: Detector, division: Division, seed: int = 0) -> list[dict[
         left_out = _judge(detector, samples, seed)
         label = samples[0].label
         row: dict[str, Any] = {
-            "held_out": name, "kind": KINDS[label], "count": len(left_out.labels)
-        }  # fmt: skip
+            "network": "this",
+            "held_out": name,
+            "kind": KINDS[label],
+            "count": len(left_out.labels),
+        }
         others = [other for other in division.families if other != name]
         row["note"] = f"trained without {', '.join(others)} too" if others else ""
         if not len(left_out.labels):

@@ -25,12 +25,14 @@ class Twins:
         files: tuple of str. Paths in the data set.
         splits: tuple of str. The splits that they are in.
         labels: tuple of str. The labels that they have.
+        file_splits: tuple of str. The split of each of `files`.
     """
 
     kind: str
     files: tuple[str, ...]
     splits: tuple[str, ...]
     labels: tuple[str, ...]
+    file_splits: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,10 @@ def quick_warnings(dataset: Dataset, workers: int = 2) -> list[str]:
 
 
 def _name(dataset: Dataset, path: Any) -> str:
-    return path.relative_to(dataset.root).as_posix() if dataset.root in path.parents else str(path)
+    inside = dataset.root in path.parents
+    name = path.relative_to(dataset.root).as_posix() if inside else str(path)
+    # A terminal takes no name that is in no encoding.
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _twins(dataset: Dataset, facts: Sequence[FileFacts]) -> tuple[Twins, ...]:
@@ -168,6 +173,7 @@ def _twins(dataset: Dataset, facts: Sequence[FileFacts]) -> tuple[Twins, ...]:
                     tuple(_name(dataset, sample.path) for sample in samples),
                     tuple(s for s in SPLITS if any(sample.split == s for sample in samples)),
                     tuple(CLASSES[label] for label in sorted({s.label for s in samples})),
+                    tuple(sample.split for sample in samples),
                 )
             )
     return tuple(twins)
@@ -196,18 +202,29 @@ def _data_warnings(
     if unreadable:
         warnings.append(f"{counted(unreadable, 'file')} cannot be read and will be skipped.")
     across = [
-        f"{counted(number, 'picture')} {how}"
-        for kind, how in (("exact", "byte for byte"), ("near", "by the look"))
-        if (number := sum(t.kind == kind and len(t.splits) > 1 for t in twins))
+        f"{counted(sum(len(t.files) for t in torn), 'file')} that {how} "
+        f"({counted(len(torn), 'set')})"
+        for kind, how in (("exact", "are the same byte for byte"), ("near", "look alike"))
+        if (torn := [t for t in twins if t.kind == kind and len(t.splits) > 1])
     ]
     if across:
+        known = {
+            file
+            for t in twins
+            if "train" in t.splits
+            for file, split in zip(t.files, t.file_splits, strict=True)
+            if split == "test"
+        }
+        tests = sum(fact.sample.split == "test" for fact in facts)
         warnings.append(
-            f"In more than one split: {' and '.join(across)}. A test on known pictures measures "
-            "memory. Keep each in one split."
+            f"In more than one split: {' and '.join(across)}. Of the {counted(tests, 'file')} to "
+            f"test with, {len(known):,} have a twin in train. A test on known pictures measures "
+            "memory. Keep each set in one split."
         )
-    torn = sum(t.kind == "exact" and len(t.labels) > 1 for t in twins)
-    if torn:
-        warnings.append(f"Labelled both real and fake: {counted(torn, 'picture')}. Decide for one.")
+    unsure = sum(t.kind == "exact" and len(t.labels) > 1 for t in twins)
+    if unsure:
+        told = counted(unsure, "picture")
+        warnings.append(f"Labelled both real and fake: {told}. Decide for one.")
     if leaks:
         group, splits = next(iter(leaks.items()))
         where = " and ".join(f"{count:,} in {split}" for split, count in splits.items())
@@ -232,13 +249,14 @@ def _shortcut_warnings(
         )
     if before is None:
         warnings.append(
-            f"The shortcut test needs {shortcuts.MIN_PICTURES} readable pictures of each class; "
-            "there are fewer."
+            f"The shortcut test was not made. It needs {shortcuts.MIN_PICTURES} readable pictures "
+            "of each class, and several groups (people, videos or source pictures) of each to test "
+            "on others than it learned from; there are fewer."
         )
     elif after is None:
         warnings.append(
-            f"Faces were found in fewer than {shortcuts.MIN_PICTURES} pictures of a class, too few "
-            "for the shortcut test after preprocessing."
+            f"Faces were found in fewer than {shortcuts.MIN_PICTURES} pictures of a class, or in "
+            "too few groups of it, for the shortcut test after preprocessing."
         )
     return warnings
 

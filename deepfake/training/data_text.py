@@ -42,7 +42,7 @@ def as_text(report: DataReport) -> str:
         "",
     ]
     if not report.warnings:
-        return "\n".join([*lines, "No warnings."])
+        return _printable("\n".join([*lines, "No warnings."]))
     lines.append(counted(len(report.warnings), "warning"))
     lines += [
         textwrap.fill(
@@ -51,7 +51,12 @@ def as_text(report: DataReport) -> str:
         )
         for warning in report.warnings
     ]  # fmt: skip
-    return "\n".join(lines)
+    return _printable("\n".join(lines))
+
+
+def _printable(text: str) -> str:
+    """Names that are in no encoding, as a terminal takes them."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _counts(report: DataReport) -> Iterable[str]:
@@ -116,7 +121,7 @@ def _leaks(report: DataReport) -> Iterable[str]:
 def _shortcuts(report: DataReport) -> Iterable[str]:
     before, after = report.before, report.after
     if before is None:
-        return ["Shortcut test: not made, too few pictures."]
+        return ["Shortcut test: not made, too few pictures or groups."]
     rows: list[Sequence[str]] = [
         ("", "as files", "after our preprocessing"),
         ("all together", _auc(before.auc), _auc(after.auc) if after else "not made"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepfake.errors import TrainingError
-from deepfake.training import groups, hub_dataset, layouts
+from deepfake.training import groups, hub_dataset, layouts, tables
 from deepfake.training.face_reader import FaceReader, TrainingFace, served_crop
 from deepfake.training.samples import CLASSES, SPLITS, Sample
 
@@ -97,8 +97,9 @@ def find_dataset(source: str | Path) -> Dataset:
 
     Known are a CSV file or a folder with a `labels.csv` (path, label and, if wished, split,
     generator or source, and group), `train|valid|test/real|fake/…` and `real|fake/…` in many
-    spellings (see `label_words`), and `hf://datasets/owner/name[@revision]`. Where the data tell no
-    split, it is made by the hash of the group.
+    spellings (see `label_words`), the Hub's `metadata.csv` or `metadata.jsonl` with labels, and
+    `hf://datasets/owner/name[@revision]`. Where the data tell no split, it is made by the hash of
+    the group.
 
     Args:
         source: str or Path. A folder, a CSV file, or an address on the Hub.
@@ -113,14 +114,12 @@ def find_dataset(source: str | Path) -> Dataset:
     if hub_dataset.is_address(source):
         fetched = hub_dataset.download(source)
         address, path = fetched.address, fetched.path
-    if path.is_file() and path.suffix.lower() in (".csv", ".tsv"):
-        root, layout = path.parent, layouts.read_table(path)
+    if path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".jsonl"):
+        root, layout = path.parent.absolute(), tables.read_table(path)
+    elif (path / layouts.TABLE).is_file():
+        root, layout = path.absolute(), tables.read_table(path / layouts.TABLE)
     elif path.is_dir():
-        table = path / layouts.TABLE
-        root, layout = (
-            path,
-            layouts.read_table(table) if table.is_file() else layouts.read_folders(path),
-        )
+        root, layout = _in_folder(path)
     else:
         what = f"{address} is not a folder or a CSV file" if path.exists() else "There is no folder"
         named = "" if path.exists() else f" {address}"
@@ -144,6 +143,17 @@ def find_dataset(source: str | Path) -> Dataset:
         (*layout.notes, *group_notes, *split_notes),
         layout.is_table,
     )
+
+
+def _in_folder(folder: Path) -> tuple[Path, layouts.Layout]:
+    """What folder names tell, or else the tables of the Hub's ImageFolder form."""
+    try:
+        return folder, layouts.read_folders(folder)
+    except TrainingError:
+        found = tables.find_metadata(folder)
+        if not found:
+            raise
+    return folder.absolute(), tables.read_metadata(folder, found)
 
 
 def find_samples(source: str | Path) -> list[Sample]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from deepfake.training.progress import progress
 
 THUMBNAIL_SIDE = 32
 # Of the hash's 64 bits, this many may differ. Then one of four bands of 16 bits is the same in
@@ -17,6 +20,10 @@ MAX_BITS = 3
 BANDS = 4
 # Aligned portraits share their coarse shape and may share a hash; copies also correlate in detail.
 MIN_CORRELATION = 0.98
+# What is so near to another has the same look-alikes, so it is not compared again.
+SAME_CORRELATION = 0.999
+# Pictures that are compared at a time with at most so many others.
+BLOCK, PART = 1024, 8192
 
 
 @dataclass(frozen=True)
@@ -89,32 +96,90 @@ def find(fingerprints: Sequence[Fingerprint]) -> Duplicates:
 
 
 def _near_pairs(fingerprints: Sequence[Fingerprint]) -> np.ndarray:
-    """Pairs of indices: int array (2, pairs)."""
+    """Pairs of indices that together join all look-alikes: int array (2, pairs)."""
+    if not fingerprints:
+        return np.zeros((2, 0), int)
     hashes = np.array([f.difference_hash for f in fingerprints], np.uint64)
-    found = [np.zeros((2, 0), int)]
+    thumbnails = np.stack([f.thumbnail.ravel() for f in fingerprints])
+    buckets: list[tuple[int, np.ndarray]] = []
     for band in range(BANDS):
         keys = (hashes >> np.uint64(16 * band)) & np.uint64(0xFFFF)
         order = np.argsort(keys, kind="stable")
-        starts = np.flatnonzero(np.diff(keys[order], prepend=keys[order][:1] + 1))
-        for members in np.split(order, starts[1:]) if len(order) else ():
-            for place, index in enumerate(members[:-1]):
-                others = members[place + 1 :]
-                close = others[np.bitwise_count(hashes[others] ^ hashes[index]) <= MAX_BITS]
-                if close.size:
-                    found.append(np.stack([np.full(close.size, index), close]))
-    candidates = np.unique(np.sort(np.concatenate(found, axis=1), axis=0), axis=1)
-    alike = [
-        _correlation(fingerprints[a].thumbnail, fingerprints[b].thumbnail) >= MIN_CORRELATION
-        for a, b in candidates.T
-    ]
-    return candidates[:, np.array(alike, bool)]
+        starts = np.flatnonzero(np.diff(keys[order])) + 1
+        buckets += [(band, members) for members in np.split(order, starts) if len(members) > 1]
+    blocks = chain.from_iterable(_links(*bucket, hashes, thumbnails) for bucket in buckets)
+    count = sum(-(-len(members) // BLOCK) for _, members in buckets)
+    found = [np.zeros((2, 0), int), *progress(blocks, count, "finding duplicates")]
+    return np.concatenate(found, axis=1)
 
 
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    a, b = (x.astype(np.float64).ravel() - x.mean() for x in (one, other))
-    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+def _links(
+    band: int, bucket: np.ndarray, hashes: np.ndarray, thumbnails: np.ndarray
+) -> Iterator[np.ndarray]:
+    """For each block of a bucket, pairs that join it to its look-alikes in the bucket.
+
+    Not all pairs: of ten thousand frames of a fixed camera, these would be fifty million.
+    """
+    remaining = bucket
+    for _ in range(0, len(bucket), BLOCK):
+        block = remaining[:BLOCK]
+        pairs, kept = [np.zeros((2, 0), int)], []
+        # In parts, so that memory does not grow with the square of the bucket.
+        for start in range(0, len(remaining), PART):
+            part = remaining[start : start + PART]
+            correlation = _alike(block, part, band, hashes, thumbnails)
+            pairs.append(_joined(correlation >= MIN_CORRELATION, block, part))
+            same = np.asarray((correlation >= SAME_CORRELATION).any(axis=0))
+            same[: max(0, len(block) - start)] = True
+            kept.append(part[~same])
+        remaining = np.concatenate([bucket[:0], *kept])
+        yield np.concatenate(pairs, axis=1)
+
+
+def _alike(
+    block: np.ndarray, part: np.ndarray, band: int, hashes: np.ndarray, thumbnails: np.ndarray
+) -> np.ndarray:
+    """Correlation of each with each, where the hashes are close: float array (block, part)."""
+    different = hashes[block][:, None] ^ hashes[part][None]
+    close = np.asarray(np.bitwise_count(different) <= MAX_BITS)
+    close &= block[:, None] != part[None]
+    for earlier in range(band):  # those were compared in that band's bucket
+        close &= different & np.uint64(0xFFFF << (16 * earlier)) != 0
+    result = np.full(close.shape, -1.0, np.float32)
+    rows, columns = np.flatnonzero(close.any(axis=1)), np.flatnonzero(close.any(axis=0))
+    if not rows.size:
+        return result
+    ones, others = thumbnails[block[rows]], thumbnails[part[columns]]
+    correlation = _standard(ones) @ _standard(others).T
     # Two blank pictures of one grey are the same, whatever the correlation says.
-    return float(a @ b) / norm if norm else float(np.array_equal(one, other))
+    blank = (np.ptp(ones, axis=1) == 0)[:, None] & (np.ptp(others, axis=1) == 0)[None]
+    correlation[blank & (ones[:, :1] == others[:, :1].T)] = 1
+    here = np.ix_(rows, columns)
+    result[here] = np.where(close[here], correlation, -1)
+    return result
+
+
+def _standard(thumbnails: np.ndarray) -> np.ndarray:
+    values = thumbnails.astype(np.float32)
+    values -= values.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.asarray(values / np.where(norms > 0, norms, 1))
+
+
+def _joined(alike: np.ndarray, block: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """As few pairs as join what the bool array (block, part) joins."""
+    columns = np.flatnonzero(alike.any(axis=0))
+    if not columns.size:
+        return np.zeros((2, 0), int)
+    first = alike[:, columns].argmax(axis=0)
+    # Two of the block belong together if one has a look-alike whose first is the other.
+    firsts = np.zeros((columns.size, len(block)), np.float32)
+    firsts[np.arange(columns.size), first] = 1
+    shared = coo_array(alike[:, columns].astype(np.float32) @ firsts)
+    _, names = connected_components(shared, directed=False)
+    _, place, inverse = np.unique(names, return_index=True, return_inverse=True)
+    inside = np.stack([block[place[inverse]], block])
+    return np.concatenate([inside, np.stack([block[first], part[columns]])], axis=1)
 
 
 def _clusters(count: int, pairs: np.ndarray) -> list[list[int]]:

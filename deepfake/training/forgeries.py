@@ -17,7 +17,7 @@ from deepfake.errors import TrainingError
 from deepfake.modelstore.manifest import Input
 from deepfake.training import blending, donors, groups, label_words, layouts
 from deepfake.training.blend_faces import Forger
-from deepfake.training.copies import claim_folder, relative_name, write_table
+from deepfake.training.copies import claim_folder, refuse_full, relative_name, write_table
 from deepfake.training.dataset import Dataset, find_dataset
 from deepfake.training.face_reader import FaceInPicture, FaceReader, TrainingFace
 from deepfake.training.progress import progress
@@ -157,7 +157,12 @@ def blend(
     def run(job: tuple[tuple[int, str, int], Path]) -> dict[str, str] | None:
         (target, method, index), name = job
         random = np.random.default_rng([seed, index])
-        return _forge(photos, target, method, random, reader, output, name, seed, forger)
+        try:
+            return _forge(photos, target, method, random, reader, output, name, seed, forger)
+        except OSError as error:  # deleted meanwhile, or cannot be written
+            refuse_full(error, output)
+            reader.skipped.append(f"{photos[target].sample.path}: {error.strerror}.")
+            return None
 
     rows: list[dict[str, str]] = []
     with ThreadPoolExecutor(workers) as pool:
@@ -173,7 +178,9 @@ def blend(
     write_table(output / layouts.TABLE, COLUMNS, [*kept, *rows])
     notes = []
     if len(rows) < fakes:
-        notes.append(f"{fakes - len(rows):,} fakes could not be made for want of a donor.")
+        notes.append(
+            f"{fakes - len(rows):,} fakes could not be made for want of a donor, or of a file."
+        )
     return Forgeries(len(rows), len(kept), tuple(reader.skipped), tuple(notes))
 
 
@@ -228,18 +235,20 @@ def _unlabelled(folder: Path, pictures: Sequence[Path]) -> Dataset:
             f"{folder} is named like a folder of fakes. Name a folder of real photos."
         )
     samples = []
-    for path in pictures:
-        parts = path.relative_to(folder).parts[:-1]
+    places = [path.relative_to(folder).parts[:-1] for path in pictures]
+    rests = [tuple(p for p in parts if label_words.split_of(p) is None) for parts in places]
+    frames, _ = groups.frame_groups(
+        [(rest, path.stem) for rest, path in zip(rests, pictures, strict=True)]
+    )
+    for path, parts, group in zip(pictures, places, frames, strict=True):
         splits = [split for part in parts if (split := label_words.split_of(part))]
-        samples.append(Sample(path, 0, splits[-1] if splits else "", "real"))
+        samples.append(Sample(path, 0, splits[-1] if splits else "", "real", group))
     has_splits = any(sample.split for sample in samples)
     grouped, group_notes = groups.group_by_names(samples)
     settled, split_notes = groups.settle_splits(grouped)
-    notes = ("No folder names a class, so all photos are taken for real.",)
-    return Dataset(
-        folder, str(folder), "photos", tuple(settled), {}, has_splits,
-        (*notes, *group_notes, *split_notes),
-    )  # fmt: skip
+    notes = ("No folder names a class, so all photos are taken for real.", *group_notes)
+    address, kept = str(folder), tuple(settled)
+    return Dataset(folder, address, "photos", kept, {}, has_splits, (*notes, *split_notes))
 
 
 def _look_at(
@@ -360,7 +369,12 @@ def _copy_real(
     found = reader.in_picture(photo.sample)
     if found is None:
         return None
-    path = _save(found, found.face.pixels, photo.sample, output, name)
+    try:
+        path = _save(found, found.face.pixels, photo.sample, output, name)
+    except OSError as error:
+        refuse_full(error, output)
+        reader.skipped.append(f"{photo.sample.path}: {error.strerror}.")
+        return None
     return _row(photo, path, 0, photo.sample.source)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from deepfake.training.samples import CLASSES, SPLITS, Sample
@@ -25,6 +25,19 @@ VIDEO_PAIR = re.compile(r"^(?P<group>\d{3})_\d{3}$")
 PERSON_NAME = re.compile(r"^(?P<group>[A-Z][A-Za-z'\-]*(?:_[A-Z][A-Za-z'\-]*)+)_\d{4}$")
 # What `deepfake augment` and `deepfake blend` append.
 COPY = re.compile(r"^(?P<group>.+?)(?:_(?:aug|self|swap|reenact)\d+)+$")
+# A frame whose name does not say of what: the folder does. Some tools cut several faces of a frame.
+BARE_FRAME = re.compile(
+    r"^(?:frame|frm)[_\-. ]*\d+(?:[_\-. ]*(?:face)?[_\-. ]*\d+)?$", re.IGNORECASE
+)
+NUMBER = re.compile(r"^\d+$")
+# Folders of which the name says that it is one video or person.
+ONE_OF_MANY = re.compile(
+    r"^(?:video|vid|clip|movie|sequence|seq|shot|scene|person|people|subject|actor|identity|id)"
+    r"[_\-. ]*\d+$",
+    re.IGNORECASE,
+)
+# Folders between a video and its frames.
+BETWEEN = frozenset(("frame", "frames", "face", "faces", "crop", "crops", "image", "images"))
 # A class folder with more sub-folders than this holds people or videos, not sources.
 MAX_SOURCES = 24
 KEY = "the group, or of the file's name"
@@ -144,7 +157,55 @@ def leaks(samples: Sequence[Sample]) -> dict[str, dict[str, int]]:
 
 def folder_group(folders: Sequence[str]) -> str:
     """The group of a file in folders of people or videos, such as "Deepfakes/c23/000"."""
-    return "/".join((*folders[:-1], group_of(folders[-1]) or folders[-1]))
+    *above, last = _without_between(folders)
+    return "/".join((*above, group_of(last) or last))
+
+
+def frame_groups(files: Sequence[tuple[Sequence[str], str]]) -> tuple[list[str], list[str]]:
+    """The groups of frames that only their folders name, as in `video0/frame_0001.jpg`.
+
+    Plain numbers are frames if the folder says so (`video0`, `000_003`, or `000` beside a `001`
+    with the same numbers inside). In `sdxl/0001.png` they are anything.
+
+    Args:
+        files: sequence of (folders, stem). Folders are those below the class folder.
+
+    Returns:
+        A group for each file, "" for those that are no such frames; and the folders, sorted, that
+        hold the same plain numbers as another, where it is not known whether they are videos.
+    """
+    stems: dict[str, set[str]] = defaultdict(set)
+    for folders, stem in files:
+        if folders and NUMBER.match(stem):
+            stems["/".join(folders)].add(stem)
+    holders = Counter(stem for of_folder in stems.values() for stem in of_folder)
+    repeating = {folder for folder, own in stems.items() if any(holders[s] > 1 for s in own)}
+    found, unclear = [], set()
+    for folders, stem in files:
+        group, copy = "", COPY.match(stem)
+        bare = copy["group"] if copy else stem
+        if folders and (BARE_FRAME.match(bare) or _numbers_are_frames(folders, bare, repeating)):
+            group = folder_group(folders)
+        elif NUMBER.match(bare) and "/".join(folders) in repeating:
+            unclear.add("/".join(folders))
+        found.append(group)
+    return found, sorted(unclear)
+
+
+def _numbers_are_frames(folders: Sequence[str], stem: str, repeating: Collection[str]) -> bool:
+    if not NUMBER.match(stem):
+        return False
+    last = _without_between(folders)[-1]
+    if NUMBER.match(last):
+        return "/".join(folders) in repeating
+    return bool(ONE_OF_MANY.match(last) or group_of(last))
+
+
+def _without_between(folders: Sequence[str]) -> list[str]:
+    kept = list(folders)
+    while len(kept) > 1 and kept[-1].lower() in BETWEEN:
+        kept.pop()
+    return kept
 
 
 def _tenth(sample: Sample) -> int:

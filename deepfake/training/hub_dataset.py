@@ -15,6 +15,8 @@ ADDRESS = re.compile(
 )
 PATTERNS = [
     "*.csv",
+    "metadata.jsonl",
+    "*/metadata.jsonl",
     *(f"*{ending}" for suffix in sorted(SUFFIXES) for ending in (suffix, suffix.upper())),
 ]
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
@@ -80,8 +82,7 @@ def download(address: str | Path) -> HubFolder:
         ) from error
     except errors.HFValidationError as error:
         raise TrainingError(f"{name} is no name that the Hub allows: {error}.") from error
-    except (OSError, ValueError, errors.XetDownloadError) as error:
-        # The client's own errors and those of the network below it.
+    except _network_errors() as error:
         raise TrainingError(
             f"{name} could not be fetched from the Hub, and this machine holds no full copy of it. "
             "Check the connection (and HF_HUB_OFFLINE) and try again, or download the data set and "
@@ -92,12 +93,21 @@ def download(address: str | Path) -> HubFolder:
     return HubFolder(path, f"hf://datasets/{name}@{path.name}")
 
 
+def _network_errors() -> tuple[type[Exception], ...]:
+    """Of the client and of the HTTP library below it, which changed from version to version."""
+    from huggingface_hub import errors
+
+    bases = errors.HfHubHTTPError.__bases__
+    library = (base for base in bases if issubclass(base, Exception))
+    return (OSError, ValueError, errors.XetDownloadError, *library)
+
+
 def _without_pictures(name: str, revision: str) -> str:
     from huggingface_hub import HfApi
 
     try:
         files = HfApi().list_repo_files(name, repo_type="dataset", revision=revision)
-    except (OSError, ValueError):
+    except _network_errors():
         files = []
     if any(file.endswith(".parquet") for file in files):
         what, remedy = "in Parquet files", "Export them as picture files in real/ and fake/"

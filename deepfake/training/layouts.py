@@ -1,8 +1,7 @@
-"""How labelled pictures lie in a folder or a CSV file."""
+"""How labelled pictures lie in a folder."""
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,13 +13,6 @@ from deepfake.training import groups, label_words
 from deepfake.training.samples import CLASSES, SUFFIXES, Sample
 
 TABLE = "labels.csv"
-COLUMNS = {
-    "path": ("path", "file_name", "filename", "file", "image"),
-    "label": ("label", "class"),
-    "split": ("split", "subset", "set"),
-    "source": ("generator", "source"),
-    "group": ("group",),
-}
 REMEDY = (
     f"Name the folders real and fake, move the others out, or write a {TABLE} with the columns "
     "path and label"
@@ -47,66 +39,6 @@ class Layout:
     is_table: bool = False
 
 
-def read_table(table: Path) -> Layout:
-    """Read a CSV file: path and label, and if wished split, generator or source, and group.
-
-    Args:
-        table: Path. UTF-8; comma, semicolon or tab between columns. Paths are relative to it.
-
-    Returns:
-        The Layout.
-
-    Raises:
-        TrainingError: not a CSV file, columns missing, or a label or split that is not known.
-    """
-    columns, rows = _rows(table)
-    samples: dict[Path, Sample] = {}
-    words: dict[str, int] = {}
-    missing, repeated = [], 0
-    for number, row in rows:
-        values = {name: (row.get(column) or "").strip() for name, column in columns.items()}
-        label = label_words.label_of(values["label"])
-        if label is None or not values["path"]:
-            raise TrainingError(_bad_line(table, number, values))
-        split = label_words.split_of(values.get("split", "")) or ""
-        if values.get("split") and not split:
-            raise TrainingError(
-                f"Line {number} of {table}: a split is train, valid or test. "
-                f"Received: {values['split']!r}."
-            )
-        words.setdefault(values["label"], label)
-        path = _existing(table.parent, values["path"])
-        if path is None:
-            missing.append(values["path"])
-            continue
-        sample = Sample(
-            path, label, split, values.get("source") or CLASSES[label], values.get("group", "")
-        )
-        if path in samples:
-            repeated += 1
-            if (samples[path].label, samples[path].split) != (label, split):
-                raise TrainingError(
-                    f"Line {number} of {table} names {values['path']} again with another label or "
-                    "split. Keep one of the lines."
-                )
-        samples[path] = sample
-    if missing and not samples:
-        raise TrainingError(
-            f"None of the {len(missing):,} files of {table} exists, for example {missing[0]}. "
-            f"Paths are relative to {table.parent}."
-        )
-    notes = []
-    if missing:
-        notes.append(
-            f"{len(missing):,} files of {table.name} do not exist and are left out, for example "
-            f"{missing[0]}."
-        )
-    if repeated:
-        notes.append(f"{repeated:,} lines of {table.name} name a file for a second time.")
-    kind = f"a table, {table.name}"
-    return Layout(kind, list(samples.values()), words, tuple(notes), is_table=True)
-
-
 def read_folders(folder: Path) -> Layout:
     """Find pictures in folders whose names tell label and, where they do, split.
 
@@ -120,7 +52,10 @@ def read_folders(folder: Path) -> Layout:
     Raises:
         TrainingError: pictures lie in folders whose names are not known, or contradict each other.
     """
-    files = [(path, path.relative_to(folder).parts[:-1]) for path in find_pictures(folder)]
+    oddities: list[str] = []
+    files = [
+        (path, path.relative_to(folder).parts[:-1]) for path in find_pictures(folder, oddities)
+    ]
     classes = _class_folders([parts for _, parts in files])
     unknown: Counter[str] = Counter()
     loose = 0
@@ -142,7 +77,7 @@ def read_folders(folder: Path) -> Layout:
         )
     if not placed:
         raise TrainingError(_nothing(folder, loose))
-    notes = []
+    notes = oddities
     if loose:
         notes.append(f"{loose:,} pictures lie outside the class folders and are left out.")
     samples, words, more_notes = _name_sources(placed)
@@ -151,73 +86,53 @@ def read_folders(folder: Path) -> Layout:
     return Layout(kind, samples, words, (*notes, *more_notes))
 
 
-def find_pictures(folder: Path) -> Iterator[Path]:
-    """The pictures of a folder and its sub-folders by their endings, sorted; hidden ones not."""
-    seen = set()
-    for root, names, files in os.walk(folder, followlinks=True):
-        real = Path(root).resolve()
-        if real in seen:  # a link to a folder above
+def find_pictures(folder: Path, oddities: list[str] | None = None) -> Iterator[Path]:
+    """The pictures of a folder and its sub-folders by their endings, sorted; hidden ones not.
+
+    Args:
+        folder: Path.
+        oddities: list of str. Gets sentences on folders that cannot be opened or are the same as
+            another, and on names without a file behind them. Defaults to None: say nothing.
+
+    Yields:
+        Paths of files.
+    """
+    closed: list[str] = []
+    gone: list[str] = []
+    notes: list[str] = []
+    place: dict[Path, Path] = {}
+    first: dict[Path, Path] = {}
+    again: set[Path] = set()
+
+    def note_closed(error: OSError) -> None:
+        closed.append(str(error.filename))
+
+    for root, names, files in os.walk(folder, followlinks=True, onerror=note_closed):
+        here = Path(root)
+        real = place[here] = here.resolve()
+        if any(place.get(parent) == real for parent in here.parents):  # a loop
             names.clear()
             continue
-        seen.add(real)
+        if first.setdefault(real, here) != here:
+            if here.parent not in again:
+                notes.append(
+                    f"{here} is the same folder as {first[real]}; its pictures count twice."
+                )
+            again.add(here)
         names[:] = sorted(n for n in names if not n.startswith((".", "__MACOSX")))
         for name in sorted(files):
-            path = Path(root, name)
+            path = here / name
             if path.suffix.lower() in SUFFIXES and not name.startswith("."):
-                yield path
-
-
-def _rows(table: Path) -> tuple[dict[str, str], list[tuple[int, dict[str, str]]]]:
-    """(our column name → theirs, [(line number, row)])."""
-    try:
-        # Excel writes a byte-order mark, and in much of Europe semicolons.
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            head = file.readline()
-            file.seek(0)
-            delimiter = max(",;\t", key=head.count)
-            reader = csv.DictReader(file, delimiter=delimiter)
-            rows = [(reader.line_num, row) for row in reader if any(row.values())]
-            found = [name for name in reader.fieldnames or [] if name]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise TrainingError(f"{table} is not a CSV file in UTF-8: {error}.") from error
-    except OSError as error:
-        raise TrainingError(f"{table} cannot be read: {error.strerror}.") from error
-    by_name = {name.strip().lower(): name for name in reversed(found)}
-    columns = {
-        ours: by_name[name]
-        for ours, names in COLUMNS.items()
-        for name in reversed(names)
-        if name in by_name
-    }
-    lacking = [name for name in ("path", "label") if name not in columns]
-    if lacking:
-        raise TrainingError(
-            f"{table} has no column {' and no column '.join(lacking)}. Its first line must name "
-            "the columns: path, label and, if wished, split, generator and group. "
-            f"Found: {', '.join(found) or 'nothing'}."
-        )
-    return columns, rows
-
-
-def _existing(folder: Path, name: str) -> Path | None:
-    for spelling in (name, name.replace("\\", "/")):
-        # Unlike Path.is_file, this says no to names that the system refuses.
-        if os.path.isfile(folder / spelling):  # noqa: PTH113
-            return folder / spelling
-    return None
-
-
-def _bad_line(table: Path, number: int, values: dict[str, str]) -> str:
-    received = f"Received: {values['path']!r}, {values['label']!r}."
-    if values["path"] and values["label"].isdigit():
-        return (
-            f"Line {number} of {table} has a number as label, and which number means fake is not "
-            f"guessed. Write real and fake. {received}"
-        )
-    return (
-        f"Line {number} of {table} needs a path and a label (real or fake). {received} "
-        f"Known words are, {label_words.known_words()}."
-    )
+                # Not a link to nothing, and not a pipe, which would be waited for without end.
+                if path.is_file():
+                    yield path
+                else:
+                    gone.append(str(path))
+    if oddities is not None:
+        for found, what in ((closed, "folders cannot be opened"), (gone, "names have no file")):
+            if found:
+                notes.append(f"{len(found):,} {what} and are left out, for example {found[0]}.")
+        oddities += notes
 
 
 def _class_folders(folders: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], list[int]]:
@@ -271,22 +186,41 @@ def _name_sources(
         for label in sorted(leaves)
         if len(leaves[label]) > groups.MAX_SOURCES
     ]
+    frames, unclear = groups.frame_groups([(rests[path], path.stem) for path, _, _ in placed])
+    if unclear:
+        notes.append(
+            "These sub-folders hold files of the same numbers and are taken for sources: "
+            f"{_listed(unclear)}. If each is a person or video, name it in the column group of a "
+            f"{TABLE}."
+        )
+    if any(frames):
+        found = sorted(set(filter(None, frames)))
+        notes.append(
+            f"{sum(map(bool, frames)):,} files are frames of the {len(found):,} folders that they "
+            f"are in, and stay in one split with them: {_listed(found)}."
+        )
     folders_of = {label: [w for w in words if words[w] == label] for label in (0, 1)}
     samples = []
-    for path, parts, depths in placed:
+    for (path, parts, depths), frame in zip(placed, frames, strict=True):
         word, rest = parts[depths[0]], rests[path]
         label = words[word]
         source = CLASSES[label]
-        if rest and len(first[label]) <= groups.MAX_SOURCES:
+        group = frame
+        if rest and len(leaves[label]) > groups.MAX_SOURCES:
+            group = groups.folder_group(rest)
+        # A video directly in the class folder is no source.
+        if rest and len(first[label]) <= groups.MAX_SOURCES and ("/" in group or not frame):
             source = rest[0]
         elif len({label_words.core(w) for w in folders_of[label]}) > 1:
             source = word
-        group = ""
-        if rest and len(leaves[label]) > groups.MAX_SOURCES:
-            group = groups.folder_group(rest)
         splits = [split for part in parts if (split := label_words.split_of(part))]
         samples.append(Sample(path, label, splits[-1] if splits else "", source, group))
     return samples, words, notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = "" if len(names) <= SHOWN else f" and {len(names) - SHOWN:,} more"
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _nothing(folder: Path, loose: int) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import logging
 import os
 import platform
+import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -20,16 +24,23 @@ from deepfake.training.config import TrainingConfig
 from deepfake.training.samples import Sample
 
 CONFIG, ENVIRONMENT, HISTORY = "config.json", "environment.json", "history.csv"
-CHECKPOINT, NETWORK = "last.keras", "network.keras"
+CHECKPOINT, NETWORK, SHIPPED = "last.keras", "network.keras", "shipped.json"
+TENSORBOARD = "tensorboard"
+# What there may be in a folder whose run failed before its first checkpoint.
+BEGUN = (
+    CONFIG, ENVIRONMENT, HISTORY, TENSORBOARD, "autoencoder.keras", "best-*.weights.h5", "part-*",
+)  # fmt: skip
 PACKAGES = (
     "tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless", "pillow",
     "scikit-learn", "ai-edge-litert",
 )  # fmt: skip
 Row = dict[str, float]
 
+logger = logging.getLogger(__name__)
+
 
 class RunFolder:
-    """Reads and writes the files of a run. Each file is replaced in one step, never half written.
+    """Reads and writes the files of a run. Each is replaced in one step, never half written.
 
     Args:
         path: Path. The folder; made by `claim`.
@@ -75,8 +86,15 @@ class RunFolder:
         made_of = {**asdict(config), "data_sha256": data_sha256(samples)}
         path = self.path / CONFIG
         if path.is_file():
-            self._compare(path, made_of)
-            return
+            before = _read_config(path)
+            if before == made_of or not self._is_only_begun():
+                self._compare(before, made_of)
+                return
+            # A mistyped option must not cost the user the name of the folder.
+            logger.info(
+                "%s has no checkpoint yet; the run begins anew with these options", self.path
+            )
+            self._empty()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -84,14 +102,21 @@ class RunFolder:
                 f"{self.path} cannot be made a folder for the run ({error.strerror}). "
                 "Name another one."
             ) from error
-        if any(found.name != f"part-{CONFIG}" for found in self.path.iterdir()):
+        if any(found.name not in (f"part-{CONFIG}", ENVIRONMENT) for found in self.path.iterdir()):
             raise TrainingError(f"{self.path} holds other files. Name a new folder for the run.")
         self._write(CONFIG, json.dumps(made_of, indent=2) + "\n")
 
     def note_environment(self, devices: Sequence[str], precision: str) -> None:
         """Add to the list of starts: when, with which code, packages and devices."""
         path = self.path / ENVIRONMENT
-        starts = json.loads(path.read_text("utf-8")) if path.is_file() else []
+        try:
+            starts = json.loads(path.read_text("utf-8")) if path.is_file() else []
+        except ValueError:
+            starts = None
+        if not isinstance(starts, list):
+            # Only a log of starts: no reason to hold the run up.
+            logger.warning("%s was damaged and begins anew", path)
+            starts = []
         starts.append(
             {
                 "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -109,10 +134,17 @@ class RunFolder:
         """The rows of the epochs so far."""
         if not self.history.is_file():
             return []
-        with self.history.open(newline="", encoding="utf-8") as file:
-            return [
-                {key: float(value) for key, value in row.items()} for row in csv.DictReader(file)
-            ]
+        try:
+            with self.history.open(newline="", encoding="utf-8") as file:
+                return [
+                    {key: float(value) for key, value in row.items()}
+                    for row in csv.DictReader(file)
+                ]
+        except (ValueError, TypeError, csv.Error) as error:
+            raise TrainingError(
+                f"{self.history} is damaged ({error}). Put back a whole copy of it to go on, or "
+                "name a new folder for the run."
+            ) from error
 
     def write_history(self, rows: Sequence[Row]) -> None:
         """Write all rows."""
@@ -121,7 +153,24 @@ class RunFolder:
             writer = csv.DictWriter(file, list(rows[0]) if rows else ["epoch"])
             writer.writeheader()
             writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
-        part.replace(self.history)
+        put_in_place(part, self.history)
+
+    def start_afresh(self) -> None:
+        """Forget epochs without a checkpoint to go on from: they are done again."""
+        self.remove(HISTORY)
+        self.remove("best-*.weights.h5")
+
+    def note_shipped(self, description: Mapping[str, str]) -> None:
+        """Write down what was said of the model that was shipped."""
+        self._write(SHIPPED, json.dumps(dict(description), indent=2) + "\n")
+
+    def shipped_as(self) -> dict[str, str]:
+        """What was said of the model that was shipped; empty if it is not known."""
+        try:
+            found = json.loads((self.path / SHIPPED).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def remove(self, pattern: str, keep: Iterable[Path] = ()) -> None:
         """Remove files of the run that are no longer needed."""
@@ -130,11 +179,23 @@ class RunFolder:
             if path not in kept:
                 path.unlink()
 
-    def _compare(self, path: Path, made_of: dict[str, object]) -> None:
-        try:
-            before = json.loads(path.read_text("utf-8"))
-        except ValueError:
-            before = {}
+    def _is_only_begun(self) -> bool:
+        """Whether nothing would be lost if the run began anew."""
+        return all(any(found.match(name) for name in BEGUN) for found in self.path.iterdir())
+
+    def _empty(self) -> None:
+        # The list of starts stays: it tells what was tried.
+        for name in BEGUN:
+            if name not in (ENVIRONMENT, TENSORBOARD):
+                self.remove(name)
+        shutil.rmtree(self.path / TENSORBOARD, ignore_errors=True)
+
+    def _compare(self, before: dict[str, object] | None, made_of: dict[str, object]) -> None:
+        if before is None:
+            raise TrainingError(
+                f"{self.path / CONFIG} is damaged, so what the run is made of is not known. Put "
+                "back a whole copy of it to go on, or name a new folder for the run."
+            )
         differences = [key for key in made_of if before.get(key) != made_of[key]]
         if differences:
             names = ", ".join(
@@ -149,18 +210,69 @@ class RunFolder:
     def _write(self, name: str, text: str) -> None:
         part = self.path / f"part-{name}"
         part.write_text(text, encoding="utf-8")
-        part.replace(self.path / name)
+        put_in_place(part, self.path / name)
+
+
+def put_in_place(part: Path, path: Path) -> None:
+    """Let a finished file take the place of another, so that a power cut leaves one of them whole.
+
+    Args:
+        part: Path. The new file, closed, in the same folder.
+        path: Path. Where it belongs.
+    """
+    # Without this the new name may reach the disk before the new content does.
+    _sync(part)
+    part.replace(path)
+    if os.name == "posix":
+        _sync(path.parent)
 
 
 def data_sha256(samples: Sequence[Sample]) -> str:
-    """A fingerprint of a data set: names within it, labels, splits and sizes of the files."""
-    root = os.path.commonpath([sample.path.parent for sample in samples]) if samples else ""
-    lines = sorted(
-        f"{sample.path.relative_to(root).as_posix()} {sample.label} {sample.split} "
-        f"{sample.path.stat().st_size if sample.path.is_file() else 'missing'}"
-        for sample in samples
-    )
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    """A fingerprint of a data set: names within it, labels, splits, sources, groups, contents."""
+    # A table may name some files relative to where the command was started and others in full.
+    paths = [sample.path.absolute() for sample in samples]
+    root = os.path.commonpath([path.parent for path in paths]) if paths else ""
+    with ThreadPoolExecutor() as pool:
+        contents = pool.map(_content, paths)
+        lines = sorted(
+            json.dumps(
+                [path.relative_to(root).as_posix(), s.label, s.split, s.source, s.group, content]
+            )
+            for s, path, content in zip(samples, paths, contents, strict=True)
+        )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _content(path: Path) -> str:
+    try:
+        facts = path.stat()
+        return _content_sha256(path, facts.st_size, facts.st_mtime_ns)
+    except OSError:
+        # Listed as skipped when the faces are read.
+        return "missing"
+
+
+# A command asks for the fingerprint more than once.
+@cache
+def _content_sha256(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_config(path: Path) -> dict[str, object] | None:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def git_commit() -> str | None:

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from deepfake.errors import TrainingError
 from deepfake.evaluation import data, evaluator, metrics, report
 from deepfake.evaluation.data import EvaluationSet
 from deepfake.evaluation.evaluator import ModelScores
+from deepfake.evaluation.formatting import printable
 from deepfake.evaluation.scoring import Judged
 from deepfake.modelstore.litert import LiteRTBackend
 from deepfake.modelstore.manifest import (
@@ -166,10 +167,15 @@ def ship(
         fakes = blend_faces.forge(faces, config.input, config.seed, resynthesizer)
         return _score(backend, manifest, fakes.crops, fakes.labels, fakes.sources)
 
-    manifest = _calibrated(manifest, backend, crops, forged(valid), config.seed, threshold_rule)
+    manifest, decision = _calibrated(
+        manifest, backend, crops, forged(valid), config.seed, threshold_rule
+    )
     model = LoadedModel(manifest, backend, manifest.files[export.LITERT_FILE])
-    root = Path(os.path.commonpath([sample.path.parent for sample in test]))
-    tested = EvaluationSet(test[0].split, root, tuple(test), f"the split “{test[0].split}”")
+    # A table may name some files by their whole path, and these have no folder in common with
+    # relative ones.
+    placed = tuple(replace(sample, path=sample.path.absolute()) for sample in test)
+    root = Path(os.path.commonpath([sample.path.parent for sample in placed]))
+    tested = EvaluationSet(test[0].split, root, placed, f"the split “{test[0].split}”")
     detector = Detector(model)
     scores = evaluator.evaluate(
         description.name, detector, [tested], grid_faces=grid_faces, seed=config.seed
@@ -186,6 +192,7 @@ def ship(
         {
             "measured_on": measured_on,
             "threshold_rule": threshold_rule,
+            "threshold_reached": decision.reached(),
             "blends": _blends(manifest, forged(test)),
             "protocols": cross_source.measure(detector, division, config.seed) if division else [],
             "card": {"command": description.command, "data": description.data},
@@ -247,7 +254,7 @@ def _draft(
             name: export.sha256(folder / name) for name in (export.LITERT_FILE, export.KERAS_FILE)
         },
         licence=description.licence,
-        training_data=training_data,
+        training_data=printable(training_data),
     )
 
 
@@ -258,7 +265,7 @@ def _calibrated(
     forged: ScoredSet,
     seed: int,
     rule: str,
-) -> ModelManifest:
+) -> tuple[ModelManifest, calibration.Decision]:
     """With calibration, threshold and band, all of validation faces."""
     labels = np.array([sample.label for sample, _ in crops])
     sources = tuple(sample.source for sample, _ in crops)
@@ -279,13 +286,12 @@ def _calibrated(
     decision = calibration.choose(
         verdict.calibrate(everything.logits, fitted), everything.labels, everything.sources, rule
     )
-    return manifest.model_copy(
-        update={
-            "calibration": fitted,
-            "threshold": decision.threshold,
-            "uncertain_band": decision.band,
-        }
-    )
+    update = {
+        "calibration": fitted,
+        "threshold": decision.threshold,
+        "uncertain_band": decision.band,
+    }
+    return manifest.model_copy(update=update), decision
 
 
 def _blends(manifest: ModelManifest, forged: ScoredSet) -> list[dict[str, Any]]:

@@ -31,6 +31,8 @@ FOLDS = 5
 # The views have no file, so they are written as JPEG at one quality: what is left is detail.
 QUALITY = 90
 
+Fold = tuple[np.ndarray, np.ndarray]
+
 
 @dataclass(frozen=True)
 class Shortcut:
@@ -90,7 +92,7 @@ def before(facts: Sequence[FileFacts], seed: int = 0) -> Shortcut | None:
         seed: int. Of the folds.
 
     Returns:
-        The result; None if there are too few pictures of a class.
+        The result; None if there are too few pictures or groups of a class.
     """
     formats = sorted({fact.format for fact in facts})
     features: dict[str, list[float]] = {
@@ -115,7 +117,7 @@ def after(
         workers: int. Threads.
 
     Returns:
-        The result; None if there are too few pictures of a class with a face.
+        The result; None if there are too few pictures of a class with a face, or groups of them.
     """
     by_path = {fact.sample.path: index for index, fact in enumerate(facts)}
     kept, sharp, sizes = [], [], []
@@ -146,38 +148,53 @@ def measure(
         seed: int. Of the folds.
 
     Returns:
-        The result; None if there are fewer than `MIN_PICTURES` of a class.
+        The result; None if there are fewer than `MIN_PICTURES` of a class, or too few groups to
+        keep some of both classes for a test.
     """
     target = np.array(labels, int)
     fakes, reals = int((target == 1).sum()), int((target == 0).sum())
     if min(reals, fakes) < MIN_PICTURES:
         return None
+    folds = _folds(target, groups, seed)
+    if not folds:
+        return None
     table = np.column_stack([np.array(values, float) for values in features.values()])
-    alone = {name: _auc(table[:, [i]], target, groups, seed) for i, name in enumerate(features)}
-    return Shortcut(_auc(table, target, groups, seed), alone, reals, fakes)
+    alone = {name: _auc(table[:, [i]], target, folds, seed) for i, name in enumerate(features)}
+    return Shortcut(_auc(table, target, folds, seed), alone, reals, fakes)
 
 
-def _auc(table: np.ndarray, labels: np.ndarray, groups: Sequence[str], seed: int) -> float:
-    if (table == table[0]).all():
-        return 0.5
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    aucs = []
+def _folds(labels: np.ndarray, groups: Sequence[str], seed: int) -> list[Fold]:
+    """Rows to fit on and rows to test with, of which both have both classes."""
+    fewest = min(len({g for g, of in zip(groups, labels, strict=True) if of == c}) for c in (0, 1))
+    if fewest < 2:
+        return []
+    splitter = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # With few large groups a fold may lack a class; such folds are left out below.
         warnings.simplefilter("ignore")
-        for rows, others in folds.split(table, labels, groups):
-            if len(set(labels[rows])) < 2 or len(set(labels[others])) < 2:
-                continue
-            # Not the histogram kind: its threads spin, and here the work is too small for threads.
-            model = GradientBoostingClassifier(
-                n_estimators=25,
-                learning_rate=0.2,
-                max_depth=3,
-                min_samples_leaf=10,
-                random_state=seed,
-            ).fit(table[rows], labels[rows])
-            aucs.append(roc_auc_score(labels[others], model.predict_proba(table[others])[:, 1]))
-    return float(np.mean(aucs)) if aucs else 0.5
+        folds = list(splitter.split(labels[:, None], labels, groups))
+    return [
+        (rows, others)
+        for rows, others in folds
+        if len(set(labels[rows])) == 2 and len(set(labels[others])) == 2
+    ]
+
+
+def _auc(table: np.ndarray, labels: np.ndarray, folds: Sequence[Fold], seed: int) -> float:
+    if (table == table[0]).all():
+        return 0.5
+    aucs = []
+    for rows, others in folds:
+        # Not the histogram kind: its threads spin, and here the work is too small for threads.
+        model = GradientBoostingClassifier(
+            n_estimators=25,
+            learning_rate=0.2,
+            max_depth=3,
+            min_samples_leaf=10,
+            random_state=seed,
+        ).fit(table[rows], labels[rows])
+        aucs.append(roc_auc_score(labels[others], model.predict_proba(table[others])[:, 1]))
+    return float(np.mean(aucs))
 
 
 def _groups(facts: Sequence[FileFacts]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from zipfile import BadZipFile
 
 import h5py  # type: ignore[import-untyped]
 import keras
@@ -34,7 +35,7 @@ def load_weights(network: keras.Model, path: Path) -> bool:
         if _holds_a_model(path):
             return _from_model(network, keras.saving.load_model(path, compile=False), path)
         return _from_weights(network, path)
-    except (ValueError, OSError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, OSError, TypeError, KeyError, AttributeError, BadZipFile) as error:
         raise TrainingError(
             f"{path} cannot be used as a start for {network.name}: {error}"
         ) from error

@@ -21,11 +21,13 @@ from deepfake import preprocessing
 from deepfake.errors import TrainingError
 from deepfake.training import architectures, checkpoint, precision, resynthesis
 from deepfake.training.batches import PairBatches
+from deepfake.training.config import SEEDS
 from deepfake.training.config import TrainingConfig as TrainingConfig
 from deepfake.training.face_reader import FaceReader, TrainingFace, served_crop
+from deepfake.training.face_store import FaceStore
 from deepfake.training.phases import Phase, phases, prepare
 from deepfake.training.progress import progress
-from deepfake.training.run_folder import RunFolder, data_sha256
+from deepfake.training.run_folder import TENSORBOARD, RunFolder, data_sha256, put_in_place
 from deepfake.training.samples import Sample
 from deepfake.training.starting_weights import load_weights
 from deepfake.training.strategy import Devices, lost_workers_explained
@@ -39,7 +41,6 @@ SCORED_BATCH = 64
 EASY_WEIGHT = 0.15
 # Far apart, so that no two workers ever draw the same random numbers.
 SEED_STRIDE = 100_003
-TENSORBOARD = "tensorboard"
 START = checkpoint.Progress(0, 0, [], [])
 
 
@@ -64,8 +65,10 @@ def fit(
         The network, as in `architectures.build`, with averaged weights.
 
     Raises:
-        TrainingError: too few readable faces, a folder of another run, or a lost worker.
+        TrainingError: too few readable faces, a folder of another run, a damaged file in it, a
+            training that diverged, or a lost worker.
     """
+    config.require_weights()
     devices = devices or Devices(config.strategy)
     folder = RunFolder(run)
     if devices.is_chief:
@@ -75,16 +78,16 @@ def fit(
     if devices.is_chief:
         names = [device.name for device in tf.config.list_logical_devices()]
         folder.note_environment(names, dtype_policy)
-    faces, valid = _read_faces(samples, config, devices)
+    faces, valid = _read_faces(samples, config, devices, folder)
     # Workers differ in their dropout; their weights all come from the chief.
-    keras.utils.set_random_seed(config.seed + SEED_STRIDE * devices.index)
+    keras.utils.set_random_seed((config.seed + SEED_STRIDE * devices.index) % SEEDS)
     with precision.using(dtype_policy), devices.scope(), lost_workers_explained():
         trained = _Run(config, folder, devices, faces, checkpoint_minutes).train(valid)
     network = _with_evidence(trained, config)
     if devices.is_chief:
         part = folder.network.with_name(f"part-{folder.network.name}")
         network.save(part)
-        part.replace(folder.network)
+        put_in_place(part, folder.network)
     return network
 
 
@@ -159,6 +162,8 @@ class _Run:
             logit = network.output["logit"]
             model = self._devices.model_class(network.input, logit, name=network.name)
             reached = START
+            if self._devices.is_chief:
+                self._folder.start_afresh()
         if self._devices.workers > 1:
             model.workers = self._devices.workers
         return model, reached
@@ -220,7 +225,14 @@ class _Run:
     def _finish(self, model: keras.Model) -> keras.Model:
         if self._config.patience and self._devices.is_chief:
             rows = self._folder.read_history()
-            model.load_weights(self._folder.best(best_epoch(rows)))
+            path = self._folder.best(best_epoch(rows))
+            try:
+                model.load_weights(path)
+            except (OSError, ValueError, KeyError) as error:
+                raise TrainingError(
+                    f"{path}, the weights of the best epoch, cannot be read ({error}). Put back a "
+                    "whole copy of it, or name a new folder for the run."
+                ) from error
             logger.info("the best epoch was %d", best_epoch(rows) + 1)
         else:
             _use_averages(model)
@@ -246,7 +258,7 @@ class _Rest(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
 
 
 def _read_faces(
-    samples: Sequence[Sample], config: TrainingConfig, devices: Devices
+    samples: Sequence[Sample], config: TrainingConfig, devices: Devices, folder: RunFolder
 ) -> tuple[list[TrainingFace], list[TrainingFace]]:
     """This worker's share of the training faces, and for the chief the validation faces."""
     if config.batch_size % (2 * devices.workers * devices.replicas):
@@ -260,10 +272,12 @@ def _read_faces(
     share.sort(key=lambda sample: sample.path)
     held_out = [s for s in samples if s.split == "valid"] if devices.is_chief else []
     found = progress(reader.pairs([*share, *held_out]), len(share) + len(held_out), "reading faces")
-    faces: list[TrainingFace] = []
-    valid: list[TrainingFace] = []
+    # Other workers than the chief need no access to the run folder.
+    where = folder.path if devices.is_chief else None
+    stores = {"train": FaceStore(where), "valid": FaceStore(where)}
     for sample, face in found:
-        (valid if sample.split == "valid" else faces).append(face)
+        stores[sample.split].add(face)
+    faces, valid = stores["train"].faces(), stores["valid"].faces()
     for line in reader.skipped:
         logger.warning("skipped %s", line)
     both = not devices.is_chief or {face.label for face in valid} == {0, 1}

@@ -10,11 +10,17 @@ import numpy as np
 from sklearn.metrics import log_loss, roc_auc_score
 
 from deepfake import preprocessing
+from deepfake.errors import TrainingError
+from deepfake.modelstore.manifest import Input
 from deepfake.training import augmentation, blending
 from deepfake.training.config import TrainingConfig
 from deepfake.training.face_reader import TrainingFace
 
 BATCH = 64
+DIVERGED = (
+    "The training diverged: the network no longer returns numbers. Lower --learning-rate (or "
+    "--fine-tuning-rate) and start again, in a new folder if this one has a checkpoint."
+)
 
 
 @dataclass(frozen=True)
@@ -22,12 +28,15 @@ class ValidationSet:
     """Views of one kind of fake, with as many views of reals as there are.
 
     Attributes:
-        views: float32 array (count, size, size, 3). Scaled as the manifest says.
+        views: uint8 array (count, size, size, 3). Scaled batch by batch, since all of them as
+            float32 would take four times the memory for the whole run.
         labels: int array (count,). 1 for fake.
+        spec: Input. The manifest's `input`, which says how to scale.
     """
 
     views: np.ndarray
     labels: np.ndarray
+    spec: Input
 
 
 def validation_sets(
@@ -48,10 +57,12 @@ def validation_sets(
     sets = {}
     for kind, members in {"generated": reals + fakes, "blended": reals + blended}.items():
         random = np.random.default_rng([config.seed, 2])
-        crops = np.stack([augmentation.view(face, config.input, random) for face in members])
+        crops = np.empty((len(members), config.image_size, config.image_size, 3), np.uint8)
+        for place, face in zip(crops, members, strict=True):
+            place[...] = augmentation.view(face, config.input, random)
         labels = np.array([face.label for face in members])
         if 0 < labels.sum() < len(labels):
-            sets[kind] = ValidationSet(preprocessing.scale(crops, config.input), labels)
+            sets[kind] = ValidationSet(crops, labels, config.input)
     return sets
 
 
@@ -65,12 +76,20 @@ def measure(model: keras.Model, sets: dict[str, ValidationSet]) -> dict[str, flo
     Returns:
         "valid_auc_<kind>" of each kind, then "valid_auc", "valid_accuracy" and "valid_loss", which
         are means over the kinds.
+
+    Raises:
+        TrainingError: the network no longer returns numbers.
     """
     figures, accuracies, losses = {}, [], []
     for kind, part in sets.items():
         logits = np.concatenate(
-            [_logits(model, part.views[i : i + BATCH]) for i in range(0, len(part.views), BATCH)]
+            [
+                _logits(model, preprocessing.scale(part.views[i : i + BATCH], part.spec))
+                for i in range(0, len(part.views), BATCH)
+            ]
         )
+        if not np.isfinite(logits).all():
+            raise TrainingError(DIVERGED)
         p_fake = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
         figures[f"valid_auc_{kind}"] = float(roc_auc_score(part.labels, logits))
         accuracies.append(float(((logits > 0) == part.labels).mean()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from deepfake.errors import TrainingError
 from deepfake.training import checkpoint
 from deepfake.training.config import TrainingConfig
-from deepfake.training.run_folder import Row, RunFolder
+from deepfake.training.run_folder import Row, RunFolder, put_in_place
 from deepfake.training.strategy import Devices
-from deepfake.training.validation import ValidationSet, measure
+from deepfake.training.validation import DIVERGED, ValidationSet, measure
 
 logger = logging.getLogger(__name__)
 
@@ -81,9 +83,12 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typ
         if not self._devices.is_chief:
             return
         done, now = self._first_step + batch + 1, time.monotonic()
+        loss = float((logs or {}).get("loss", 0.0))
+        if math.isnan(loss):
+            # Before it is written: nothing can go on from such a checkpoint.
+            raise TrainingError(DIVERGED)
         if now - self._said >= NEWS_SECONDS:
             self._said = now
-            loss = float((logs or {}).get("loss", float("nan")))
             logger.info(
                 "epoch %d of %d, batch %d of %d: loss %.4f",
                 self._epoch + 1, self._config.epochs, done, self._steps, loss,
@@ -128,7 +133,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typ
         path = self._run.best(epoch)
         part = path.with_name(f"part-{path.name}")
         self.model.save_weights(part, overwrite=True)
-        part.replace(path)
+        put_in_place(part, path)
 
 
 def best_epoch(rows: Sequence[Row]) -> int:

@@ -3,11 +3,17 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import deepfake
+from deepfake import Detector, imaging
 from deepfake.cli import main
+from deepfake.evaluation import robustness
 
+DEFAULT = Path(deepfake.__file__).parents[1] / "models" / "default"
 QUICK = ["--grid", "0", "--no-tiers"]
 
 
@@ -93,6 +99,8 @@ def test_models_and_sets_are_put_into_one_table(photos, tmp_path, capsys):
     assert "all together" in capsys.readouterr().out
     document = json.loads((out / "report.json").read_text())
     assert [model["name"] for model in document["models"]] == ["default", "default (2)"]
+    titles = [figure["title"] for figure in document["figures"]]
+    assert titles[0] == "ROC, all sets together"
     for model in document["models"]:
         first, second = (scores["figures"] for scores in model["sets"])
         assert model["pooled"]["reals"] == first["reals"] + second["reals"] == 4
@@ -119,6 +127,7 @@ def test_a_limit_draws_from_each_class(photos, tmp_path):
         (["{photos}", "--model", "no/such"], "no model"),
         (["{photos}", "--threshold", "2"], "between 0 and 1"),
         (["{photos}", "--limit", "0"], "--limit"),
+        (["{photos}", "--seed", "-1"], "--seed"),
         (["{photos}", "-o", "{photos}/real/coffee.png"], "is a file"),
         (["{photos}/empty"], "empty"),
     ],
@@ -135,3 +144,96 @@ def test_pictures_without_any_face_end_with_a_sentence(faceless, tmp_path, capsy
     shutil.copy(faceless, tmp_path / "real")
     assert main(["evaluate", str(tmp_path), "-o", str(tmp_path / "out"), *QUICK]) == 1
     assert "no face found (1)" in capsys.readouterr().err
+
+
+def test_a_name_that_is_not_utf8_is_spelt_out(portrait, tmp_path, capsys):
+    folder = tmp_path / "caf\udce9" / "real"
+    folder.mkdir(parents=True)
+    shutil.copy(portrait, folder / "face\udce9.png")
+    (folder / "broken\udce9.png").write_bytes(b"no picture")
+    out = tmp_path / "out"
+    for options in ([], ["--json"]):
+        assert main(["evaluate", str(folder.parent), "-o", str(out), *QUICK, *options]) == 0
+        assert "\\udce9" in capsys.readouterr().out
+    document = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    (left_out,) = document["models"][0]["sets"][0]["not_judged_files"]
+    assert left_out["path"] == "real/broken\\udce9.png"
+    assert left_out["path"] in (out / "report.html").read_text(encoding="utf-8")
+    assert left_out["path"] in {row["path"] for row in rows_of(out)}
+
+
+def test_names_with_signs_of_a_formula_are_drawn(photos, tmp_path):
+    folder = tmp_path / "_cheap ${5 to $9"
+    shutil.copytree(photos, folder)
+    out = tmp_path / "out"
+    options = ["--no-tiers", "--grid", "4"]
+    assert main(["evaluate", str(folder), str(folder), "-o", str(out), *options]) == 0
+    assert (out / "robustness-1-2.png").is_file()
+
+
+def test_how_labels_were_understood_is_said_before_and_in_the_report(photos, tmp_path, capsys):
+    assert main(["evaluate", str(photos), "-o", str(tmp_path / "out"), *QUICK]) == 0
+    said = capsys.readouterr().err
+    assert "“real” is real, “fake” is fake" in said and "3 real and 4 fake" in said
+    (data,) = json.loads((tmp_path / "out" / "report.json").read_text())["sets"]
+    assert data["labels"] == "“real” is real, “fake” is fake"
+    assert "Labels: “real” is real" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(("name", "expected"), [("deepfake", 1), ("0_real", 0)])
+def test_sub_folders_of_one_class_need_a_plain_name(portrait, tmp_path, capsys, name, expected):
+    for inside in ("good", "bad"):
+        path = tmp_path / name / inside / "face.png"
+        path.parent.mkdir(parents=True)
+        shutil.copy(portrait, path)
+    arguments = ["evaluate", str(tmp_path / name), "-o", str(tmp_path / "out"), *QUICK]
+    assert main(arguments) == expected
+    said = capsys.readouterr().err
+    assert ("good/" in said) if expected else ("“0_real” is real" in said)
+
+
+def test_an_odd_picture_costs_only_itself(photos, tmp_path):
+    shutil.copytree(photos, tmp_path / "photos")
+    Image.new("RGB", (70_000, 2)).save(tmp_path / "photos" / "real" / "long.png")
+    out = tmp_path / "out"
+    assert main(["evaluate", str(tmp_path / "photos"), "-o", str(out), "--grid", "8"]) == 0
+    (scores,) = json.loads((out / "report.json").read_text())["models"][0]["sets"]
+    assert scores["figures"]["reals"] == 2
+    assert any(row["path"] == "real/long.png" and row["error"] for row in rows_of(out))
+
+
+def test_a_raised_limit_on_pixels_holds_for_delivered_pictures(portrait, tmp_path, monkeypatch):
+    (tmp_path / "real").mkdir()
+    with Image.open(portrait) as image:
+        image.convert("RGB").resize((7000, 7000)).save(tmp_path / "real" / "large.jpg", quality=60)
+    monkeypatch.setenv("DEEPFAKE_MAX_PIXELS", "60000000")
+    detector = Detector()
+    picture = imaging.read(tmp_path / "real" / "large.jpg", detector.settings)
+    sharp = robustness.Delivery("x", quality=40)
+    assert robustness.deliver(picture, sharp, None, detector.settings).width == 7000
+
+
+@pytest.mark.parametrize("broken", ["output", "history"])
+def test_what_would_break_the_report_is_noticed_before_scoring(faceless, tmp_path, capsys, broken):
+    """Scoring, which finds no face, would end the command with another sentence."""
+    model, out = tmp_path / "model", tmp_path / "out"
+    shutil.copytree(DEFAULT, model)
+    if broken == "history":
+        (model / "history.csv").write_text("epoch,loss\n0,much\n")
+    else:
+        (out / ".part-report.json").mkdir(parents=True)
+    (tmp_path / "real").mkdir()
+    shutil.copy(faceless, tmp_path / "real")
+    options = ["--model", str(model), "-o", str(out), *QUICK]
+    assert main(["evaluate", str(tmp_path / "real"), *options]) == 1
+    expected = "not the history" if broken == "history" else "cannot be written"
+    assert expected in capsys.readouterr().err
+
+
+def test_figures_of_an_earlier_report_do_not_stay(photos, tmp_path):
+    out = tmp_path / "out"
+    assert main(["evaluate", str(photos), "-o", str(out), *QUICK]) == 0
+    (out / "mine.png").write_bytes(b"")
+    assert (out / "roc.png").is_file()
+    assert main(["evaluate", str(photos / "real"), "-o", str(out), *QUICK]) == 0
+    assert not (out / "roc.png").exists() and (out / "mine.png").is_file()

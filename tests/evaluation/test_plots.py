@@ -1,5 +1,8 @@
+import io
+
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from deepfake.errors import TrainingError
@@ -53,3 +56,13 @@ def test_more_models_than_colours_are_drawn(tmp_path):
     for draw in (plots.roc, plots.histogram):
         draw(many, tmp_path / "many.png")
         assert (tmp_path / "many.png").stat().st_size > 10_000
+
+
+def test_names_are_drawn_as_they_are():
+    axes = Figure().add_subplot()
+    for name in ("_hidden", "$5 to $9 {", "plain"):
+        axes.plot([0], [0], label=plots.as_text(name))
+    assert [text.get_text().strip() for text in axes.legend().get_texts()] == [
+        "_hidden", r"\$5 to \$9 {", "plain"
+    ]  # fmt: skip
+    axes.figure.savefig(io.BytesIO())

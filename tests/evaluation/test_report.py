@@ -55,3 +55,19 @@ def test_protocols_can_be_added_later(evaluated, tmp_path):
 def test_a_folder_without_a_report_gets_a_sentence(tmp_path):
     with pytest.raises(report.TrainingError, match="no report"):
         report.read(tmp_path)
+
+
+def test_the_page_says_whose_figures_on_left_out_sources_are(evaluated, tmp_path):
+    for path in evaluated.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    own, others = "This very network was trained without", "Other networks, trained without"
+    row = {"held_out": "sdxl", "kind": "generator", "count": 65, "auc": 0.9123}
+    for rows, said in (
+        ([row], [False, True]),
+        ([{**row, "network": "this"}], [True, False]),
+        ([{**row, "network": "this"}, {**row, "network": "other"}], [True, True]),
+    ):
+        report.amend(tmp_path, {"protocols": rows})
+        page = (tmp_path / "report.html").read_text()
+        assert [own in page, others in page] == said
+        assert page.count("<td>sdxl</td>") == len(rows)

@@ -63,3 +63,21 @@ def test_youden_leaves_room_on_both_sides_of_classes_far_apart():
 def test_an_unknown_rule_gets_a_sentence():
     with pytest.raises(TrainingError, match="fpr, half, youden"):
         calibration.choose(*two_classes(), rule="best")
+
+
+def test_what_the_threshold_reaches_is_told():
+    p_fake, labels = np.repeat([0.1, 0.5, 0.9], [95, 5, 100]), np.repeat([0, 1], 100)
+    sources = ["a"] * 60 + ["b"] * 40 + ["c"] * 100
+    decision = calibration.choose(p_fake, labels, sources)
+    assert decision.threshold == pytest.approx(0.51) and decision.within_limits
+    assert decision.reached()["false_positive_rate"] == 0
+    half = calibration.choose(p_fake, labels, sources, rule="half")
+    assert (half.false_positive_rate, half.worst_source) == (0.05, "b")
+    assert half.worst_source_false_positive_rate == 0.125 and half.within_limits
+
+
+def test_limits_that_cannot_be_met_are_told():
+    p_fake, labels = np.array([0.995] * 30 + [0.1] * 70 + [1.0] * 100), np.repeat([0, 1], 100)
+    decision = calibration.choose(p_fake, labels, ["a"] * 200)
+    assert decision.threshold == pytest.approx(0.99)
+    assert decision.false_positive_rate == 0.3 and not decision.within_limits

@@ -72,3 +72,23 @@ def test_a_changed_figure_changes_the_card(document, manifest):
 def test_a_readme_without_markers_gets_a_sentence(document):
     with pytest.raises(TrainingError, match="no lines"):
         card.with_results("# Hello\n", document)
+
+
+@pytest.mark.parametrize(
+    ("reached", "said", "not_said"),
+    [
+        (None, "Here it is", "were not met"),
+        ({"within_limits": True}, "4.8 % of the real validation faces", "were not met"),
+        ({"within_limits": False}, "limits were not met", "nothing"),
+    ],
+)
+def test_the_threshold_is_told_with_what_it_reaches(document, manifest, reached, said, not_said):
+    rates = {
+        "false_positive_rate": 0.048,
+        "worst_source": "x",
+        "worst_source_false_positive_rate": 0.06,
+    }
+    whole = None if reached is None else {**rates, **reached}
+    changed = {**document, "threshold_rule": "fpr", "threshold_reached": whole}
+    text = card.write(manifest, changed).split("## Threshold")[1].split("##")[0]
+    assert said in text and not_said not in text and "damaged" in text

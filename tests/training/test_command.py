@@ -1,6 +1,7 @@
 """`deepfake train` from the command line, on a tiny set, to a model that serves."""
 
 import json
+import socket
 
 import numpy as np
 import pytest
@@ -11,6 +12,23 @@ from deepfake.settings import Settings
 
 OPTIONS = ["--epochs", "2", "--steps", "2", "--batch-size", "4", "--image-size", "64",
            "--weights", "none", "--name", "tiny"]  # fmt: skip
+
+
+SMALL = ["--architecture", "cnn", "--image-size", "32", "--epochs", "2", "--steps", "2",
+         "--batch-size", "4"]  # fmt: skip
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def small_run(labelled, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small") / "run"
+    assert main(["train", str(labelled), "-o", str(folder), *SMALL]) == 0
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +88,108 @@ def test_other_options_are_not_mixed_into_a_run(run, labelled, capsys):
      (["--architecture", "cnn", "--weights", "imagenet"], "no ImageNet weights"),
      (["--architecture", "cnn", "--warm-up-epochs", "1"], "no pretrained backbone"),
      (["--resynthesis-share", "0.6"], "together with the blend share"),
-     (["--patience", "-1"], "negative")],
+     (["--patience", "-1"], "negative"), (["--crop", "0"], "0.5..4.0 face boxes"),
+     (["--crop", "nan"], "finite"), (["--learning-rate", "inf"], "finite"),
+     (["--blend-share", "nan"], "finite"), (["--seed", "-1"], "seed must be in 0..4294967295")],
 )  # fmt: skip
 def test_bad_options_get_a_sentence(labelled, tmp_path, capsys, options, expected):
     assert main(["train", str(labelled), "-o", str(tmp_path / "x"), *OPTIONS, *options]) == 1
     assert expected in capsys.readouterr().err
+
+
+def test_a_run_that_diverges_says_so_and_leaves_its_folder_to_a_better_command(
+    labelled, tmp_path, capsys
+):
+    run = tmp_path / "run"
+    command = ["train", str(labelled), "-o", str(run), *SMALL]
+    assert main([*command, "--learning-rate", "1e30"]) == 1
+    assert "diverged" in capsys.readouterr().err
+    assert main(command) == 0
+    assert json.loads((run / "config.json").read_text())["learning_rate"] == 6e-4
+    assert len((run / "history.csv").read_text().splitlines()) == 3
+
+
+def test_a_finished_run_ships_again_when_other_things_are_said_of_the_model(
+    small_run, labelled, capsys
+):
+    command = ["train", str(labelled), "-o", str(small_run), *SMALL]
+    network = (small_run / "network.keras").read_bytes()
+    assert main([*command, "--name", "other", "--threshold-rule", "half"]) == 0
+    assert "is finished" not in capsys.readouterr().out
+    manifest = json.loads((small_run / "model.json").read_text())
+    assert (manifest["name"], manifest["threshold"]) == ("other", 0.5)
+    assert (small_run / "network.keras").read_bytes() == network
+    assert main([*command, "--name", "other", "--threshold-rule", "half"]) == 0
+    assert "is finished" in capsys.readouterr().out
+
+
+def test_a_finished_run_needs_its_starting_weights_no_more(small_run, labelled, tmp_path, capsys):
+    start, run = tmp_path / "start.keras", tmp_path / "run"
+    start.write_bytes((small_run / "network.keras").read_bytes())
+    command = ["train", str(labelled), "-o", str(run), *SMALL, "--weights", str(start)]
+    assert main(command) == 0
+    start.unlink()
+    assert main(command) == 0
+    assert "is finished" in capsys.readouterr().out
+
+
+def test_the_page_serves_a_trained_run(run, portrait):
+    from gradio_client import Client, handle_file
+
+    from deepfake.web import page
+
+    settings = Settings(model=str(run), port=free_port())
+    blocks = page.build_page(settings)
+    page.launch(blocks, settings, prevent_thread_lock=True, quiet=True)
+    try:
+        client = Client(f"http://127.0.0.1:{settings.port}", verbose=False)
+        report = client.predict(handle_file(portrait), api_name="/detect")
+    finally:
+        blocks.close()
+    assert report["model"]["name"] == "tiny"
+    expected = Detector(run, settings=Settings()).detect(portrait)
+    assert report["p_fake"] == pytest.approx(expected.p_fake, abs=1e-6)
+
+
+def nothing(folder, portrait, faceless):
+    folder.mkdir()
+
+
+def one_class(folder, portrait, faceless):
+    for index in range(6):
+        put(portrait, folder / "real" / f"{index}.png")
+
+
+def no_faces(folder, portrait, faceless):
+    for index in range(6):
+        for label in ("real", "fake"):
+            put(faceless, folder / label / f"{index}.png")
+
+
+def no_pictures(folder, portrait, faceless):
+    for label in ("real", "fake"):
+        (folder / label).mkdir(parents=True)
+        for index in range(6):
+            (folder / label / f"{index}.png").write_bytes(f"no picture {index}".encode())
+
+
+def unknown_words(folder, portrait, faceless):
+    for label in ("cats", "dogs"):
+        put(portrait, folder / label / "0.png")
+
+
+def put(source, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # So that they are no copies of each other.
+    path.write_bytes(source.read_bytes() + path.as_posix().encode())
+
+
+@pytest.mark.parametrize("make", [nothing, one_class, no_faces, no_pictures, unknown_words])
+def test_every_bad_folder_gets_a_sentence(make, portrait, faceless, tmp_path, capsys):
+    make(tmp_path / "data", portrait, faceless)
+    assert main(["train", str(tmp_path / "data"), "-o", str(tmp_path / "run"), *SMALL]) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said and said.strip().endswith((".", "”"))
 
 
 def test_a_folder_with_other_files_is_not_written_into(labelled, tmp_path, capsys):

@@ -1,7 +1,11 @@
 """`deepfake augment` from the command line."""
 
 import csv
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +13,9 @@ from PIL import Image
 
 from deepfake import imaging
 from deepfake.cli import main
+from deepfake.training import copies as copies_module
 from deepfake.training import recipes
+from deepfake.training.copies import relative_name
 from deepfake.training.dataset import find_dataset
 
 
@@ -121,3 +127,37 @@ def test_a_copy_with_noise_alone_is_as_noisy_as_it_says(flat, tmp_path):
         assert [name for name, cell in row.items() if cell] == [
             "copy", "original", "noise", "noise_seed",
         ]  # fmt: skip
+
+
+def test_names_in_no_encoding_are_written_with_others(flat, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(flat, data)
+    shutil.copy(flat / "real/a.jpg", data / "real" / os.fsdecode(b"caf\xe9.jpg"))
+    rows = augment(data, tmp_path / "out")
+    assert "real/caf_xe9_aug1" in {row["copy"].rsplit(".", 1)[0] for row in rows}
+    assert all((tmp_path / "out" / row["copy"]).is_file() for row in rows)
+    outside = Path(os.fsdecode(b"/elsewhere/caf\xe9.jpg"))
+    assert relative_name(outside, data).name.endswith("_caf_xe9.jpg")
+
+
+def test_files_that_vanish_are_listed(labelled, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(labelled, data)
+    found = find_dataset(data)
+    (data / "test/real/0.png").unlink()
+    (data / "train/real/0.png").unlink()
+    copies = copies_module.augment(found, tmp_path / "out", 1)
+    told = " ".join(copies.skipped)
+    assert "test/real/0.png: No such file" in told and "train/real/0.png" in told
+    assert (tmp_path / "out/augmentations.csv").is_file()
+
+
+def test_a_disk_that_takes_no_more_gets_a_sentence(flat, tmp_path):
+    code = "import sys; from deepfake.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = [sys.executable, "-c", code, "augment", str(flat), str(tmp_path / "out")]
+    # No file may be longer than 512 or 1,024 bytes, whichever the shell counts in.
+    shell = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *words]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(shell, capture_output=True, text=True, cwd=root, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "takes no more files" in done.stderr and "Traceback" not in done.stderr

@@ -61,3 +61,9 @@ def test_a_source_without_faces_is_said_to_be_unjudged(faceless):
     (row,) = cross_source.measure(Detector(settings=Settings()), division)
     assert row["count"] == 0 and "no face" in row["note"]
     assert "false_positive_rate" not in row
+
+
+def test_rows_are_of_this_very_network():
+    division = cross_source.divide(SAMPLES, "navy")
+    (row,) = cross_source.measure(Detector(settings=Settings(), threshold=0.5), division)
+    assert row["network"] == "this"

@@ -2,11 +2,12 @@
 
 import io
 import json
+import os
 import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from deepfake.cli import main
 from deepfake.training.data_check import quick_warnings
@@ -91,7 +92,8 @@ def test_unreadable_files_duplicates_and_leaks_are_reported(labelled, tmp_path, 
     assert any({"train/fake/2.png", "valid/fake/small.jpg"} <= set(t["files"]) for t in near)
     assert report["group_leaks"] == {"clip": {"train": 1, "test": 1}}
     told = " ".join(report["warnings"])
-    for part in ("cannot be read", "byte for byte", "by the look", "both real and fake", "clip"):
+    for part in ("cannot be read", "byte for byte", "look alike", "both real and fake", "clip",
+                 "have a twin in train"):  # fmt: skip
         assert part in told
 
 
@@ -117,3 +119,22 @@ def test_counts_are_told_by_split_label_and_source(labelled, capsys):
 def test_bad_options_get_a_sentence(labelled, capsys, options, expected):
     assert main(["data", "check", str(labelled), *options]) == 1
     assert expected in capsys.readouterr().err
+
+
+def test_files_in_several_splits_are_counted_not_sets_of_them(tmp_path, portrait, capsys):
+    for name in ("train/real/a.png", "train/fake/c.jpg", *(f"test/real/{n}.png" for n in range(3))):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        image = Image.open(portrait).convert("RGB")
+        (ImageOps.mirror(image) if "fake" in name else image).save(tmp_path / name)
+    told = " ".join(check(tmp_path, capsys)["warnings"])
+    assert "4 files that are the same byte for byte (1 set)" in told
+    assert "Of the 3 files to test with, 3 have a twin in train" in told
+
+
+def test_a_name_in_no_encoding_is_printed(tmp_path, portrait, capsys):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"broken")
+    shutil.copy(portrait, tmp_path / "real")
+    assert main(["data", "check", str(tmp_path)]) == 0
+    capsys.readouterr().out.encode()
+    check(tmp_path, capsys)

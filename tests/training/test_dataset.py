@@ -85,3 +85,35 @@ def test_folders_that_cannot_be_used_get_a_sentence(tmp_path, make, expected):
 def test_a_file_of_another_kind_gets_a_sentence(portrait):
     with pytest.raises(TrainingError, match="not a folder or a CSV file"):
         find_dataset(portrait)
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl"])
+def test_tables_of_the_image_folder_form_are_read(tmp_path, name):
+    for split in ("train", "test"):
+        folder = tmp_path / "data" / split
+        folder.mkdir(parents=True)
+        for label in ("real", "fake"):
+            (folder / f"{label[0]}.png").touch()
+        text = "file_name,label\nr.png,real\nf.png,fake\n"
+        if name.endswith("jsonl"):
+            text = (
+                '{"file_name": "r.png", "label": "real"}\n{"file_name": "f.png", "label": "fake"}\n'
+            )
+        (folder / name).write_text(text)
+    found = find_dataset(tmp_path)
+    tests = sorted((s.path.name, s.label) for s in found.samples if s.split == "test")
+    assert tests == [("f.png", 1), ("r.png", 0)]
+    assert found.is_table and {s.split for s in found.samples} >= {"train", "test"}
+
+
+def test_a_table_of_captions_is_no_table_of_labels(tmp_path):
+    (tmp_path / "a.png").touch()
+    (tmp_path / "metadata.csv").write_text("file_name,text\na.png,a face\n")
+    with pytest.raises(TrainingError, match="no folders that say"):
+        find_dataset(tmp_path)
+
+
+def test_lines_that_are_no_json_get_a_sentence(tmp_path):
+    (tmp_path / "labels.jsonl").write_text('{"path": "a.png"}\nbroken\n')
+    with pytest.raises(TrainingError, match="not a file of JSON lines"):
+        find_dataset(tmp_path / "labels.jsonl")

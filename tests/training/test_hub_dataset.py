@@ -42,6 +42,7 @@ FACES = {f"data/{split}/{label}/{colour}.png": picture(colour) for split in ("tr
 REPOSITORIES = {
     "team/faces": {**FACES, "README.md": b"# Faces", "huge.bin": b"never fetched"},
     "team/table": {"data/train.parquet": b"PAR1"},
+    "team/cut": {"data/real/a.png": picture("white")},
     "team/zipped": {"faces.zip": b"PK"},
     "team/sly": {"labels.csv": b"path,label\n../../../../secret.png,real\n/etc/passwd,fake\n"},
 }
@@ -60,6 +61,9 @@ class Hub(http.server.BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         parts = path.strip("/").split("/")
         name = "/".join(parts[2:4] if parts[0] == "api" else parts[1:3])
+        if name == "team/dropped":  # the connection, without an answer
+            self.close_connection = True
+            return self.connection.close()
         if name == "team/gated":
             return self.answer(403, b"", {"X-Error-Code": "GatedRepo"})
         files = REPOSITORIES.get(name)
@@ -79,14 +83,17 @@ class Hub(http.server.BaseHTTPRequestHandler):
         if self.command == "GET":
             self.fetched.append(file)
         data = files[file]
+        if name == "team/cut" and self.command == "GET":
+            self.close_connection = True
+            return self.answer(200, data, {"ETag": f'"{etag(data)}"', "X-Repo-Commit": COMMIT}, 9)
         return self.answer(200, data, {"ETag": f'"{etag(data)}"', "X-Repo-Commit": COMMIT})
 
     def send(self, value):
         self.answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
-    def answer(self, status, data, headers):
+    def answer(self, status, data, headers, missing=0):
         self.send_response(status)
-        for key, value in {**headers, "Content-Length": str(len(data))}.items():
+        for key, value in {**headers, "Content-Length": str(len(data) + missing)}.items():
             self.send_header(key, value)
         self.end_headers()
         if self.command == "GET":
@@ -126,6 +133,7 @@ def answers(tmp_path_factory):
         "revision": "hf://datasets/team/faces@nope", "missing": "hf://datasets/team/nothing",
         "gated": "hf://datasets/team/gated", "parquet": "hf://datasets/team/table",
         "zip": "hf://datasets/team/zipped", "sly": "hf://datasets/team/sly",
+        "dropped": "hf://datasets/team/dropped", "cut": "hf://datasets/team/cut",
     }  # fmt: skip
     online = dict(zip(names, ask(home, endpoint, *names.values()), strict=True))
     server.shutdown()
@@ -160,6 +168,8 @@ def test_what_was_fetched_is_there_without_the_hub(answers):
         ("parquet", "in Parquet files"),
         ("zip", "in archives, which are not read here. Download and unpack"),
         ("unreachable", "could not be fetched"),
+        ("dropped", "could not be fetched"),
+        ("cut", "could not be fetched"),
         ("sly", "names no pictures"),
     ],
 )

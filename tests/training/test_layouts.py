@@ -1,7 +1,12 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from deepfake.errors import TrainingError
-from deepfake.training.layouts import read_folders, read_table
+from deepfake.training.groups import group_by_names, leaks, settle_splits
+from deepfake.training.layouts import read_folders
+from deepfake.training.tables import read_table
 
 
 def make(folder, *names):
@@ -124,3 +129,61 @@ def test_tables_that_cannot_be_used_get_a_sentence(tmp_path, text, expected):
     (tmp_path / "labels.csv").write_bytes(data)
     with pytest.raises(TrainingError, match=expected):
         read_table(tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize(
+    "name", ["{label}/video{v}/frame_{f:04}.jpg", "{label}/{v:03}/{f:04}.jpg",
+             "{label}/clip_{v}/frames/{f}.jpg", "{label}/camera/id{v}/frm{f}_face0.jpg"],
+)  # fmt: skip
+def test_frames_of_few_videos_are_never_torn_apart(tmp_path, name):
+    make(tmp_path, *(name.format(label=label, v=v, f=f) for label in ("real", "fake")
+                     for v in range(20) for f in range(12)))  # fmt: skip
+    layout = read_folders(tmp_path)
+    samples, _ = settle_splits(group_by_names(layout.samples)[0])
+    assert len({s.group for s in samples}) == 20 and leaks(samples) == {}
+    assert {s.split for s in samples} == {"train", "valid", "test"}
+    assert {s.source for s in samples} <= {"real", "fake", "camera"}
+    assert "frames of the 20 folders" in " ".join(layout.notes)
+
+
+def test_numbers_of_generators_are_no_frames_but_told(tmp_path):
+    make(tmp_path, "real/a.jpg", *(f"fake/{g}/{n}.png" for g in ("sdxl", "flux") for n in range(3)))
+    layout = read_folders(tmp_path)
+    assert {s.source for s in layout.samples} == {"real", "sdxl", "flux"}
+    assert not any(s.group for s in layout.samples)
+    assert "taken for sources: flux, sdxl. If each is a person" in " ".join(layout.notes)
+
+
+def test_a_split_that_is_a_link_to_another_is_kept_and_told(tmp_path):
+    make(tmp_path, *(f"{s}/{c}/a.jpg" for s in ("train", "test") for c in ("real", "fake")))
+    (tmp_path / "valid").symlink_to(tmp_path / "test")
+    layout = read_folders(tmp_path)
+    assert [s.split for s in layout.samples].count("valid") == 2
+    assert "valid is the same folder as" in layout.notes[0] and len(layout.notes) == 1
+
+
+def test_names_without_a_file_are_told_and_left_out(tmp_path):
+    make(tmp_path, "real/a.jpg", "fake/a.jpg")
+    (tmp_path / "real/gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    os.mkfifo(tmp_path / "real/pipe.jpg")
+    layout = read_folders(tmp_path)
+    assert len(layout.samples) == 2 and "2 names have no file" in layout.notes[0]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may open every folder")
+def test_folders_that_cannot_be_opened_are_told(tmp_path):
+    make(tmp_path, "real/a.jpg", "fake/a.jpg", "fake/closed/b.jpg")
+    (tmp_path / "fake/closed").chmod(0)
+    try:
+        assert "1 folders cannot be opened" in read_folders(tmp_path).notes[0]
+    finally:
+        (tmp_path / "fake/closed").chmod(0o700)
+
+
+def test_a_table_that_mixes_full_and_relative_paths_gives_full_ones(tmp_path, monkeypatch):
+    make(tmp_path, "sub/a.jpg", "sub/b.jpg")
+    text = f"path,label\na.jpg,real\n{tmp_path / 'sub/b.jpg'},fake\n"
+    (tmp_path / "sub/labels.csv").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    layout = read_table(Path("sub/labels.csv"))
+    assert os.path.commonpath([s.path for s in layout.samples]) == str(tmp_path / "sub")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from deepfake.cli import main
+from deepfake.errors import TrainingError
 from deepfake.training import checkpoint
 
 # Dropout and batch normalisation: what a careless checkpoint forgets. A checkpoint each batch.
@@ -51,13 +53,21 @@ def kill_when(reached, data, run):
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     end = time.monotonic() + SECONDS
-    while not reached(run):
+    while True:
         assert process.poll() is None, process.stderr.read().decode()
         assert time.monotonic() < end, "the run got nowhere"
+        if reached(run):
+            # It has gone on since we looked. Stopped, it cannot: so look again.
+            os.kill(process.pid, signal.SIGSTOP)
+            os.waitpid(process.pid, os.WUNTRACED)
+            if reached(run):
+                break
+            os.kill(process.pid, signal.SIGCONT)
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     process.stderr.close()
+    assert reached(run)
 
 
 def table(run):
@@ -91,6 +101,26 @@ def test_a_finished_run_does_not_read_the_faces_again(unbroken, labelled, capsys
     monkeypatch.setattr("deepfake.training.face_reader.FaceReader.__init__", None)
     assert main(["train", str(labelled), "-o", str(unbroken), *OPTIONS]) == 0
     assert "is finished" in capsys.readouterr().out
+
+
+def test_half_a_checkpoint_gets_a_sentence_and_training_can_begin_anew(
+    unbroken, labelled, tmp_path, capsys
+):
+    run = tmp_path / "run"
+    shutil.copytree(unbroken, run)
+    for name in ("network.keras", "model.json"):
+        (run / name).unlink()
+    whole = (run / "last.keras").read_bytes()
+    for part in (whole[: len(whole) // 2], b""):
+        (run / "last.keras").write_bytes(part)
+        with pytest.raises(TrainingError, match=r"last\.keras is damaged"):
+            checkpoint.load(run / "last.keras")
+    assert main(["train", str(labelled), "-o", str(run), *OPTIONS]) == 1
+    assert "last.keras is damaged" in capsys.readouterr().err
+    (run / "last.keras").unlink()
+    assert main(["train", str(labelled), "-o", str(run), *OPTIONS]) == 0
+    # The epochs of the lost checkpoint are not counted twice.
+    assert len(table(run)[1]) == 3
 
 
 def test_a_run_that_was_trained_but_not_exported_is_only_exported(unbroken, labelled):

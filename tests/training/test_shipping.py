@@ -100,6 +100,9 @@ def test_the_card_holds_what_had_to_be_said_and_what_was_measured(shipped):
     document = json.loads((shipped / "evaluation" / "report.json").read_text())
     assert "deepfake train DATA --seed 7" in text and "Made in the test." in text
     (row,) = document["protocols"]
+    assert "This very network was trained without these sources" in text
+    assert "Other networks" not in text
+    assert "of the real validation faces are called fake" in text
     assert f"| other | generator | 2 | ROC-AUC {row['auc']:.3f}" in text
     assert f"{document['models'][0]['sets'][0]['figures']['roc_auc']:.3f}" in text
     card.refresh(shipped)
@@ -110,7 +113,9 @@ def test_figures_of_runs_with_sources_left_out_are_gathered(shipped, tmp_path):
     model = shutil.copytree(shipped, tmp_path / "model")
     report.amend(model / card.EVALUATION, {"protocols": []})
     card.refresh(model, runs=[shipped, shipped])
-    assert (model / "README.md").read_text().count("| other | generator | 2 |") == 2
+    text = (model / "README.md").read_text()
+    assert text.count("| other | generator | 2 |") == 2
+    assert "Other networks, trained without one source" in text and "This very" not in text
 
 
 def test_an_unknown_rule_is_refused_before_any_work(network, labelled, tmp_path):
@@ -128,3 +133,14 @@ def test_one_class_cannot_be_shipped(network, labelled, tmp_path):
     with pytest.raises(TrainingError, match="only one class"):
         shipping.ship(network, samples, CONFIG, tmp_path, replace(DESCRIPTION), grid_faces=0)
     assert not (tmp_path / "model.json").exists()
+
+
+def test_paths_relative_and_absolute_ship_together(network, labelled, tmp_path, monkeypatch):
+    monkeypatch.chdir(labelled)
+    samples = [
+        replace(s, path=s.path.relative_to(labelled)) if s.label else s
+        for s in dataset.find_samples(labelled)
+    ]
+    shipping.ship(network, samples, CONFIG, tmp_path, DESCRIPTION, grid_faces=0)
+    paths = {row["path"] for row in scores_of(tmp_path)}
+    assert {path.split("/")[0] for path in paths} == {"real", "fake"}

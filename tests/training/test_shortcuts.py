@@ -39,3 +39,16 @@ def test_too_few_pictures_give_no_figure(fakes):
     labels = [0] * 60 + [1] * fakes
     features = {"width": values(0, len(labels))}
     assert shortcuts.measure(features, labels, [str(i) for i in labels]) is None
+
+
+@pytest.mark.parametrize(
+    ("groups", "measured"),
+    [
+        pytest.param([f"v{i // 20}" for i in range(120)], True, id="three groups of a class"),
+        pytest.param([f"r{i}" if i < 60 else "one" for i in range(120)], False, id="one of fakes"),
+        pytest.param(["one"] * 120, False, id="one of all"),
+    ],
+)
+def test_few_groups_are_measured_with_fewer_folds_or_not_at_all(groups, measured):
+    result = shortcuts.measure({"width": [float(label) for label in LABELS]}, LABELS, groups)
+    assert (result.auc == 1.0) if measured else result is None

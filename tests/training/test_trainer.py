@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,10 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deepfake import preprocessing
 from deepfake.errors import TrainingError
-from deepfake.training import architectures, phases, precision, run_folder, trainer
+from deepfake.training import (
+    architectures,
+    phases,
+    precision,
+    run_folder,
+    trainer,
+    validation,
+)
 from deepfake.training.config import TrainingConfig
 from deepfake.training.dataset import find_samples
+from deepfake.training.face_store import FaceStore
 from deepfake.training.run_folder import RunFolder
 from deepfake.training.starting_weights import load_weights
 from deepfake.training.watch import best_epoch, is_stalled
@@ -127,8 +137,106 @@ def test_the_fingerprint_of_the_data_is_of_its_content_not_its_place(labelled, t
     shutil.copytree(labelled, moved)
     here = run_folder.data_sha256(find_samples(moved))
     assert here == run_folder.data_sha256(find_samples(labelled))
-    (moved / "train" / "real" / "0.png").write_bytes(b"something else")
-    assert here != run_folder.data_sha256(find_samples(moved))
+    path = moved / "train" / "real" / "0.png"
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+    assert here != run_folder.data_sha256(find_samples(moved)), "same size, other content"
+
+
+def test_the_fingerprint_of_the_data_knows_sources_and_groups(labelled):
+    samples = find_samples(labelled)
+    here = run_folder.data_sha256(samples)
+    for change in ({"source": "elsewhere"}, {"group": "one video"}):
+        assert here != run_folder.data_sha256([replace(samples[0], **change), *samples[1:]])
+
+
+def test_paths_of_both_kinds_can_be_mixed(labelled, monkeypatch):
+    samples = find_samples(labelled)
+    monkeypatch.chdir(labelled)
+    first = replace(samples[0], path=samples[0].path.relative_to(labelled))
+    mixed = [first, *samples[1:]]
+    assert run_folder.data_sha256(mixed) == run_folder.data_sha256(samples)
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
+    part, path = tmp_path / "part-config.json", tmp_path / "config.json"
+    part.write_text("new")
+    path.write_text("old")
+    synced = []
+    fsync = os.fsync
+
+    def note(handle):
+        synced.append((os.fstat(handle).st_ino, path.read_text()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    inode = part.stat().st_ino
+    run_folder.put_in_place(part, path)
+    assert synced == [(inode, "old"), (tmp_path.stat().st_ino, "new")]
+
+
+def test_a_folder_without_a_checkpoint_can_be_claimed_by_another_command(labelled, tmp_path):
+    samples = find_samples(labelled)
+    folder = RunFolder(tmp_path / "run")
+    folder.claim(SMALL, samples)
+    folder.note_environment([], "float32")
+    (folder.path / "history.csv").write_text("epoch\n0\n")
+    folder.claim(replace(SMALL, seed=1), samples)
+    assert json.loads((folder.path / "config.json").read_text())["seed"] == 1
+    assert not folder.history.exists()
+    for name in ("last.keras", "network.keras", "model.json", "mine.txt"):
+        (folder.path / name).write_text("not to be lost")
+        with pytest.raises(TrainingError, match="other options"):
+            folder.claim(SMALL, samples)
+        (folder.path / name).unlink()
+
+
+def test_damaged_files_of_a_run_are_named(labelled, tmp_path):
+    samples = find_samples(labelled)
+    folder = RunFolder(tmp_path / "run")
+    folder.claim(SMALL, samples)
+    (folder.path / "environment.json").write_text("")
+    folder.note_environment([], "float32")
+    assert len(json.loads((folder.path / "environment.json").read_text())) == 1
+    folder.history.write_text("epoch,valid_auc\n0,0.")
+    assert folder.read_history()[0]["valid_auc"] == 0
+    folder.history.write_text("epoch,valid_auc\n0")
+    with pytest.raises(TrainingError, match=r"history\.csv is damaged"):
+        folder.read_history()
+    folder.checkpoint.write_text("whole")
+    (folder.path / "config.json").write_text("{")
+    with pytest.raises(TrainingError, match=r"config\.json is damaged"):
+        folder.claim(SMALL, samples)
+
+
+def test_validation_views_are_kept_small_and_scaled_when_needed(collins, hopper):
+    faces = [collins, hopper, replace(collins, label=1), replace(hopper, label=1)]
+    sets = validation.validation_sets(faces, SMALL)
+    assert set(sets) == {"generated", "blended"}
+    assert all(part.views.dtype == np.uint8 for part in sets.values())
+    seen = []
+
+    class Network:
+        def predict_on_batch(self, views):
+            seen.append(views)
+            return np.zeros((len(views), 1), np.float32)
+
+    validation.measure(Network(), sets)
+    views = next(iter(sets.values())).views
+    assert np.array_equal(seen[0], preprocessing.scale(views, SMALL.input))
+
+
+def test_faces_on_disk_are_the_faces_that_were_read(collins, hopper, tmp_path):
+    store = FaceStore(tmp_path)
+    for face in (collins, hopper):
+        store.add(face)
+    found = store.faces()
+    for face, other in zip((collins, hopper), found, strict=True):
+        assert np.array_equal(face.pixels, other.pixels) and face.label == other.label
+        assert not other.pixels.flags.owndata
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
+    assert FaceStore(tmp_path).faces() == []
 
 
 def test_mixed_precision_trains_on_a_cpu_when_asked_to(labelled, tmp_path):
