@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from deepfake.training.extras import needed_for
+
 RAN = 0
 
 
@@ -56,14 +58,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    try:
+    with needed_for("Evaluating"):
         from deepfake.evaluation.command import evaluate
-    except ImportError as error:
-        from deepfake.errors import TrainingError
-
-        raise TrainingError(
-            f"Evaluating needs more packages ({error.name} is missing). "
-            "Run: pip install -r requirements-train.txt"
-        ) from error
     print(evaluate(options))
     return RAN

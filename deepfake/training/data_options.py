@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from deepfake.training.extras import needed_for
+
 RAN = 0
 DATA_HELP = "folder, CSV file or hf://datasets/owner/name[@revision]"
 
@@ -118,13 +120,6 @@ def _blend(options: argparse.Namespace) -> int:
 
 
 def _commands() -> ModuleType:
-    try:
+    with needed_for("This"):
         from deepfake.training import data_command
-    except ImportError as error:
-        from deepfake.errors import TrainingError
-
-        raise TrainingError(
-            f"This needs more packages ({error.name} is missing). "
-            "Run: pip install -r requirements-train.txt"
-        ) from error
     return data_command

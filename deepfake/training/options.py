@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from deepfake.training.extras import needed_for
+
 RAN = 0
 
 
@@ -118,14 +120,7 @@ def _add_model(group: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    try:
+    with needed_for("Training"):
         from deepfake.training.command import train
-    except ImportError as error:
-        from deepfake.errors import TrainingError
-
-        raise TrainingError(
-            f"Training needs more packages ({error.name} is missing). "
-            "Run: pip install -r requirements-train.txt"
-        ) from error
     print(train(options.data, options.output, options))
     return RAN

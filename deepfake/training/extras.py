@@ -1,0 +1,27 @@
+"""The packages of requirements-train.txt, which serving does without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deepfake.errors import TrainingError
+
+
+@contextmanager
+def needed_for(task: str) -> Iterator[None]:
+    """Import within this, and a missing package becomes a sentence.
+
+    Args:
+        task: str. What needs them, as the start of the sentence.
+
+    Raises:
+        TrainingError: an import failed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise TrainingError(
+            f"{task} needs more packages ({error.name} is missing). "
+            "Run: pip install -r requirements-train.txt"
+        ) from error
