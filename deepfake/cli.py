@@ -18,16 +18,12 @@ from deepfake.errors import DeepfakeError, ImageError
 from deepfake.evaluation import options as evaluation_options
 from deepfake.training import data_options
 from deepfake.training import options as training_options
+from deepfake.training.samples import SUFFIXES
 
 if TYPE_CHECKING:
     from deepfake.detector import Report
 
 RAN, FAILED, SOME_UNREADABLE, INTERRUPTED = 0, 1, 2, 130
-# In a folder, files with these endings are read; a file that is named is read whatever its ending.
-PICTURE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".bmp", ".tif", ".tiff",
-     ".gif")
-)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,8 +137,9 @@ def _expand(name: str) -> Iterator[str]:
     if not os.path.isdir(name):  # noqa: PTH112
         yield name
         return
+    # A file that is named is read whatever its ending.
     for found in sorted(Path(name).rglob("*")):
-        if found.suffix.lower() in PICTURE_SUFFIXES and found.is_file():
+        if found.suffix.lower() in SUFFIXES and found.is_file():
             yield str(found)
 
 

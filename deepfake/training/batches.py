@@ -121,7 +121,7 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         return blending.swap(real, self._donor(index, random), random)
 
     def _donor(self, index: int, random: np.random.Generator) -> TrainingFace:
-        others = [other for other in range(len(self._reals)) if other != index]
+        others = np.delete(np.arange(len(self._reals)), index)
         chosen = donors.choose(self._looks[index], self._looks, others, random)
         return self._reals[index if chosen is None else chosen]
 

@@ -80,7 +80,7 @@ def self_blend(face: TrainingFace, random: np.random.Generator) -> TrainingFace:
         target = changed
     source = _move(source, random)
     mask = blend_mask(face, random)
-    pixels = _mix(source, target, mask * random.choice(BLEND_RATIOS))
+    pixels = mix(source, target, mask * random.choice(BLEND_RATIOS))
     return replace(face, pixels=pixels, label=1, source="self_blend")
 
 
@@ -99,7 +99,7 @@ def reenact(face: TrainingFace, random: np.random.Generator) -> TrainingFace:
     if random.random() < 0.5:
         # Reenactment networks return the face at their own resolution and colour.
         warped = _change_look(warped, random)
-    pixels = _mix(warped, face.pixels, mask)
+    pixels = mix(warped, face.pixels, mask)
     return replace(face, pixels=pixels, label=1, source="reenactment")
 
 
@@ -143,7 +143,7 @@ def swap(face: TrainingFace, donor: TrainingFace, random: np.random.Generator) -
     if random.random() < 0.2:
         pixels = _poisson(warped, face.pixels, mask)
     else:
-        pixels = _mix(warped, face.pixels, mask * random.choice(BLEND_RATIOS[2:]))
+        pixels = mix(warped, face.pixels, mask * random.choice(BLEND_RATIOS[2:]))
     return replace(face, pixels=pixels, label=1, source="face_swap")
 
 
@@ -242,7 +242,17 @@ def match_colour(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np
     return np.array(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
 
 
-def _mix(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def mix(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Lay one picture over another.
+
+    Args:
+        source: uint8 array (height, width, 3). Seen where the mask is 1.
+        target: uint8 array of the same shape. Seen where it is 0.
+        mask: float array (height, width) in [0, 1].
+
+    Returns:
+        uint8 array of the same shape.
+    """
     weight = mask[..., None]
     mixed = source * weight + target * (1.0 - weight)
     return np.array(np.clip(mixed + 0.5, 0, 255).astype(np.uint8))
@@ -255,12 +265,12 @@ def _poisson(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.nda
     binary[:, [0, -1]] = 0
     x, y, width, height = cv2.boundingRect(binary)
     if width < 8 or height < 8:
-        return _mix(source, target, mask)
+        return mix(source, target, mask)
     centre = (x + width // 2, y + height // 2)
     try:
         return np.array(cv2.seamlessClone(source, target, binary, centre, cv2.NORMAL_CLONE))
     except cv2.error:
-        return _mix(source, target, mask)
+        return mix(source, target, mask)
 
 
 def _move(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from deepfake.evaluation.formatting import printable
 from deepfake.training.data_check import DataReport, counted
 from deepfake.training.samples import CLASSES, SPLITS
 from deepfake.training.shortcuts import MAX_AUC
@@ -42,7 +43,7 @@ def as_text(report: DataReport) -> str:
         "",
     ]
     if not report.warnings:
-        return _printable("\n".join([*lines, "No warnings."]))
+        return str(printable("\n".join([*lines, "No warnings."])))
     lines.append(counted(len(report.warnings), "warning"))
     lines += [
         textwrap.fill(
@@ -51,12 +52,7 @@ def as_text(report: DataReport) -> str:
         )
         for warning in report.warnings
     ]  # fmt: skip
-    return _printable("\n".join(lines))
-
-
-def _printable(text: str) -> str:
-    """Names that are in no encoding, as a terminal takes them."""
-    return text.encode(errors="backslashreplace").decode()
+    return str(printable("\n".join(lines)))
 
 
 def _counts(report: DataReport) -> Iterable[str]:

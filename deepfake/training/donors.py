@@ -31,7 +31,7 @@ def look(face: TrainingFace) -> np.ndarray:
 def choose(
     wanted: np.ndarray,
     looks: Sequence[np.ndarray],
-    allowed: Sequence[int],
+    allowed: Sequence[int] | np.ndarray,
     random: np.random.Generator,
 ) -> int | None:
     """Choose a donor.
@@ -39,14 +39,14 @@ def choose(
     Args:
         wanted: float array. Look of the face that is to be changed.
         looks: sequence of arrays. Looks of all faces.
-        allowed: sequence of int. Indices of those that may be taken.
+        allowed: sequence or array of int. Indices of those that may be taken.
         random: Generator. Draws the candidates.
 
     Returns:
         An index; None where nobody is allowed.
     """
-    if not allowed:
+    if not len(allowed):
         return None
-    candidates = [allowed[int(i)] for i in random.integers(0, len(allowed), CANDIDATES)]
+    candidates = [int(allowed[int(i)]) for i in random.integers(0, len(allowed), CANDIDATES)]
     distances = [float(np.abs(looks[index] - wanted).mean()) for index in candidates]
     return candidates[int(np.argmin(distances))]

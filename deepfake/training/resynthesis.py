@@ -101,9 +101,7 @@ class Resynthesizer:
         """
         made = chain(face.pixels, random) if random.random() < 0.3 else self._recode(face, random)
         if random.random() < 0.5:
-            mask = blending.blend_mask(face, random, (FACE_OVAL,))[..., None]
-            mixed = made * mask + face.pixels * (1.0 - mask)
-            made = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+            made = blending.mix(made, face.pixels, blending.blend_mask(face, random, (FACE_OVAL,)))
         return replace(face, pixels=made, label=1, source="resynthesis")
 
     def _recode(self, face: TrainingFace, random: np.random.Generator) -> np.ndarray:

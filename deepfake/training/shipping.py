@@ -44,8 +44,9 @@ from deepfake.training import (
 )
 from deepfake.training.config import TrainingConfig
 from deepfake.training.dataset import FaceReader, Sample
+from deepfake.training.run_folder import HISTORY
 
-EVALUATION, HISTORY = "evaluation", "history.csv"
+EVALUATION = "evaluation"
 # Faces whose logits are compared between the Keras and the LiteRT file.
 PARITY_FACES = 32
 # Reals of a split that fakes are made from; a swap takes longer than everything else.
