@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from os import PathLike, fspath
@@ -13,13 +13,18 @@ import numpy as np
 from PIL import Image
 
 from deepfake import imaging, preprocessing, verdict
+from deepfake.clock import Clock
 from deepfake.errors import ImageError, NoFaceError
+from deepfake.evidence import occlusion
 from deepfake.faces import Face, FaceDetector
 from deepfake.imaging import Picture
 from deepfake.modelstore.manifest import ModelManifest
 from deepfake.modelstore.resolve import LoadedModel, load_model
 from deepfake.settings import Settings
 from deepfake.verdict import Verdict
+
+# Logit of the largest probability that float32 tells from 1 with some precision.
+PROBABILITY_LOGITS = 14.0
 
 Source = str | PathLike[str] | bytes | bytearray | np.ndarray | Image.Image | Picture
 
@@ -165,6 +170,7 @@ class Detector:
         model: LoadedModel, or a name or path for `load_model`. Defaults to the setting `model`.
         threshold: float. P(fake) that verdicts are made at. Defaults to the manifest's.
         settings: Settings. Defaults to the environment's.
+        faces: FaceDetector. One that several Detectors share. Defaults to its own.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -182,21 +188,26 @@ class Detector:
         *,
         threshold: float | None = None,
         settings: Settings | None = None,
+        faces: FaceDetector | None = None,
     ):
         self.settings = settings or Settings.from_environment()
         if threshold is not None:
             verdict.check_threshold(threshold)
         self.model = model if isinstance(model, LoadedModel) else load_model(model, self.settings)
         self.threshold = self.model.manifest.threshold if threshold is None else threshold
-        self._faces = FaceDetector(self.settings)
+        self._faces = faces or FaceDetector(self.settings)
 
-    def detect(self, source: Source, *, file: str | None = None) -> Report:
+    def detect(
+        self, source: Source, *, file: str | None = None, found: Sequence[Face] | None = None
+    ) -> Report:
         """Judge a picture.
 
         Args:
             source: path, bytes of a file, uint8 array (height, width, 3) in RGB, Pillow image, or
                 Picture.
             file: str. What the Report calls it. Defaults to the path.
+            found: sequence of Face. The picture's faces, the largest first, where they are known
+                already. Defaults to looking for them.
 
         Returns:
             The Report.
@@ -204,10 +215,10 @@ class Detector:
         Raises:
             ImageError: the file cannot be read as a picture.
         """
-        clock = _Clock()
+        clock = Clock()
         picture = self._open(source)
         clock.lap("decode")
-        found = self._faces.detect(picture)
+        found = self._faces.detect(picture) if found is None else found
         clock.lap("faces")
         judged = [face for face in found if face.side >= self.settings.min_face]
         judged = judged[: self.settings.max_faces]
@@ -249,6 +260,35 @@ class Detector:
             notes=picture.notes,
         )
         return report.at(self.threshold)
+
+    def explain(self, face: FaceReport) -> np.ndarray:
+        """What the network looked at in a face.
+
+        Args:
+            face: FaceReport. Of a Report that this detector made.
+
+        Returns:
+            float32 array (rows, columns) for `evidence.overlay`: the network's own map; where it
+            has none, a map by occlusion sensitivity, which takes 82 evaluations.
+
+        Raises:
+            NoFaceError: the face was not judged, so nothing was looked at.
+        """
+        if face.evidence is not None:
+            return face.evidence
+        if face.crop is None:
+            raise NoFaceError(f"This face was not judged. {face.note}")
+        return occlusion(self._logits, face.crop)
+
+    def _logits(self, crops: np.ndarray) -> np.ndarray:
+        manifest = self.model.manifest
+        raw = self.model.backend.scores(preprocessing.scale(crops, manifest.input)).raw
+        logits = verdict.fake_logits(raw, manifest)
+        if manifest.output.kind in ("sigmoid", "softmax"):
+            # Nearer to 0 and 1 than this, neighbouring float32 probabilities are far apart in
+            # logits, and the map would show their rounding.
+            logits = np.clip(logits, -PROBABILITY_LOGITS, PROBABILITY_LOGITS)
+        return logits
 
     def _open(self, source: Source) -> Picture:
         if isinstance(source, Picture):
@@ -324,22 +364,6 @@ def predict(source: Source, model: str | Path | None = None) -> dict[str, float]
 @lru_cache(maxsize=4)
 def _shared_detector(model: str, settings: Settings) -> Detector:
     return Detector(model, settings=settings)
-
-
-class _Clock:
-    """Milliseconds between laps."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self._laps[stage] = round(1000 * (now - self._last), 2)
-        self._last = now
-
-    def finish(self) -> dict[str, float]:
-        return {**self._laps, "total": round(1000 * (time.perf_counter() - self._start), 2)}
 
 
 def _name(source: Source) -> str:

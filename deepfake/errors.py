@@ -27,3 +27,7 @@ class TrainingError(DeepfakeError):
 
 class NoFaceError(DeepfakeError):
     """A picture without a face that could be judged, where a score was asked for."""
+
+
+class LimitError(DeepfakeError):
+    """A visitor who has to wait before the next analysis."""

@@ -5,50 +5,105 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from dataclasses import field as attribute
 from pathlib import Path
 
 from deepfake.errors import SettingError
 
 ENVIRONMENT_PREFIX = "DEEPFAKE_"
-# What a Hugging Face Space and Gradio's own documentation set; ours come first.
-ALSO_READ = {"host": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}
+# What hosts (PORT), Hugging Face Spaces and Gradio's own documentation set; ours come first. A host
+# that sets PORT sends visitors nowhere else, so it comes before Gradio's.
+ALSO_READ = {
+    "host": ("GRADIO_SERVER_NAME",),
+    "port": ("PORT", "GRADIO_SERVER_PORT"),
+    "share": ("GRADIO_SHARE",),
+    "root_path": ("GRADIO_ROOT_PATH",),
+}
+YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+MODEL_FIELDS = ("no", "yes", "paths")
 
 
 @dataclass(frozen=True)
 class Settings:
     """What an operator can decide. Each field `name` is set by `DEEPFAKE_NAME`.
 
-    `host` and `port` are also taken from `GRADIO_SERVER_NAME` and `GRADIO_SERVER_PORT`.
+    What others set is taken, too, where ours is not set: `PORT` and `GRADIO_SERVER_PORT` for
+    `port`, `GRADIO_SERVER_NAME` for `host`, `GRADIO_SHARE` and `GRADIO_ROOT_PATH`.
 
     Attributes:
-        model: str. The model that is used when none is named: "default" or a path.
+        model: str. The model that is used when none is named: "default", a path or an address
+            on the Hub.
+        models: str. Further models of the page, with commas between.
+        model_field: str. Whether visitors may type a model: "no", "yes" for addresses on the Hub
+            only, "paths" also for files of this machine.
+        loaded_models: int. How many models are kept in memory, the last used ones.
+        max_model_bytes: int. Largest model file that is opened or fetched, in bytes.
+        cache: str. Folder for what is made of model files, to be made once. Defaults to
+            `deepfake` in the user's cache folder.
         max_bytes: int. Largest file that is read, in bytes.
         max_pixels: int. Largest picture that is decoded, in pixels (width × height).
         max_faces: int. How many faces of one picture are judged, the largest first.
         min_face: int. Side in pixels of the smallest face that is judged.
         interpreters: int. How many predictions run at the same time (pool size per model).
         threads: int. Threads of one prediction.
+        rate_limit: str. How many analyses a visitor has, such as "5/minute;100/day", or "off".
+            Where it is not set: 5/minute, and none on a page that only this machine can reach.
+        redis_url: str. Redis in which replicas count together; without it each counts by itself.
+        rate_limit_fallback: str. What happens while that Redis is away: "local" counts by itself,
+            "deny" refuses analyses.
+        trusted_proxies: str. Addresses or networks of proxies, with commas between, that are
+            believed about where a visitor comes from. On a Space those of Hugging Face.
+        max_queue: int. How many analyses may wait for their turn.
         host: str. Address that the page listens on.
         port: int. Port that the page listens on.
+        share: bool. Whether the page also gets a temporary public address.
+        auth: str. File with a `user:password` a line; empty to let everybody in.
+        root_path: str. Where a proxy puts the page, such as "/deepfake", or its whole address.
     """
 
     model: str = "default"
+    models: str = ""
+    model_field: str = "no"
+    loaded_models: int = 3
+    max_model_bytes: int = 1_000_000_000
+    cache: str = ""
     max_bytes: int = 20_000_000
     max_pixels: int = 40_000_000
     max_faces: int = 32
     min_face: int = 40
     interpreters: int = 2
     threads: int = 2
+    rate_limit: str = ""
+    # May hold a password.
+    redis_url: str = attribute(default="", repr=False)
+    rate_limit_fallback: str = "local"
+    trusted_proxies: str = ""
+    max_queue: int = 20
     host: str = "127.0.0.1"
     port: int = 7860
+    share: bool = False
+    auth: str = ""
+    root_path: str = ""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, int) and value < (0 if field.name == "port" else 1):
+            if isinstance(value, bool) or not isinstance(value, int):
+                continue
+            if value < (0 if field.name == "port" else 1):
                 raise SettingError(
                     f"{_variable(field.name)} must be at least 1. Received: {value}."
                 )
+        if self.model_field not in MODEL_FIELDS:
+            raise SettingError(
+                f"{_variable('model_field')} must be one of {', '.join(MODEL_FIELDS)}. "
+                f"Received: {self.model_field!r}."
+            )
+        if self.root_path and not self.root_path.startswith(("/", "http://", "https://")):
+            raise SettingError(
+                f"{_variable('root_path')} must start with / or https://, such as /deepfake. "
+                f"Received: {self.root_path!r}."
+            )
         if self.port > 65535:
             raise SettingError(f"{_variable('port')} must be at most 65535. Received: {self.port}.")
 
@@ -62,19 +117,28 @@ class Settings:
         Raises:
             SettingError: a number is not a number or is out of range.
         """
-        values: dict[str, str | int] = {}
+        values: dict[str, str | int | bool] = {}
         for field in fields(cls):
-            variable = _variable(field.name)
-            if not environment.get(variable, "").strip():
-                variable = ALSO_READ.get(field.name, variable)
-            text = environment.get(variable, "").strip()
-            if not text:
+            names = (_variable(field.name), *ALSO_READ.get(field.name, ()))
+            variable = next((name for name in names if environment.get(name, "").strip()), None)
+            if variable is None:
                 continue
-            if isinstance(field.default, int):
+            text = environment[variable].strip()
+            if isinstance(field.default, bool):
+                values[field.name] = _yes_or_no(variable, text)
+            elif isinstance(field.default, int):
                 values[field.name] = _whole_number(variable, text)
             else:
                 values[field.name] = text
         return cls(**values)  # type: ignore[arg-type]
+
+
+def cache_folder(settings: Settings) -> Path:
+    """Folder for what is made once of model files (XDG Base Directory Specification)."""
+    if settings.cache:
+        return Path(settings.cache).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache") / "deepfake"
 
 
 def models_folder() -> Path:
@@ -86,6 +150,13 @@ def models_folder() -> Path:
 
 def _variable(name: str) -> str:
     return ENVIRONMENT_PREFIX + name.upper()
+
+
+def _yes_or_no(variable: str, text: str) -> bool:
+    try:
+        return YES_OR_NO[text.lower()]
+    except KeyError:
+        raise SettingError(f"{variable} must be yes or no. Received: {text!r}.") from None
 
 
 def _whole_number(variable: str, text: str) -> int:

@@ -21,7 +21,8 @@ def fake_logits(scores: np.ndarray, manifest: ModelManifest) -> np.ndarray:
     """Turn a network's output into logits that grow with "fake".
 
     Args:
-        scores: float array (count,) of one logit or sigmoid a face, or (count, 2) of a softmax.
+        scores: float array (count,) of one logit or sigmoid a face, or (count, 2) of two
+            logits or a softmax.
         manifest: ModelManifest. Says which it is, and which end or index means fake.
 
     Returns:
@@ -31,6 +32,8 @@ def fake_logits(scores: np.ndarray, manifest: ModelManifest) -> np.ndarray:
     if manifest.output.kind == "softmax":
         logits = np.log(np.clip(scores, 1e-12, 1.0))
         difference: np.ndarray = logits[:, 1] - logits[:, 0]
+    elif manifest.output.kind == "logits":
+        difference = scores[:, 1] - scores[:, 0]
     elif manifest.output.kind == "sigmoid":
         clipped = np.clip(scores, 1e-12, 1.0 - 1e-12)
         difference = np.log(clipped) - np.log1p(-clipped)

@@ -1,5 +1,6 @@
 """What several tests share: the example pictures, and one detector for all of them."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -7,9 +8,18 @@ from pathlib import Path
 import pytest
 
 from deepfake import Detector
-from deepfake.settings import Settings
+from deepfake.settings import Settings, models_folder
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def user_cache(tmp_path_factory):
+    """The tests neither read nor fill the caches of whoever runs them."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +54,27 @@ def chromium():
             pytest.fail(message)
         pytest.skip(message)
     return path
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory):
+    """Makes copies of the default model that say something else of themselves."""
+
+    def make(name, **changes):
+        folder = tmp_path_factory.mktemp("models") / name
+        folder.mkdir()
+        manifest = json.loads((models_folder() / "default" / "model.json").read_text())
+        manifest.update({"name": name, "version": "1.0", **changes})
+        (folder / "model.json").write_text(json.dumps(manifest))
+        shutil.copyfile(models_folder() / "default" / "model.tflite", folder / "model.tflite")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def broken_model(make_model):
+    """A model whose weight file is not the one that its manifest describes."""
+    folder = make_model("broken")
+    (folder / "model.tflite").write_bytes(b"not a network")
+    return folder

@@ -70,6 +70,32 @@ def test_bad_options_end_with_a_sentence_and_no_traceback(portrait, arguments, e
     assert result.stdout == ""
 
 
+def test_several_models_are_compared(make_model, portrait, faceless, capsys):
+    strict = make_model("strict", threshold=0.001, uncertain_band=[0.001, 0.001])
+    models = ["--model", "default", "--model", str(strict)]
+    assert main(["detect", *models, str(portrait), str(faceless)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{portrait}: One of two models calls it fake. They disagree")
+    assert lines[1].startswith("  default 1.1.0  real ") and "reals called fake" in lines[1]
+    assert lines[2].startswith("  strict 1.0     fake ")
+    assert lines[3].startswith("  ensemble ") and "not measured" in lines[3]
+    assert "No face found" in lines[4] and len(lines) == 8
+    assert main(["detect", "--json", *models, str(portrait), "missing.png"]) == 2
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [m["model"]["name"] for m in first["models"]] == ["default", "strict"]
+    assert first["ensemble"]["verdict"] and "no such file" in second["error"]
+
+
+def test_of_several_models_the_broken_one_is_said(broken_model, portrait, capsys):
+    assert main(["detect", "--model", "default", "--model", str(broken_model), str(portrait)]) == 2
+    output = capsys.readouterr()
+    assert "not the file that its manifest describes" in output.err
+    assert "  default 1.1.0  real " in output.out and "failed: " in output.out
+    assert main(["detect", "--model", "no", "--model", str(broken_model), str(portrait)]) == 1
+    output = capsys.readouterr()
+    assert output.out == "" and "None of the models can be used" in output.err
+
+
 def test_an_empty_folder_is_said(tmp_path, capsys):
     assert main(["detect", str(tmp_path)]) == 2
     assert "no picture" in capsys.readouterr().err

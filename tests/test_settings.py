@@ -16,7 +16,7 @@ def test_variables_change_settings():
 @pytest.mark.parametrize(
     ("name", "value"),
     [("DEEPFAKE_PORT", "http"), ("DEEPFAKE_PORT", "70000"), ("DEEPFAKE_MAX_BYTES", "-1"),
-     ("DEEPFAKE_INTERPRETERS", "0")],
+     ("DEEPFAKE_INTERPRETERS", "0"), ("DEEPFAKE_MODEL_FIELD", "perhaps")],
 )  # fmt: skip
 def test_bad_values_name_the_variable(name, value):
     with pytest.raises(SettingError, match=name):

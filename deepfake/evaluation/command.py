@@ -8,13 +8,14 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from deepfake.detector import Detector
 from deepfake.errors import SettingError, TrainingError
 from deepfake.evaluation import data, evaluator, report, summary
 from deepfake.evaluation.formatting import printable
-from deepfake.modelstore.resolve import model_folder
+from deepfake.modelstore.answers import Answers
+from deepfake.modelstore.resolve import introduce
+from deepfake.settings import Settings
 
 HISTORY = "history.csv"
 
@@ -40,7 +41,10 @@ def evaluate(options: argparse.Namespace) -> str:
         raise SettingError(f"--seed must be at least 0. Received: {options.seed}.")
     if options.output.is_file():
         raise TrainingError(f"{options.output} is a file. Name a folder for the report.")
-    detectors = _load(options.model or ["default"], options.threshold)
+    names = options.model or ["default"]
+    for remark in introduce(names, Settings.from_environment(), Answers.of(options)):
+        print(remark, file=sys.stderr, flush=True)
+    detectors = _load(names, options.threshold)
     found = [data.find(place, options.split, options.limit, options.seed) for place in options.data]
     sets = [
         replace(one, name=name)
@@ -50,8 +54,8 @@ def evaluate(options: argparse.Namespace) -> str:
         print(one.description, file=sys.stderr, flush=True)
     histories = {
         name: folder / HISTORY
-        for name, (_, folder) in detectors.items()
-        if (folder / HISTORY).is_file()
+        for name, folder in ((n, d.model.folder) for n, d in detectors.items())
+        if folder is not None and (folder / HISTORY).is_file()
     }
     report.prepare(options.output, histories)
     models = [
@@ -59,7 +63,7 @@ def evaluate(options: argparse.Namespace) -> str:
             name, detector, sets,
             tiers=not options.no_tiers, grid_faces=options.grid, seed=options.seed,
         )
-        for name, (detector, _) in detectors.items()
+        for name, detector in detectors.items()
     ]  # fmt: skip
     if not any(score.p_fake is not None for one in models[0].sets for score in one.clean):
         reasons = Counter(score.error for one in models[0].sets for score in one.clean)
@@ -74,9 +78,9 @@ def evaluate(options: argparse.Namespace) -> str:
     return str(printable(f"{summary.text(document)}\n\nReport: {place}"))
 
 
-def _load(names: Sequence[str], threshold: float | None) -> dict[str, tuple[Detector, Path]]:
-    loaded = [(Detector(name, threshold=threshold), model_folder(name)) for name in names]
-    shown = _different([detector.model.manifest.name for detector, _ in loaded])
+def _load(names: Sequence[str], threshold: float | None) -> dict[str, Detector]:
+    loaded = [Detector(name, threshold=threshold) for name in names]
+    shown = _different([detector.model.manifest.name for detector in loaded])
     return dict(zip(shown, loaded, strict=True))
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from deepfake.errors import TrainingError
+from deepfake.label_words import core, label_of
 from deepfake.training import dataset, layouts
-from deepfake.training.label_words import core, label_of
 from deepfake.training.samples import CLASSES, Sample
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from deepfake.modelstore import answers
 from deepfake.training.extras import needed_for
 
 RAN = 0
@@ -30,7 +31,7 @@ def add_commands(commands: Any) -> None:
     )  # fmt: skip
     evaluate.add_argument(
         "--model", action="append", metavar="M",
-        help="'default', or the folder of a model; may be given several times",
+        help="'default', a model's folder or file, or hf://OWNER/REPO; may be given several times",
     )  # fmt: skip
     evaluate.add_argument("-o", "--output", type=Path, required=True, help="folder of the report")
     evaluate.add_argument(
@@ -54,6 +55,7 @@ def add_commands(commands: Any) -> None:
     )  # fmt: skip
     evaluate.add_argument("--seed", type=int, default=0, help="of all drawing (default: 0)")
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
+    answers.add_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
 

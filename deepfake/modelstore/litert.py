@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,26 +9,15 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from deepfake.errors import ModelError
+from deepfake.modelstore.backend import Network, Opened, Scores, output_kind
 from deepfake.modelstore.interpreters import InterpreterPool
-from deepfake.modelstore.manifest import ModelManifest
+from deepfake.modelstore.manifest import MANIFEST_NAME, ModelManifest
 from deepfake.settings import Settings
 
 # Bounds the memory of one call; more faces run as several batches.
 MAX_BATCH = 8
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What a backend returns for a batch.
-
-    Attributes:
-        raw: float32 array (count,) of logits or sigmoids, or (count, 2) of a softmax.
-        evidence: float32 array (count, rows, columns), contributions to the logit by place; None
-            where the network has no such output.
-    """
-
-    raw: np.ndarray
-    evidence: np.ndarray | None
+# Pictures of noise that show what the output is.
+NOISE = 8
 
 
 class LiteRTBackend:
@@ -51,8 +39,11 @@ class LiteRTBackend:
         self._manifest = manifest
         self._pool = InterpreterPool(weights, settings.interpreters, settings.threads)
         with self._pool.borrow() as interpreter:
-            self._signature = _signature(interpreter)
+            self._runner = _Runner.of(interpreter)
             self._check(interpreter)
+            details = self._runner.inputs(interpreter)[0]
+        # A network with a fixed batch of one cannot always be resized.
+        self._batch = 1 if int(details["shape_signature"][0]) == 1 else MAX_BATCH
 
     def scores(self, batch: np.ndarray) -> Scores:
         """Run the network.
@@ -63,28 +54,25 @@ class LiteRTBackend:
         Returns:
             The raw scores and, where the network has them, the evidence maps.
         """
-        results = [self._run(part) for part in _parts(batch)]
+        results = [
+            self._run(batch[start : start + self._batch])
+            for start in range(0, len(batch), self._batch)
+        ]
         output = self._manifest.output
         raw = np.concatenate([result[output.score or next(iter(result))] for result in results])
         evidence = None
         if output.evidence:
             evidence = np.concatenate([result[output.evidence] for result in results])
-        return Scores(raw if output.kind == "softmax" else raw.reshape(len(batch)), evidence)
+        return Scores(raw if output.columns == 2 else raw.reshape(len(batch)), evidence)
 
     def _run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         with self._pool.borrow() as interpreter:
-            runner = interpreter.get_signature_runner(self._signature)
-            (name,) = runner.get_input_details()
-            outputs: dict[str, np.ndarray] = runner(**{name: batch})
-            # The arrays are copies: they stay valid when the interpreter is lent again.
-            return outputs
+            return self._runner.run(interpreter, batch)
 
     def _check(self, interpreter: Interpreter) -> None:
-        runner = interpreter.get_signature_runner(self._signature)
-        inputs: dict[str, Any] = runner.get_input_details()
-        outputs: dict[str, Any] = runner.get_output_details()
+        inputs, outputs = self._runner.inputs(interpreter), self._runner.outputs(interpreter)
         size = self._manifest.input.size
-        shapes = [tuple(int(n) for n in detail["shape"]) for detail in inputs.values()]
+        shapes = [tuple(int(n) for n in detail["shape"]) for detail in inputs]
         if len(shapes) != 1 or shapes[0][1:] != (size, size, 3):
             raise ModelError(
                 f"The manifest says that the model takes one picture of {size} × {size} × 3, but "
@@ -99,7 +87,7 @@ class LiteRTBackend:
             )
         output = self._manifest.output
         score = outputs[output.score or next(iter(outputs))]
-        columns = 2 if output.kind == "softmax" else 1
+        columns = output.columns
         if tuple(int(n) for n in score["shape"][1:]) not in (
             (columns,),
             () if columns == 1 else (2,),
@@ -108,7 +96,7 @@ class LiteRTBackend:
                 f"The manifest says {output.kind}, which is {columns} number(s) a face, but the "
                 f"model's output has the shape {score['shape'].tolist()}."
             )
-        floats = [*inputs.values(), score]
+        floats = [*inputs, score]
         if output.evidence:
             floats.append(outputs[output.evidence])
             if len(outputs[output.evidence]["shape"]) != 3:
@@ -119,13 +107,111 @@ class LiteRTBackend:
             )
 
 
-def _signature(interpreter: Interpreter) -> str:
-    signatures = list(interpreter.get_signature_list())
-    if not signatures:
-        raise ModelError("The LiteRT model has no signature. Export it with Keras 3 or TensorFlow.")
-    return "serving_default" if "serving_default" in signatures else str(signatures[0])
+def open_litert(weights: bytes, settings: Settings) -> Opened:
+    """Read what a `.tflite` file says of itself.
+
+    Args:
+        weights: bytes. The file.
+        settings: Settings. Threads.
+
+    Returns:
+        The network; what its output is, is judged by what it returns for noise.
+
+    Raises:
+        ModelError: it is no LiteRT model, takes something else than one square colour picture, or
+            returns something else than one or two numbers.
+    """
+    pool = InterpreterPool(weights, 1, settings.threads)
+    with pool.borrow() as interpreter:
+        runner = _Runner.of(interpreter)
+        inputs, outputs = runner.inputs(interpreter), runner.outputs(interpreter)
+        size = _square(inputs)
+        score, evidence = _named(outputs)
+        noise = np.random.default_rng(0).uniform(-1, 1, (NOISE, size, size, 3)).astype(np.float32)
+        try:
+            found = [runner.run(interpreter, one[None])[score] for one in noise]
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"The model could not be run: {error}. Export it again.") from error
+    values = np.concatenate(found).reshape(NOISE, -1)
+    if values.shape[1] not in (1, 2):
+        raise ModelError(
+            f"The model returns {values.shape[1]} numbers a picture, but only models with one or "
+            "two (real and fake) can be used."
+        )
+    kind = output_kind(values)
+    network = Network(size, kind, "" if len(outputs) == 1 else score, evidence)
+    return Opened(network, lambda manifest, given: LiteRTBackend(weights, manifest, given))
 
 
-def _parts(batch: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(batch), MAX_BATCH):
-        yield batch[start : start + MAX_BATCH]
+@dataclass(frozen=True)
+class _Runner:
+    """How an interpreter's network is called: by a signature, or, in old files, by its tensors."""
+
+    signature: str | None
+
+    @classmethod
+    def of(cls, interpreter: Interpreter) -> _Runner:
+        signatures = list(interpreter.get_signature_list())
+        if not signatures:
+            return cls(None)
+        return cls("serving_default" if "serving_default" in signatures else str(signatures[0]))
+
+    def inputs(self, interpreter: Interpreter) -> list[dict[str, Any]]:
+        if self.signature is None:
+            return list(interpreter.get_input_details())
+        runner = interpreter.get_signature_runner(self.signature)
+        return list(runner.get_input_details().values())
+
+    def outputs(self, interpreter: Interpreter) -> dict[str, dict[str, Any]]:
+        if self.signature is None:
+            return {str(detail["name"]): detail for detail in interpreter.get_output_details()}
+        details = interpreter.get_signature_runner(self.signature).get_output_details()
+        return dict(details)
+
+    def run(self, interpreter: Interpreter, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Outputs by name; the arrays are copies that stay valid when it is lent again."""
+        if self.signature is not None:
+            runner = interpreter.get_signature_runner(self.signature)
+            (name,) = runner.get_input_details()
+            outputs: dict[str, np.ndarray] = runner(**{name: batch})
+            return outputs
+        (entry,) = interpreter.get_input_details()
+        if tuple(entry["shape"]) != batch.shape:
+            interpreter.resize_tensor_input(entry["index"], batch.shape)
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(entry["index"], batch)
+        interpreter.invoke()
+        return {
+            str(detail["name"]): interpreter.get_tensor(detail["index"])
+            for detail in interpreter.get_output_details()
+        }
+
+
+def _square(inputs: list[dict[str, Any]]) -> int:
+    """Side of the picture that a network takes."""
+    shapes = [tuple(int(n) for n in detail["shape_signature"]) for detail in inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] != 3:
+        raise ModelError(
+            "Only models that take one colour picture (batch, side, side, 3) can be used. This one "
+            f"takes {shapes}."
+        )
+    if shapes[0][1] != shapes[0][2] or shapes[0][1] < 1:
+        raise ModelError(
+            f"Only models for square pictures of a fixed size can be used. This one takes "
+            f"{shapes[0][1]} × {shapes[0][2]}; -1 means that it is left open. Export it again."
+        )
+    if inputs[0]["dtype"] != np.float32:
+        raise ModelError("The model must take and return float32. Export it without quantising.")
+    return shapes[0][1]
+
+
+def _named(outputs: dict[str, dict[str, Any]]) -> tuple[str, str | None]:
+    """(name of the score, name of the evidence map or None)."""
+    if "logit" in outputs and set(outputs) <= {"logit", "evidence"}:
+        return "logit", "evidence" if "evidence" in outputs else None
+    if len(outputs) == 1:
+        return next(iter(outputs)), None
+    raise ModelError(
+        f"The model has {len(outputs)} outputs ({', '.join(sorted(outputs))}), and nobody has said "
+        f"which is the score. Put a {MANIFEST_NAME} beside it."
+    )

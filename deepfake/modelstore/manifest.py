@@ -69,13 +69,18 @@ class Output(_Part):
 
     Attributes:
         score: Name of the output tensor that holds the raw score; "" for the only one.
-        kind: "logit" or "sigmoid" for one number, "softmax" for two.
+        kind: "logit" or "sigmoid" for one number, "logits" or "softmax" for two.
         evidence: Name of the output tensor of the evidence map; null where there is none.
     """
 
     score: str = ""
-    kind: Literal["logit", "sigmoid", "softmax"]
+    kind: Literal["logit", "sigmoid", "logits", "softmax"]
     evidence: str | None = None
+
+    @property
+    def columns(self) -> int:
+        """How many numbers a face the network returns."""
+        return 2 if self.kind in ("logits", "softmax") else 1
 
 
 class Calibration(_Part):
@@ -116,7 +121,12 @@ class OperatingPoints(_Part):
 
 
 class ModelManifest(_Part):
-    """See the attributes of its parts; `files` maps a file's name to its SHA-256."""
+    """See the attributes of its parts.
+
+    `files` maps a file's name to its SHA-256. `origin` is the address on the Hub that the model
+    came from, with the commit. `ensemble_weight` is what its P(fake) counts for in an average with
+    other models.
+    """
 
     format: Literal[1]
     name: str = Field(min_length=1)
@@ -132,6 +142,8 @@ class ModelManifest(_Part):
     files: dict[str, str] = Field(min_length=1)
     licence: str
     training_data: str
+    origin: str = ""
+    ensemble_weight: float = Field(default=1.0, gt=0)
     metrics: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

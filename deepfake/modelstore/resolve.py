@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from deepfake.errors import ModelError
-from deepfake.modelstore.litert import LiteRTBackend
-from deepfake.modelstore.manifest import MANIFEST_NAME, ModelManifest, read_manifest, read_weights
-from deepfake.settings import Settings, models_folder
+from deepfake.errors import ModelError, SettingError
+from deepfake.modelstore import remembered
+from deepfake.modelstore.answers import Answers
+from deepfake.modelstore.backend import Backend, Opened
+from deepfake.modelstore.digest import sha256_of, size_of
+from deepfake.modelstore.litert import LiteRTBackend, open_litert
+from deepfake.modelstore.located import Located, locate
+from deepfake.modelstore.manifest import MANIFEST_NAME, ModelManifest, read_weights
+from deepfake.settings import Settings, cache_folder
 
-SERVED_SUFFIX = ".tflite"
+NOTHING_SAID = Answers()
+WITH_MANIFEST = (
+    f"{{name}} comes with a {MANIFEST_NAME}, which says how it is used. Leave options such as "
+    "--positive out, or change the manifest."
+)
 
 
 @dataclass(frozen=True)
@@ -19,76 +30,224 @@ class LoadedModel:
 
     Attributes:
         manifest: ModelManifest. How to use it.
-        backend: LiteRTBackend. Runs it.
+        backend: Backend. Runs it.
         sha256: str. Hash of the weight file in use.
+        folder: Path. Where it lies; a README.md in it is its card. None for one made in memory.
+        bytes: int. Size of the weight file; 0 where it is not known.
+        remarks: tuple of str. What was changed to load it, and what was taken without being told.
     """
 
     manifest: ModelManifest
-    backend: LiteRTBackend
+    backend: Backend
     sha256: str
+    folder: Path | None = None
+    bytes: int = 0
+    remarks: tuple[str, ...] = ()
 
 
-def load_model(name: str | Path | None = None, settings: Settings | None = None) -> LoadedModel:
+def load_model(
+    name: str | Path | None = None,
+    settings: Settings | None = None,
+    answers: Answers = NOTHING_SAID,
+) -> LoadedModel:
     """Load a model and check it against its manifest.
 
     Args:
-        name: "default", a folder with a `model.json`, or a weight file beside one. Defaults to
-            the setting `model`.
+        name: "default", a folder with a `model.json`, a run folder of `deepfake train`, a weight
+            file (`.tflite`, `.keras`, `.h5`, `.onnx`, a pickled Keras 3 model), the folder of a
+            SavedModel, or "hf://owner/repo[/file][@revision]". Defaults to the setting `model`.
         settings: Settings. Defaults to the environment's.
+        answers: Answers. What is known of a model that has no manifest; kept for this very file
+            in the user's cache, so that it has to be said once.
 
     Returns:
-        The model. Loading takes a few milliseconds; share it between threads.
+        The model; share it between threads. A LiteRT model takes milliseconds to load, a Keras
+        one seconds, and less the second time.
 
     Raises:
-        ModelError: not found, no manifest, no label order in it, another hash, or not runnable.
+        ModelError: not found, nobody has said which output means fake, another hash than in the
+            manifest, hostile, or not runnable.
     """
     settings = settings or Settings.from_environment()
-    folder, file = _locate(str(name or settings.model))
-    manifest = read_manifest(folder)
-    file = file or _served_file(folder, manifest)
-    weights = read_weights(folder, manifest, file)
-    return LoadedModel(manifest, LiteRTBackend(weights, manifest, settings), manifest.files[file])
+    found = locate(str(name or settings.model), settings)
+    if found.fixed and answers.says_anything:
+        raise ModelError(WITH_MANIFEST.format(name=found.name))
+    file = LoadedFile(found, settings, answers)
+    return file.with_manifest()
 
 
-def model_folder(name: str) -> Path:
+def introduce(names: Sequence[str], settings: Settings, answers: Answers) -> tuple[str, ...]:
+    """Keep what was said of the one model among several that has no manifest.
+
+    Args:
+        names: sequence of str. Models as for `load_model`.
+        settings: Settings. Where the cache is.
+        answers: Answers. What was said; nothing at all is fine.
+
+    Returns:
+        What was changed to load it, and what was taken without being told, in sentences.
+
+    Raises:
+        ModelError: all models have a manifest, or the model cannot be loaded.
+        SettingError: several have none, or the answers cannot be kept.
+    """
+    if not answers.says_anything:
+        return ()
+    unknown = [found for found in (locate(name, settings) for name in names) if not found.fixed]
+    if not unknown:
+        raise ModelError(WITH_MANIFEST.format(name=", ".join(names)))
+    if len(unknown) > 1:
+        raise SettingError(
+            "Options such as --positive are said of one model, but several have no manifest: "
+            f"{', '.join(found.name for found in unknown)}. Say it of one at a time, with "
+            "`deepfake detect PHOTO --model MODEL --positive …`; it is kept."
+        )
+    model = LoadedFile(unknown[0], settings, answers).with_manifest()
+    if remembered.recall(model.sha256, settings) is None:
+        raise SettingError(
+            f"What was said of the model could not be kept in {cache_folder(settings)}. Name a "
+            "folder that can be written with DEEPFAKE_CACHE."
+        )
+    return model.remarks
+
+
+class LoadedFile:
+    """A model file that was checked, before and after a manifest is known.
+
+    Args:
+        found: Located. The file.
+        settings: Settings. Limits and threads.
+        answers: Answers. Of them the architecture and the size are needed to open some files.
+    """
+
+    def __init__(self, found: Located, settings: Settings, answers: Answers = NOTHING_SAID):
+        self._found, self._settings, self._answers = found, settings, answers
+        self._opened: Opened | None = None
+
+    def open(self) -> Opened:
+        """Check and read the file, if that was not done.
+
+        Raises:
+            ModelError: it is hostile, damaged, or of a kind that cannot be used.
+        """
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
+
+    def with_manifest(self) -> LoadedModel:
+        """The model with its manifest, the kept answers, or the ones given now.
+
+        Raises:
+            ModelError: nobody has said which output means fake, or as of `open`.
+        """
+        found = self._found
+        remarks: tuple[str, ...] = ()
+        manifest = found.manifest
+        asked = not found.fixed and self._answers.says_anything
+        if manifest is None or asked:
+            network = self.open().network
+            manifest = self._answers.complete(
+                network, found.name, {found.file.name: found.sha256},
+                convention=found.convention, origin=found.origin, licence=found.licence,
+            )  # fmt: skip
+            remarks = self._answers.remarks(network, found.convention)
+            backend = self.backend(manifest)
+            remembered.remember(found.sha256, manifest, self._settings)
+        else:
+            backend = self.backend(manifest)
+        changes = self._opened.changes if self._opened else ()
+        return LoadedModel(
+            manifest, backend, found.sha256, found.folder, size_of(found.file),
+            tuple(filter(None, (found.note, *changes, *remarks))),
+        )  # fmt: skip
+
+    def backend(self, manifest: ModelManifest) -> Backend:
+        """What runs the file.
+
+        Raises:
+            ModelError: as of `open`, or the manifest does not fit.
+        """
+        found, settings = self._found, self._settings
+        suffix = found.file.suffix.lower()
+        if found.fixed and suffix == ".tflite":
+            # What was compared with its hash is what runs, even if the file changes meanwhile.
+            weights = read_weights(found.folder, manifest, found.file.name)
+            if not found.trusted:
+                self._try("litert")
+            return LiteRTBackend(weights, manifest, settings)
+        if found.fixed:
+            _compare(found)
+        if _is_keras(found.file):
+            from deepfake.modelstore.compiled import CompiledBackend, cached
+
+            ready = cached(found.sha256, manifest, settings)
+            if ready is not None:
+                return ready
+            keras_backend = self.open().backend(manifest, settings)
+            return CompiledBackend(
+                keras_backend, found.file, found.sha256, manifest, settings,
+                self._architecture(),
+            )  # fmt: skip
+        return self.open().backend(manifest, settings)
+
+    def _open(self) -> Opened:
+        from deepfake.modelstore.magic import FileKind, kind_of
+
+        path, settings = self._found.file, self._settings
+        kind = kind_of(path)
+        if kind is FileKind.LITERT:
+            self._try("litert")
+            return open_litert(path.read_bytes(), settings)
+        if kind is FileKind.ONNX:
+            from deepfake.modelstore.onnx import open_onnx
+
+            self._try("onnx")
+            return open_onnx(path, settings, self._size())
+        from deepfake.modelstore.keras import open_keras
+
+        return open_keras(path, settings, self._architecture(), self._size())
+
+    def _size(self) -> int | None:
+        """Side of the input where the file leaves it open."""
+        found = self._found
+        if self._answers.size:
+            return self._answers.size
+        if found.manifest is not None:
+            return found.manifest.input.size
+        return None if found.convention is None else found.convention.size
+
+    def _architecture(self) -> str:
+        """Name of the network where the file holds only weights."""
+        known = self._found.manifest
+        return self._answers.architecture or (known.architecture if known else "")
+
+    def _try(self, kind: Literal["litert", "onnx"]) -> None:
+        from deepfake.modelstore.trial import try_file
+
+        # Native code can be crashed by a broken file, so it meets it first in another process.
+        try_file(self._found.file, kind, self._found.sha256, self._settings)
+
+
+def model_folder(name: str, settings: Settings | None = None) -> Path:
     """The folder of a model that `load_model` would load.
 
     Raises:
         ModelError: there is none.
     """
-    return _locate(name)[0]
+    return locate(name, settings or Settings.from_environment()).folder
 
 
-def _locate(name: str) -> tuple[Path, str | None]:
-    """(folder of the manifest, name of the weight file or None)."""
-    if name == "default":
-        return models_folder() / "default", None
-    if name.startswith("hf://"):
+def _is_keras(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() not in (".tflite", ".onnx", ".ort")
+
+
+def _compare(found: Located) -> None:
+    if not found.file.exists():
+        raise ModelError(f"{found.file} is missing. Get the model again.")
+    digest = sha256_of(found.file)
+    if digest != found.sha256:
         raise ModelError(
-            f"Models from the Hub are not read yet: {name}. Download it and name its folder."
+            f"{found.file} is not the file that its manifest describes: its SHA-256 is "
+            f"{digest[:12]}…, the manifest says {found.sha256[:12]}…. It was changed or damaged; "
+            "get the model again."
         )
-    path = Path(name)
-    if path.is_dir():
-        return path, None
-    if not path.exists():
-        raise ModelError(
-            f"There is no model {name!r}. Use 'default', or the path of a folder with a "
-            f"{MANIFEST_NAME}."
-        )
-    if path.name == MANIFEST_NAME:
-        return path.parent, None
-    if path.suffix != SERVED_SUFFIX:
-        raise ModelError(
-            f"{path.name} is not a {SERVED_SUFFIX} file, the kind that is served. "
-            "Name the folder that `deepfake train` wrote."
-        )
-    return path.parent, path.name
-
-
-def _served_file(folder: Path, manifest: ModelManifest) -> str:
-    for file in manifest.files:
-        if file.endswith(SERVED_SUFFIX):
-            return file
-    raise ModelError(
-        f"The manifest in {folder} lists no {SERVED_SUFFIX} file. Export the model again."
-    )

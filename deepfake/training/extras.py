@@ -1,4 +1,4 @@
-"""The packages of requirements-train.txt, which serving does without."""
+"""The packages of the extra `train`, which serving does without."""
 
 from __future__ import annotations
 
@@ -23,5 +23,6 @@ def needed_for(task: str) -> Iterator[None]:
     except ImportError as error:
         raise TrainingError(
             f"{task} needs more packages ({error.name} is missing). "
-            "Run: pip install -r requirements-train.txt"
+            "Run: pip install 'deepfake[train]'; in a checkout: "
+            "pip install -r requirements-train.txt"
         ) from error

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
+from deepfake import label_words
 from deepfake.errors import TrainingError
 from deepfake.modelstore.manifest import Input
-from deepfake.training import blending, donors, groups, label_words, layouts
+from deepfake.training import blending, donors, groups, layouts
 from deepfake.training.blend_faces import Forger
 from deepfake.training.copies import claim_folder, refuse_full, relative_name, write_table
 from deepfake.training.dataset import Dataset, find_dataset

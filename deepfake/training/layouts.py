@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepfake import label_words
 from deepfake.errors import TrainingError
-from deepfake.training import groups, label_words
+from deepfake.training import groups
 from deepfake.training.samples import CLASSES, SUFFIXES, Sample
 
 TABLE = "labels.csv"

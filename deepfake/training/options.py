@@ -43,7 +43,7 @@ def add_commands(commands: Any) -> None:
 def _add_network(group: Any) -> None:
     group.add_argument(
         "--architecture", default="efficientnet-lite0", metavar="NAME",
-        help="efficientnet-lite0 (default), cnn, meso4, mobilenetv3-large, efficientnetv2-b0, "
+        help="efficientnet-lite0 (default), cnn, meso4, mesoinception4, mobilenetv3-large, "
         "resnet50, xception … (docs/training.md lists all)",
     )  # fmt: skip
     group.add_argument(

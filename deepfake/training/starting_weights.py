@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from zipfile import BadZipFile
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import keras
 
 from deepfake.errors import TrainingError

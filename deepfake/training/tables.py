@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from deepfake import label_words
 from deepfake.errors import TrainingError
-from deepfake.training import label_words
 from deepfake.training.layouts import Layout
 from deepfake.training.samples import CLASSES, Sample
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,12 @@ import numpy as np
 from PIL import Image
 
 from deepfake import evidence, imaging
-from deepfake.detector import Detector, FaceReport, Report
-from deepfake.errors import DeepfakeError
+from deepfake.detector import FaceReport, Report
+from deepfake.errors import DeepfakeError, LimitError, ModelError
 from deepfake.web import drawing, wording
+from deepfake.web.about import about
+from deepfake.web.admission import Admission
+from deepfake.web.choices import Choices
 
 THUMBNAIL_SIDE = 96
 EVIDENCE_SIDE = 448
@@ -32,11 +34,13 @@ class Session:
         shown: bytes. A JPEG of that picture, made small enough to show; as pixels, a thousand
             visitors' would fill the memory of a small server.
         share: float. Its size as a share of the original's.
+        model: str. Label of the model that judged it.
     """
 
     report: Report
     shown: bytes
     share: float
+    model: str | None
 
     def marked(self, face: int) -> np.ndarray:
         """The picture with its faces marked, one of them as selected."""
@@ -45,109 +49,183 @@ class Session:
 
 
 class Analyser:
-    """The handlers, around one Detector that all visitors share.
+    """The handlers, around models that all visitors share.
 
     Args:
-        detector: Detector. Is run once in the background, so that the first visitor does not wait.
+        choices: Choices. The models.
+        admission: Admission. Counts the analyses.
     """
 
-    def __init__(self, detector: Detector):
-        self.detector = detector
-        self._warm = threading.Event()
-        threading.Thread(target=self._warm_up, daemon=True).start()
+    def __init__(self, choices: Choices, admission: Admission):
+        self.choices = choices
+        self.admission = admission
 
     def analyse(
         self,
         photo: str | None,
         threshold: float,
+        model: str | None,
+        request: gr.Request | None = None,
         # Gradio sends progress only for handlers with such a default.
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
-        """Judge the photo.
+        """Judge the photo. Over the limit, what the page shows stays as it is.
 
         Returns:
-            (session, verdict, bars, details, picture, faces, evidence, meaning, history row).
+            (session, verdict, bars, details, picture, faces, evidence, look, meaning, history row).
         """
+        try:
+            if photo:
+                self.admission.admit(request)
+            if not self.choices.is_ready(model):
+                progress(0.1, desc="Loading the model")
+            detector = self.choices.detector(model)
+        except LimitError as error:
+            return (*_refused(error, 9), None)
+        except ModelError as error:
+            return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
-            return self._failure(NOTHING, threshold)
-        if not self._warm.is_set():
-            progress(0.1, desc="Warming up the model")
-            self._warm.wait(timeout=60)
+            return self._failure(NOTHING, threshold, model)
         progress(0.3, desc="Looking for faces")
         try:
-            picture = imaging.read(photo, self.detector.settings)
-            report = self.detector.detect(picture, file=Path(photo).name).at(threshold)
+            picture = imaging.read(photo, detector.settings)
+            report = detector.detect(picture, file=Path(photo).name).at(threshold)
         except DeepfakeError as error:
-            return self._failure(str(error), threshold)
+            return self._failure(str(error), threshold, model)
         shown, share = drawing.shrink(picture.pixels)
-        session = Session(report, _jpeg(shown, quality=92), share)
+        session = Session(report, _jpeg(shown, quality=92), share, model)
         row = _history_row(report, shown, picture.sha256)
         return (session, *self._present(session, 0), row)
 
-    def decide_again(self, session: Session | None, threshold: float, face: int | None) -> Any:
+    def choose_model(
+        self,
+        model: str | None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        """Another model: (session, threshold, meaning, about).
+
+        The result of the model before goes, so that its scores are not shown as this one's.
+        """
+        try:
+            if not self.choices.is_ready(model):
+                progress(0.1, desc="Loading the model")
+            loaded = self.choices.detector(model).model
+        except ModelError as error:
+            return None, gr.skip(), "", wording.plain(wording.for_visitors(str(error)))
+        threshold = loaded.manifest.threshold
+        return None, threshold, wording.meaning(loaded.manifest, threshold), about(loaded)
+
+    def analyse_again(
+        self,
+        photo: str | None,
+        threshold: float,
+        model: str | None,
+        request: gr.Request | None = None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        """Judge the photo, if there is one, with the model just chosen, as in `analyse`."""
+        try:
+            self.choices.detector(model)
+        except ModelError as error:
+            return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
+        if not photo:
+            return self.forget(threshold, model)
+        return self.analyse(photo, threshold, model, request, progress)
+
+    def decide_again(
+        self, session: Session | None, threshold: float, face: int | None, model: str | None
+    ) -> Any:
         """Another threshold, the same scores: (session, verdict, picture, faces, meaning)."""
-        explanation = wording.meaning(self.detector.model.manifest, threshold)
         if session is None:
+            explanation = self._meaning(threshold, model)
             return gr.skip(), gr.skip(), gr.skip(), gr.skip(), explanation
         face = min(face or 0, max(0, len(session.report.faces) - 1))
-        session = Session(session.report.at(threshold), session.shown, session.share)
+        session = replace(session, report=session.report.at(threshold))
         return (
             session,
             wording.verdict_panel(session.report),
             session.marked(face),
             _choices(session.report, face),
-            explanation,
+            wording.meaning(session.report.manifest, threshold),
         )
 
-    def forget(self, threshold: float) -> tuple[Any, ...]:
+    def forget(self, threshold: float, model: str | None) -> tuple[Any, ...]:
         """The photo was removed: everything as at the start, in the order of `analyse`."""
-        return (None, wording.WELCOME, *self._failure("", threshold)[2:])
+        return (None, wording.WELCOME, *self._failure("", threshold, model)[2:])
 
-    def choose_face(self, session: Session | None, face: int | None) -> tuple[Any, Any]:
-        """Another face: (picture, evidence)."""
+    def look(
+        self,
+        session: Session | None,
+        face: int | None,
+        request: gr.Request | None = None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        """Work out what a model without built-in map looked at: (session, evidence, look)."""
+        index = face or 0
+        if session is None or index >= len(session.report.faces):
+            return gr.skip(), gr.skip(), gr.skip()
+        try:
+            # It runs the model more often than an analysis does.
+            self.admission.admit(request)
+            progress(0.2, desc="Hiding one place of the face after another")
+            detector = self.choices.detector(session.model)
+            chosen = session.report.faces[index]
+            chosen = replace(chosen, evidence=detector.explain(chosen))
+        except DeepfakeError as error:
+            raise gr.Error(wording.for_visitors(str(error)), print_exception=False) from error
+        faces = list(session.report.faces)
+        faces[index] = chosen
+        report = replace(session.report, faces=tuple(faces))
+        return replace(session, report=report), *_evidence(chosen)
+
+    def choose_face(self, session: Session | None, face: int | None) -> tuple[Any, ...]:
+        """Another face: (picture, evidence, look)."""
         if session is None or face is None or face >= len(session.report.faces):
-            return gr.skip(), gr.skip()
-        return session.marked(face), _evidence(session.report.faces[face])
+            return gr.skip(), gr.skip(), gr.skip()
+        return session.marked(face), *_evidence(session.report.faces[face])
 
     def click_picture(self, session: Session | None, event: gr.SelectData) -> Any:
-        """A click on a face of the picture: (number of the face, picture, evidence)."""
+        """A click on a face of the picture: (number of the face, picture, evidence, look)."""
         if session is None:
-            return gr.skip(), gr.skip(), gr.skip()
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         x, y = event.index[:2]
         hit = drawing.face_at(x, y, session.share, session.report.faces)
         return gr.skip() if hit is None else hit, *self.choose_face(session, hit)
 
-    def predict(self, photo: str) -> dict[str, float]:
+    def predict(self, photo: str, model: str | None = None) -> dict[str, float]:
         """The label-to-confidence dict of a photo, for programs."""
-        return self._detect_for_program(photo).labels()
+        return self._detect_for_program(photo, model).labels()
 
-    def detect(self, photo: str) -> dict[str, Any]:
+    def detect(self, photo: str, model: str | None = None) -> dict[str, Any]:
         """The full Report of a photo, for programs."""
-        return self._detect_for_program(photo).to_dict()
+        return self._detect_for_program(photo, model).to_dict()
 
     def for_programs(self, handler: Any) -> Any:
         """Wrap a handler so that programs get our sentence as the error."""
 
-        def endpoint(photo: str | None) -> dict[str, Any]:
+        def endpoint(
+            photo: str | None, request: gr.Request | None, model: str | None = None
+        ) -> dict[str, Any]:
             try:
                 if not photo:
                     raise DeepfakeError("No picture was sent. Pass one with handle_file(path).")
-                result: dict[str, Any] = handler(photo)
+                self.admission.admit(request)
+                result: dict[str, Any] = handler(photo, model)
                 return result
             except DeepfakeError as error:
-                raise gr.Error(str(error), print_exception=False) from error
+                raise gr.Error(wording.for_visitors(str(error)), print_exception=False) from error
 
         endpoint.__doc__ = handler.__doc__
         return endpoint
 
-    def _detect_for_program(self, photo: str) -> Report:
-        return self.detector.detect(photo, file=Path(photo).name)
+    def _detect_for_program(self, photo: str, model: str | None) -> Report:
+        return self.choices.detector(model).detect(photo, file=Path(photo).name)
 
-    def _warm_up(self) -> None:
+    def _meaning(self, threshold: float, model: str | None) -> str:
         try:
-            self.detector.detect(np.zeros((64, 64, 3), np.uint8))
-        finally:
-            self._warm.set()
+            return wording.meaning(self.choices.manifest(model), threshold)
+        except ModelError:
+            return ""  # the panel above says what is wrong with the model
 
     def _present(self, session: Session, face: int) -> tuple[Any, ...]:
         report = session.report
@@ -158,22 +236,34 @@ class Analyser:
             gr.update(visible=True),
             session.marked(face),
             _choices(report, face),
-            _evidence(report.faces[face] if report.faces else None),
-            wording.meaning(self.detector.model.manifest, report.threshold),
+            *_evidence(report.faces[face] if report.faces else None),
+            wording.meaning(report.manifest, report.threshold),
         )
 
-    def _failure(self, message: str, threshold: float) -> tuple[Any, ...]:
+    def _failure(
+        self,
+        message: str,
+        threshold: float,
+        model: str | None,
+        heading: str = wording.UNREADABLE_FILE,
+    ) -> tuple[Any, ...]:
         return (
             None,
-            wording.error_panel(message),
+            wording.error_panel(message, heading),
             gr.update(value=None, visible=False),
             gr.update(visible=False),
             None,
             gr.update(choices=[], value=None, visible=False),
             gr.update(value=None, visible=False),
-            wording.meaning(self.detector.model.manifest, threshold),
+            gr.update(visible=False),
+            "" if heading == wording.UNUSABLE_MODEL else self._meaning(threshold, model),
             None,
         )
+
+
+def _refused(error: LimitError, outputs: int) -> tuple[Any, ...]:
+    gr.Warning(str(error), title="Not analysed")
+    return (gr.skip(),) * outputs
 
 
 def _choices(report: Report, face: int) -> Any:
@@ -181,15 +271,17 @@ def _choices(report: Report, face: int) -> Any:
     return gr.update(choices=choices, value=face if choices else None, visible=len(choices) > 1)
 
 
-def _evidence(face: FaceReport | None) -> Any:
+def _evidence(face: FaceReport | None) -> tuple[Any, Any]:
+    """(the evidence, the button that works it out where the model has none built in)."""
     if face is None or face.crop is None or face.evidence is None:
-        return gr.update(value=None, visible=False)
+        slow = face is not None and face.crop is not None
+        return gr.update(value=None, visible=False), gr.update(visible=slow)
     pair = (face.crop, evidence.overlay(face.crop, face.evidence))
     size = (EVIDENCE_SIDE, EVIDENCE_SIDE)
     enlarged = tuple(
         np.asarray(Image.fromarray(side).resize(size, Image.Resampling.BICUBIC)) for side in pair
     )
-    return gr.update(value=enlarged, visible=True)
+    return gr.update(value=enlarged, visible=True), gr.update(visible=False)
 
 
 def _history_row(report: Report, shown: np.ndarray, sha256: str) -> dict[str, Any]:

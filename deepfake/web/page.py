@@ -5,18 +5,28 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
-from deepfake.detector import Detector
+from deepfake.detect_command import say_failure
 from deepfake.errors import SettingError
-from deepfake.modelstore.resolve import model_folder
 from deepfake.settings import Settings
+from deepfake.shelf import Shelf, model_names
 from deepfake.web import scratch, wording
+from deepfake.web.about import about
+from deepfake.web.accounts import read_accounts
+from deepfake.web.admission import Admission
 from deepfake.web.analyse import Analyser
+from deepfake.web.choices import TYPE_ONE, Choices
+from deepfake.web.compare import compare_endpoint, compare_tab
+from deepfake.web.door import Door, DoorMiddleware
+from deepfake.web.health import Readiness, health_routes, readiness
 from deepfake.web.photo_input import PhotoInput
 
 ASSETS = Path(__file__).parent / "assets"
@@ -27,24 +37,31 @@ SESSION_SECONDS = 3600
 SESSIONS = 500
 # Larger uploads are cut off on the way; between the limit and this our own sentence is shown.
 UPLOAD_SLACK = 2
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+# How long running analyses may take to finish; most hosts end the process after 30 s.
+SHUTDOWN_SECONDS = 20
 # System fonts: nothing is loaded from elsewhere, and the page works offline.
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "Consolas", "monospace")
 
 
-def build_page(settings: Settings) -> gr.Blocks:
+def build_page(settings: Settings, names: Sequence[str] = ()) -> gr.Blocks:
     """Build the page.
 
     Args:
-        settings: Settings. The model and the limits.
+        settings: Settings. The limits, and the models where none are named.
+        names: sequence of str. The models. With several, visitors can choose and compare.
 
     Returns:
         The Blocks, to be launched with `launch`.
 
     Raises:
-        ModelError: the model cannot be loaded.
+        ModelError: no model can be loaded.
     """
-    analyser = Analyser(Detector(settings=settings))
+    admission = Admission(settings)
+    choices = Choices(Shelf(names or model_names(settings), settings, say_failure))
+    analyser = Analyser(choices, admission)
+    several = len(choices.labels) > 1
     with gr.Blocks(
         title=TITLE,
         analytics_enabled=False,
@@ -55,10 +72,17 @@ def build_page(settings: Settings) -> gr.Blocks:
             "deepfake, how sure that is, and how often such a verdict is wrong."
         )
         with gr.Tab("Photo"):
-            _photo_tab(analyser)
+            # Made now, shown in its own tab further down.
+            card = gr.Markdown(about(choices.detector(None).model), render=False, elem_id="about")
+            _photo_tab(analyser, card)
+        if several:
+            with gr.Tab("Compare models"):
+                compare_tab(choices, admission)
         with gr.Tab("About this model"):
-            gr.Markdown(_model_card(settings))
-    page.queue(default_concurrency_limit=settings.interpreters)
+            card.render()
+        _endpoints(analyser, several)
+    page.queue(default_concurrency_limit=settings.interpreters, max_size=settings.max_queue)
+    _keep_door(page, settings, choices.shelf, admission)
     return page
 
 
@@ -67,18 +91,25 @@ def launch(page: gr.Blocks, settings: Settings, **options: Any) -> Any:
 
     Args:
         page: gr.Blocks. From `build_page`.
-        settings: Settings. Host, port and the largest upload.
+        settings: Settings. Host, port, the largest upload, and who gets in.
         **options: further options of `gradio.Blocks.launch`.
 
     Raises:
-        SettingError: the host or port cannot be listened on.
+        SettingError: the host or port cannot be listened on, or the accounts cannot be read.
     """
+    accounts = read_accounts(settings.auth) if settings.auth else None
+    # Uvicorn would put what a header says in the place of the peer, and trust all of this machine.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
     keep = {path for block in page.blocks.values() for path in getattr(block, "keep_in_cache", ())}
     scratch.start_sweeper(Path(os.environ["GRADIO_TEMP_DIR"]), keep)
     try:
         return page.launch(
             server_name=settings.host,
             server_port=settings.port,
+            auth=accounts,
+            root_path=settings.root_path.rstrip("/") or None,
+            # Unasked, Gradio decides: notebooks on the web cannot do without.
+            share=settings.share or None,
             max_file_size=UPLOAD_SLACK * settings.max_bytes,
             theme=gr.themes.Soft(primary_hue="blue", font=FONT, font_mono=MONO),
             css=(ASSETS / "page.css").read_text(encoding="utf-8"),
@@ -88,6 +119,7 @@ def launch(page: gr.Blocks, settings: Settings, **options: Any) -> Any:
             state_session_capacity=SESSIONS,
             ssr_mode=False,
             show_error=True,
+            app_kwargs=page.app_options,
             **options,
         )
     except ValueError as error:
@@ -104,28 +136,66 @@ def launch(page: gr.Blocks, settings: Settings, **options: Any) -> Any:
         ) from error
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, names: Sequence[str] = ()) -> None:
     """Build the page and serve it until the process is told to stop.
 
     Args:
-        settings: Settings. Model, limits, host and port.
+        settings: Settings. Models, limits, host and port.
+        names: sequence of str. The models, if not those of the settings.
 
     Raises:
-        ModelError: the model cannot be loaded.
+        ModelError: no model can be loaded.
         SettingError: the host or port cannot be listened on.
     """
     # Python ends at once on these unless told otherwise, and would leave visitors' files behind.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, _exit)
-    launch(build_page(settings), settings)
+    page = build_page(settings, names)
+    launch(page, settings, prevent_thread_lock=True)
+    stop = threading.Event()
+
+    def finish(number: int, frame: FrameType | None) -> None:
+        # The second time at once.
+        if stop.is_set():
+            _exit(number, frame)
+        stop.set()
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, finish)
+    try:
+        stop.wait()
+    except KeyboardInterrupt:
+        return
+    page.door.drain(SHUTDOWN_SECONDS)
 
 
 def _exit(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-def _photo_tab(analyser: Analyser) -> None:
-    manifest = analyser.detector.model.manifest
+def _keep_door(page: gr.Blocks, settings: Settings, shelf: Shelf, admission: Admission) -> None:
+    """Give the page what `launch` and `serve` need: its door, and what it says of itself."""
+    door = Door(page, settings.max_queue)
+    limiter = admission.limiter
+
+    def ask() -> Readiness:
+        return readiness(
+            model=bool(shelf.loaded),
+            redis="off" if limiter is None else limiter.redis,
+            denies=settings.rate_limit_fallback == "deny",
+            stopping=door.stopping,
+        )
+
+    page.door = door
+    page.app_options = {
+        "routes": health_routes(ask),
+        "middleware": [Middleware(DoorMiddleware, door=door)],
+    }
+
+
+def _photo_tab(analyser: Analyser, card: gr.Markdown) -> None:
+    choices = analyser.choices
+    manifest = choices.manifest(None)
     session = gr.State(None, time_to_live=SESSION_SECONDS)
     row = gr.JSON(visible="hidden")
     with gr.Row(equal_height=False):
@@ -133,6 +203,12 @@ def _photo_tab(analyser: Analyser) -> None:
             photo = PhotoInput(
                 label="Photo", type="filepath", image_mode=None,
                 sources=["upload", "clipboard", "webcam"], height=360, elem_id="photo", buttons=[],
+            )  # fmt: skip
+            model = gr.Dropdown(
+                choices.labels, value=choices.default, label="Model",
+                info=TYPE_ONE if choices.can_type else None, allow_custom_value=choices.can_type,
+                # With nothing to choose there is nothing to show.
+                visible=len(choices.labels) > 1 or choices.can_type, elem_id="model",
             )  # fmt: skip
             analyse = gr.Button("Analyse", variant="primary", elem_id="analyse")
             threshold = gr.Slider(
@@ -159,9 +235,12 @@ def _photo_tab(analyser: Analyser) -> None:
                     label="Evidence", interactive=False, max_height=420, elem_id="evidence",
                     buttons=["fullscreen"],
                 )  # fmt: skip
+                look = gr.Button(
+                    "Show what it looked at (slow)", size="sm", visible=False, elem_id="look"
+                )
                 gr.HTML(wording.EVIDENCE_CAPTION, elem_id="evidence-caption")
             explanation = gr.HTML(wording.meaning(manifest, manifest.threshold), elem_id="meaning")
-    outputs = [session, verdict, bars, details, picture, face, evidence, explanation, row]
+    outputs = [session, verdict, bars, details, picture, face, evidence, look, explanation, row]
     remember = {
         "fn": None,
         "inputs": [row],
@@ -169,7 +248,7 @@ def _photo_tab(analyser: Analyser) -> None:
     }
     private: dict[str, Any] = {"api_visibility": "private"}
 
-    handler = {"fn": analyser.analyse, "inputs": [photo, threshold], "outputs": outputs}
+    handler = {"fn": analyser.analyse, "inputs": [photo, threshold, model], "outputs": outputs}
     shown = {"show_progress_on": [verdict], "concurrency_id": "analyse"}
     for trigger in (analyse.click, photo.upload):
         trigger(**handler, **shown, **private).then(**remember, **private)
@@ -177,24 +256,34 @@ def _photo_tab(analyser: Analyser) -> None:
         chosen = examples.load_input_event
         chosen.then(**handler, **shown, **private).then(**remember, **private)
 
+    # Not `change`, which would run at the start, too.
+    model.input(
+        analyser.choose_model, [model], [session, threshold, explanation, card],
+        show_progress_on=[verdict], concurrency_id="analyse", **private,
+    ).then(
+        **{**handler, "fn": analyser.analyse_again}, **shown, **private
+    ).then(**remember, **private)  # fmt: skip
     threshold.change(
-        analyser.decide_again, [session, threshold, face],
+        analyser.decide_again, [session, threshold, face, model],
         [session, verdict, picture, face, explanation],
         trigger_mode="always_last", show_progress="hidden", queue=False, **private,
     )  # fmt: skip
-    photo.clear(analyser.forget, [threshold], outputs, show_progress="hidden", **private)
+    photo.clear(analyser.forget, [threshold, model], outputs, show_progress="hidden", **private)
     # Not `change`, which an analysis triggers too: everything would be drawn and sent twice, and
     # Gradio would rewrite files while the browser reads them.
     face.input(
-        analyser.choose_face, [session, face], [picture, evidence],
+        analyser.choose_face, [session, face], [picture, evidence, look],
         show_progress="hidden", **private,
     )  # fmt: skip
     picture.select(
-        analyser.click_picture, [session], [face, picture, evidence],
+        analyser.click_picture, [session], [face, picture, evidence, look],
         show_progress="hidden", **private,
     )  # fmt: skip
+    look.click(
+        analyser.look, [session, face], [session, evidence, look],
+        show_progress_on=[look], concurrency_id="analyse", **private,
+    )  # fmt: skip
     _history(private)
-    _endpoints(analyser, photo)
 
 
 def _examples(photo: gr.Image) -> gr.Examples | None:
@@ -220,20 +309,19 @@ def _history(private: dict[str, Any]) -> None:
     clear.click(None, js="() => { window.deepfakeHistory.clear() }", **private)
 
 
-def _endpoints(analyser: Analyser, photo: gr.Image) -> None:
-    """`/predict` and `/detect`, for programs; the page does not use them."""
+def _endpoints(analyser: Analyser, several: bool) -> None:
+    """`/predict`, `/detect` and `/compare`, for programs; the page does not use them."""
+    choices = analyser.choices
+    photo = PhotoInput(
+        label="photo", type="filepath", image_mode=None, sources=["upload"], visible=False
+    )
+    model = gr.Textbox(choices.default, label="model", visible=False)
     answer = gr.JSON(visible=False)
+    # With one model to choose from, programs name none.
+    inputs = [photo, model] if several or choices.can_type else [photo]
     for name, handler in (("predict", analyser.predict), ("detect", analyser.detect)):
         gr.Button(visible=False).click(
-            analyser.for_programs(handler), [photo], [answer],
+            analyser.for_programs(handler), inputs, [answer],
             api_name=name, api_description=handler.__doc__, concurrency_id="analyse",
         )  # fmt: skip
-
-
-def _model_card(settings: Settings) -> str:
-    card = model_folder(settings.model) / "README.md"
-    if not card.is_file():
-        return "This model came without a model card, so nothing is known of how well it works."
-    text = card.read_text(encoding="utf-8")
-    # The Hub's header between two lines of dashes is for machines.
-    return text.split("\n---\n", 1)[-1] if text.startswith("---\n") else text
+    compare_endpoint(choices, analyser.admission)

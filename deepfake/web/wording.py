@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from deepfake import verdict
@@ -16,6 +17,8 @@ WELCOME = (
     "<p>Drop a photo, paste one, or take one of the examples. The verdict appears here.</p>"
     "</section>"
 )
+UNREADABLE_FILE = "This file could not be checked"
+UNUSABLE_MODEL = "This model cannot be used"
 EVIDENCE_CAPTION = (
     '<p class="caption">Left of the handle: the face as the model saw it. Right: orange places '
     "raised its score for “fake”, blue ones lowered it; grey ones did not matter.</p>"
@@ -33,17 +36,28 @@ def verdict_panel(report: Report) -> str:
     return (
         f'<section class="verdict verdict-{report.verdict}" role="status">'
         f'<h2><span aria-hidden="true">{ICONS[report.verdict]}</span> '
-        f"{escape(report.sentence)}</h2>{text}</section>"
+        f"{escape(report.sentence)}</h2>{text}"
+        f'<p class="caption">{escape(_ran(report))}</p></section>'
     )
 
 
-def error_panel(message: str) -> str:
+def error_panel(message: str, heading: str = UNREADABLE_FILE) -> str:
     """An error as a sentence of ours."""
     return (
         '<section class="verdict verdict-error" role="alert">'
-        '<h2><span aria-hidden="true">✕</span> This file could not be checked</h2>'
-        f"<p>{escape(message)}</p></section>"
+        f'<h2><span aria-hidden="true">✕</span> {escape(heading)}</h2>'
+        f"<p>{escape(for_visitors(message))}</p></section>"
     )
+
+
+def for_visitors(message: str) -> str:
+    """A sentence on a model, without the folders of the server that it lies in."""
+    return re.sub(r"""(?<![\w:/.~])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s'"]+[/\\])+""", "", message)
+
+
+def plain(text: str) -> str:
+    """Text from outside for a place that shows Markdown: on one line, with its marks escaped."""
+    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", " ".join(text.split()))
 
 
 def meaning(manifest: ModelManifest, threshold: float) -> str:
@@ -69,6 +83,12 @@ def meaning(manifest: ModelManifest, threshold: float) -> str:
         '<section class="meaning"><h3>What does this mean?</h3>'
         f"<p>{figures}</p><p>{LIMITS}</p></section>"
     )
+
+
+def _ran(report: Report) -> str:
+    model = report.model
+    time = report.timings_ms["model"]
+    return f"Model {model['name']} {model['version']}, run by {model['backend']} in {time:.0f} ms"
 
 
 def _basis(report: Report) -> str:

@@ -1,8 +1,22 @@
+import json
+import shutil
+
+import numpy as np
 import pytest
 
-from deepfake.errors import ModelError
-from deepfake.modelstore.resolve import load_model
+from deepfake import Detector
+from deepfake.errors import ModelError, SettingError
+from deepfake.modelstore.answers import Answers
+from deepfake.modelstore.resolve import introduce, load_model
 from deepfake.settings import Settings, models_folder
+from tests.modelstore.tiny_onnx import brightness
+
+WHITE = np.ones((1, 32, 32, 3), np.float32)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(cache=str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize("name", ["default", "default/model.tflite", "default/model.json"])
@@ -13,13 +27,98 @@ def test_a_model_is_found_by_any_of_its_names(name):
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("no/such/folder", "no model"), ("hf://owner/repo", "Hub"), (__file__, ".tflite")],
+    [("no/such/folder", "no model"), ("hf://owner", "hf://owner/repo"), (__file__, "model")],
 )
-def test_other_names_get_a_sentence(name, expected):
+def test_other_names_get_a_sentence(name, expected, settings):
     with pytest.raises(ModelError, match=expected):
-        load_model(name, Settings())
+        load_model(name, settings)
 
 
 def test_a_folder_without_manifest_gets_a_sentence(tmp_path):
     with pytest.raises(ModelError, match=r"model\.json"):
         load_model(tmp_path, Settings())
+
+
+def test_a_lone_file_is_asked_about_once(tmp_path, settings):
+    file = brightness(tmp_path / "classifier.onnx")
+    with pytest.raises(ModelError, match="--positive"):
+        load_model(file, settings)
+    told = load_model(file, settings, Answers(positive="real"))
+    again = load_model(file, settings)
+    assert again.manifest == told.manifest
+    assert again.manifest.labels.order == ("fake", "real")
+    assert again.backend.scores(WHITE).raw == pytest.approx([1.0])
+
+
+def test_answers_can_be_changed(tmp_path, settings):
+    file = brightness(tmp_path / "classifier.onnx")
+    load_model(file, settings, Answers(positive="real"))
+    load_model(file, settings, Answers(positive="fake", crop="full"))
+    kept = load_model(file, settings).manifest
+    assert (kept.labels.order, kept.input.crop) == (("real", "fake"), "full")
+
+
+def test_a_changed_file_is_another_model_and_is_asked_about_again(tmp_path, settings):
+    file = brightness(tmp_path / "classifier.onnx")
+    load_model(file, settings, Answers(positive="real"))
+    brightness(file, slope=2.0)
+    with pytest.raises(ModelError, match="--positive"):
+        load_model(file, settings)
+
+
+def test_a_folder_with_one_model_file_is_that_model(tmp_path, settings):
+    brightness(tmp_path / "classifier.onnx")
+    assert load_model(tmp_path, settings, Answers(positive="fake")).manifest.name == "classifier"
+
+
+def test_a_folder_with_several_model_files_is_not_chosen_from(tmp_path, settings):
+    brightness(tmp_path / "a.onnx")
+    brightness(tmp_path / "b.onnx")
+    with pytest.raises(ModelError, match=r"a\.onnx, b\.onnx"):
+        load_model(tmp_path, settings, Answers(positive="fake"))
+
+
+def test_a_repository_that_was_downloaded_by_hand_says_its_labels_itself(tmp_path, settings):
+    (tmp_path / "onnx").mkdir()
+    file = brightness(tmp_path / "onnx" / "model.onnx", columns=2)
+    labels = {"id2label": {"0": "Deepfake", "1": "Real"}}
+    (tmp_path / "config.json").write_text(json.dumps(labels))
+    size = {"size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(size))
+    manifest = load_model(file, settings).manifest
+    assert manifest.labels.order == ("fake", "real")
+    assert manifest.input.mean == pytest.approx((127.5,) * 3)
+
+
+def test_a_model_with_a_manifest_is_not_answered_for(settings):
+    with pytest.raises(ModelError, match="comes with a"):
+        load_model("default", settings, Answers(positive="real"))
+
+
+def test_of_several_models_the_one_without_a_manifest_is_meant(tmp_path, settings):
+    file = brightness(tmp_path / "classifier.onnx")
+    introduce(["default", str(file)], settings, Answers(positive="real"))
+    assert Detector(str(file), settings=settings).model.manifest.labels.order == ("fake", "real")
+
+
+def test_answers_for_several_models_at_once_get_a_sentence(tmp_path, settings):
+    files = [str(brightness(tmp_path / f"{i}.onnx", slope=i)) for i in (1, 2)]
+    with pytest.raises(SettingError, match="one at a time"):
+        introduce(files, settings, Answers(positive="real"))
+
+
+def test_a_keras_model_in_a_manifest_is_compared_with_its_hash(tmp_path, settings):
+    folder = tmp_path / "model"
+    shutil.copytree(models_folder() / "default", folder)
+    document = json.loads((folder / "model.json").read_text())
+    document["files"] = {"model.keras": "0" * 64}
+    (folder / "model.json").write_text(json.dumps(document))
+    with pytest.raises(ModelError, match="not the file that its manifest describes"):
+        load_model(folder, settings)
+
+
+def test_a_file_over_the_limit_is_not_opened(tmp_path):
+    file = brightness(tmp_path / "classifier.onnx")
+    small = Settings(cache=str(tmp_path), max_model_bytes=100)
+    with pytest.raises(ModelError, match="DEEPFAKE_MAX_MODEL_BYTES"):
+        load_model(file, small, Answers(positive="real"))

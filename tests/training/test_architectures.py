@@ -34,7 +34,7 @@ def test_the_evidence_map_averages_to_the_logit(name):
     assert outputs["evidence"].mean(axis=(1, 2)) == pytest.approx(outputs["logit"][:, 0], abs=1e-4)
 
 
-@pytest.mark.parametrize(("name", "side"), [("cnn", 8), ("meso4", 2)])
+@pytest.mark.parametrize(("name", "side"), [("cnn", 8), ("meso4", 2), ("mesoinception4", 2)])
 def test_the_map_of_a_dense_network_holds_what_each_place_added(name, side):
     keras.utils.set_random_seed(0)
     model = architectures.build(name, 64)
@@ -128,7 +128,7 @@ def test_weights_that_cannot_be_downloaded_get_a_sentence(monkeypatch, tmp_path)
         architectures.load_imagenet(model)
 
 
-@pytest.mark.parametrize("name", ["cnn", "meso4"])
+@pytest.mark.parametrize("name", ["cnn", "meso4", "mesoinception4"])
 def test_networks_without_imagenet_weights_say_so(name):
     model = architectures.build(name, 64)
     with pytest.raises(TrainingError, match="no ImageNet weights"):

@@ -17,8 +17,9 @@ def client(served):
     return Client(served.url, verbose=False)
 
 
-def test_only_the_two_clean_endpoints_are_public(client):
-    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/predict", "/detect"}
+def test_only_the_clean_endpoints_are_public(client):
+    endpoints = set(client.view_api(return_format="dict")["named_endpoints"])
+    assert endpoints == {"/predict", "/detect", "/compare"}
 
 
 def test_the_progress_of_an_analysis_is_sent_to_the_page(served):
@@ -39,6 +40,36 @@ def test_detect_returns_the_report_of_the_command_line(client, portrait, capsys)
     for part in ("verdict", "threshold", "model", "picture"):
         assert report[part] == expected[part]
     assert report["faces"][0]["box"] == expected["faces"][0]["box"]
+
+
+def test_compare_with_one_model_is_that_model(client, portrait, detector):
+    answer = client.predict(handle_file(portrait), api_name="/compare")
+    (model,) = answer["models"]
+    assert model["p_fake"] == pytest.approx(detector.detect(portrait).p_fake, abs=1e-6)
+    assert answer["ensemble"] is None
+
+
+def test_programs_may_name_the_model(served_several, portrait):
+    client = Client(served_several.url, verbose=False)
+    photo = handle_file(portrait)
+    assert client.predict(photo, api_name="/detect")["model"]["name"] == "default"
+    report = client.predict(photo, model="strict", api_name="/detect")
+    assert report["model"]["name"] == "strict" and report["verdict"] == "fake"
+    for name in ("nobody's", "/etc/passwd"):
+        with pytest.raises(AppError, match=r"Choose from: default 1\.1\.0, plain 1\.0"):
+            client.predict(photo, model=name, api_name="/predict")
+
+
+def test_programs_get_the_comparison_of_the_command_line(served_several, portrait):
+    client = Client(served_several.url, verbose=False)
+    answer = client.predict(handle_file(portrait), api_name="/compare")
+    verdicts = [model.get("verdict") for model in answer["models"]]
+    assert verdicts == ["real", "real", "fake", None]
+    assert "They disagree" in answer["sentence"] and answer["ensemble"]["models"] == 3
+    # Where it lies on the server is not told.
+    assert answer["models"][3]["error"].startswith("model.tflite is not the file")
+    two = client.predict(handle_file(portrait), ["default 1.1.0", "plain 1.0"], api_name="/compare")
+    assert len(two["models"]) == 2
 
 
 def test_no_face_is_an_error_of_predict_and_a_verdict_of_detect(client, faceless):

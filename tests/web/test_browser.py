@@ -3,42 +3,16 @@
 import re
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from deepfake.modelstore.litert import LiteRTBackend
-
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-# What Gradio logs when a page is left or reloaded while its event stream is open.
-LEAVING = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
+from tests.web.visitor import open_page, upload
 
 
 @pytest.fixture
 def page(browser, served):
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    page = context.new_page()
-    problems = []
-    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on(
-        "request",
-        lambda r: (
-            None if r.url.startswith((served.url, "data:", "blob:")) else problems.append(r.url)
-        ),
-    )
-    page.goto(served.url)
-    expect(page.locator("#history-rows .empty")).to_be_visible(timeout=30_000)
-    yield page
-    context.close()
-    assert [text for text in problems if not text.startswith(LEAVING)] == []
+    with open_page(browser, served.url) as page:
+        yield page
 
 
 @pytest.fixture
@@ -53,13 +27,6 @@ def scored(monkeypatch):
 
     monkeypatch.setattr(LiteRTBackend, "scores", counting)
     return runs
-
-
-def upload(page, path):
-    remove = page.locator("#photo button[aria-label*=lear i], #photo button[aria-label*=emove i]")
-    if remove.count():
-        remove.first.click()
-    page.set_input_files("#photo input[type=file]", path)
 
 
 def set_threshold(page, value):
@@ -87,6 +54,20 @@ def test_removing_the_photo_removes_its_verdict(page, portrait):
     page.locator("#photo button[aria-label*=lear i], #photo button[aria-label*=emove i]").click()
     expect(verdict(page)).to_contain_text("Is this face real?")
     expect(page.locator("#faces")).to_be_hidden()
+
+
+def test_with_one_model_there_is_nothing_to_choose(page, portrait):
+    upload(page, portrait)
+    expect(verdict(page)).to_contain_text(re.compile(r"Model default .*, run by LiteRT in \d+ ms"))
+    expect(page.locator("#model")).to_have_count(0)
+    expect(page.get_by_role("tab", name="Compare models")).to_have_count(0)
+
+
+def test_the_card_of_the_model_is_shown_with_its_figures(page):
+    page.get_by_role("tab", name="About this model").click()
+    figure = page.locator("#about img").first
+    expect(figure).to_be_visible()
+    page.wait_for_function("document.querySelector('#about img').naturalWidth > 0")
 
 
 def test_the_page_shows_the_score_of_the_library(page, portrait, detector):

@@ -1,10 +1,14 @@
 import os
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 
 from deepfake.web import scratch
 
@@ -58,3 +62,57 @@ def test_the_scratch_folder_goes_with_the_process(tmp_path):
     folder = Path(result.stdout.strip())
     assert folder.parent == tmp_path
     assert not folder.exists() and not left_over.exists()
+
+
+@pytest.fixture
+def serving(tmp_path):
+    """The command in a process of its own: (address, process, everything it wrote)."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path / "log.txt"
+    environment = {
+        **os.environ, "TMPDIR": str(tmp_path), "DEEPFAKE_TRUSTED_PROXIES": "127.0.0.1",
+        "DEEPFAKE_RATE_LIMIT": "3/minute", "PYTHONUNBUFFERED": "1",
+    }  # fmt: skip
+    environment.pop("GRADIO_TEMP_DIR", None)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deepfake", "serve", "--port", str(port)],
+            env=environment, stdout=output, stderr=output,
+        )  # fmt: skip
+    while "Running on local URL" not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.1)
+    yield SimpleNamespace(url=f"http://127.0.0.1:{port}", process=process, log=log, tmp=tmp_path)
+    process.kill()
+    process.wait()
+
+
+def test_no_log_has_a_file_name_an_address_or_a_score(serving, portrait, tmp_path):
+    photo, garbage = tmp_path / "holiday-in-rome.png", tmp_path / "holiday-in-oslo.jpg"
+    photo.write_bytes(portrait.read_bytes())
+    garbage.write_bytes(b"\xff\xd8\xff no picture")
+    client = Client(serving.url, verbose=False, headers={"X-Forwarded-For": "203.0.113.77"})
+    assert client.predict(handle_file(photo), api_name="/detect")["verdict"] == "real"
+    with pytest.raises(AppError):
+        client.predict(handle_file(garbage), api_name="/predict")
+    client.predict(handle_file(photo), api_name="/predict")
+    with pytest.raises(AppError, match="try again in"):
+        client.predict(handle_file(photo), api_name="/detect")
+    serving.process.terminate()
+    assert serving.process.wait(60) == 0
+    log = serving.log.read_text()
+    assert "Running on local URL" in log
+    for secret in ("holiday", "203.0.113", "p_fake", "Fake", "real", "Traceback"):
+        assert secret not in log
+
+
+def test_the_pictures_are_this_users_only_and_gone_with_the_process(serving, portrait):
+    Client(serving.url, verbose=False).predict(handle_file(portrait), api_name="/detect")
+    (folder,) = serving.tmp.glob(f"{scratch.PREFIX}*")
+    assert any(folder.rglob("*.png"))
+    assert folder.stat().st_mode & 0o077 == 0
+    serving.process.terminate()
+    serving.process.wait(60)
+    assert not folder.exists()

@@ -56,6 +56,9 @@ ARCHITECTURES = {
         (127.0, 127.0, 127.0), (128.0, 128.0, 128.0),
     ),
     "meso4": Architecture(classic.meso4, None, 256, 32, 32, *SYMMETRIC, dropout=0.5),
+    "mesoinception4": Architecture(
+        classic.mesoinception4, None, 256, 32, 32, *SYMMETRIC, dropout=0.5
+    ),
     **{
         name: Architecture(
             partial(applications.network, name), applications.load_imagenet,

@@ -1,6 +1,6 @@
 import pytest
 
-from deepfake.training.label_words import label_of, split_of
+from deepfake.label_words import label_of, split_of
 
 
 @pytest.mark.parametrize(

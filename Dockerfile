@@ -1,0 +1,24 @@
+# The page with the default model: docker build -t deepfake . && docker run -p 7860:7860 deepfake
+FROM python:3.12-slim AS packages
+COPY requirements.txt /
+# Wheels only, into a folder that has no pip: the image needs no compiler and no installer to run.
+RUN python -m venv --without-pip /packages \
+    && pip --python /packages install --no-cache-dir --only-binary=:all: -r /requirements.txt
+
+FROM python:3.12-slim
+# Not root, and one that Hugging Face's Docker Spaces expect (1000).
+RUN useradd --uid 1000 --create-home deepfake
+COPY --from=packages /packages /packages
+WORKDIR /app
+COPY app.py LICENSE ./
+COPY deepfake deepfake
+COPY models/default/model.json models/default/model.tflite models/default/README.md models/default/
+COPY models/face models/face
+COPY examples examples
+ENV PATH=/packages/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DEEPFAKE_HOST=0.0.0.0
+USER deepfake
+EXPOSE 7860
+# Asks the port that the page has: DEEPFAKE_PORT or PORT where the host sets one, else 7860.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "from urllib.request import urlopen; from deepfake.settings import Settings; urlopen(f'http://127.0.0.1:{Settings.from_environment().port}/healthz', timeout=4)"]
+CMD ["python", "app.py"]

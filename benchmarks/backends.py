@@ -1,0 +1,133 @@
+"""One network, every way to run it, in one run: python benchmarks/backends.py.
+
+`model.predict` is what most demos do; the LiteRT row is what `deepfake` serves of the same `.h5`
+file once it is compiled. The networks are full size with random weights. Each way runs in turns
+with the others, because machines are noisy. The exit code is 1 if LiteRT is less than 5 times as
+fast as `predict` for the first network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import keras
+import numpy as np
+
+from deepfake.modelstore.answers import Answers
+from deepfake.modelstore.compiled import CompiledBackend
+from deepfake.modelstore.digest import sha256_of
+from deepfake.modelstore.keras import open_keras
+from deepfake.settings import Settings
+
+SIZE = 224
+NETWORKS = {
+    "EfficientNetV2-B0": keras.applications.EfficientNetV2B0,
+    "MobileNetV3-Large": keras.applications.MobileNetV3Large,
+}
+WARM_UP = 3
+WANTED_RATIO = 5.0
+PREDICT, LITERT = "model.predict", "LiteRT, compiled"
+Call = Callable[[], np.ndarray]
+
+
+def ways(build: Callable[..., keras.Model], folder: Path, patience: float) -> dict[str, Call]:
+    """Each way to score one face, ready to be called; prints why where one is missing."""
+    features = build(weights=None, include_top=False, pooling="avg", input_shape=(SIZE, SIZE, 3))
+    score = keras.layers.Dense(1, activation="sigmoid")(features.output)
+    path = folder / "model.h5"
+    keras.Model(features.input, score).save(path)
+
+    settings = Settings(cache=str(folder / "cache"))
+    opened = open_keras(path, settings)
+    sha256 = sha256_of(path)
+    manifest = Answers(positive="fake").complete(opened.network, "benchmark", {path.name: sha256})
+    graph = opened.backend(manifest, settings)
+    compiled = CompiledBackend(opened.backend(manifest, settings), path, sha256, manifest, settings)
+    model = keras.saving.load_model(path, compile=False)
+    picture = np.random.default_rng(0).uniform(0, 255, (1, SIZE, SIZE, 3)).astype(np.float32)
+    found: dict[str, Call] = {
+        PREDICT: lambda: model.predict(picture, verbose=0),
+        "model(x), eager": lambda: np.asarray(model(picture, training=False)),
+        "tf.function (Keras backend)": lambda: graph.scores(picture).raw,
+    }
+    if compiled.ready(patience):
+        found[LITERT] = lambda: compiled.scores(picture).raw
+    else:
+        print(f"  {LITERT}: {compiled.why or 'not ready in time'}")
+    try:
+        found["ONNX Runtime"] = onnx(model, folder / "model.onnx", settings.threads, picture)
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        print(f"  ONNX Runtime: not measured, the export failed: {reason[0]}")
+    return found
+
+
+def onnx(model: keras.Model, path: Path, threads: int, picture: np.ndarray) -> Call:
+    """The same network in ONNX Runtime, with as many threads as LiteRT."""
+    import onnxruntime
+
+    model.export(str(path), format="onnx", verbose=False)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda: session.run(None, {name: picture})[0]
+
+
+def measure(calls: dict[str, Call], repeats: int, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each call."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            for _ in range(WARM_UP):
+                call()
+            for _ in range(repeats):
+                start = time.perf_counter()
+                call()
+                times[name].append(1000 * (time.perf_counter() - start))
+    return times
+
+
+def main() -> int:
+    """Print a table for each network."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=20, help="calls a round (default: 20)")
+    parser.add_argument("--rounds", type=int, default=3, help="default: 3")
+    parser.add_argument("--patience", type=float, default=900, help="seconds for compiling")
+    parser.add_argument("--network", choices=NETWORKS, action="append", help="default: all")
+    options = parser.parse_args()
+    code = 0
+    for name in options.network or NETWORKS:
+        print(f"{name}, {SIZE} × {SIZE}, one face, {Settings().threads} threads", flush=True)
+        keras.utils.set_random_seed(0)
+        with tempfile.TemporaryDirectory() as folder:
+            calls = ways(NETWORKS[name], Path(folder), options.patience)
+            expected = calls[PREDICT]()
+            differences = {n: np.abs(np.ravel(c()) - expected).max() for n, c in calls.items()}
+            times = measure(calls, options.repeats, options.rounds)
+        median = {way: statistics.median(values) for way, values in times.items()}
+        print(f"  {'':<28} {'median ms':>10} {'× predict':>10} {'difference':>11}")
+        for way, milliseconds in median.items():
+            ratio = median[PREDICT] / milliseconds
+            print(f"  {way:<28} {milliseconds:10.1f} {ratio:10.1f} {differences[way]:11.1e}")
+        if name == next(iter(NETWORKS)):
+            fast = median.get(LITERT, float("inf"))
+            reached = median[PREDICT] / fast >= WANTED_RATIO
+            print(f"  LiteRT at least {WANTED_RATIO:.0f} × as fast as predict: {reached}")
+            code = 0 if reached else 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""The SHA-256 of a model file, or of a folder that is one."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from deepfake.errors import ModelError
+
+# Files of a SavedModel folder; more is not one.
+MAX_FILES = 1_000
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a weight file, or all files of a folder with their names.
+
+    Args:
+        path: Path. A file, or a SavedModel folder.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        ModelError: it cannot be read, or the folder holds too many files.
+    """
+    try:
+        if path.is_file():
+            with path.open("rb") as opened:
+                return hashlib.file_digest(opened, "sha256").hexdigest()
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        if len(files) > MAX_FILES:
+            raise ModelError(
+                f"{path} holds {len(files):,} files, too many for a model. Name the model's folder."
+            )
+        total = hashlib.sha256()
+        for file in files:
+            total.update(f"{file.relative_to(path).as_posix()}\n{sha256_of(file)}\n".encode())
+        return total.hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

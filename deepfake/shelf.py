@@ -1,0 +1,175 @@
+"""Several models by name: loaded when first needed, the last used ones kept in memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from deepfake.detector import Detector
+from deepfake.errors import DeepfakeError, ModelError
+from deepfake.faces import FaceDetector
+from deepfake.modelstore.located import HUB, locate
+from deepfake.modelstore.manifest import ModelManifest
+from deepfake.settings import Settings
+
+# A model that failed is not tried again before this: a large broken file, or a network that is
+# down, would otherwise be waited for at every click.
+RETRY_SECONDS = 30.0
+PROBE_SIDE = 64
+
+
+def model_names(settings: Settings, given: Sequence[str] = ()) -> tuple[str, ...]:
+    """The models to serve: those that were named, then those of the setting `models`.
+
+    Args:
+        settings: Settings. `model` is taken where none was named.
+        given: sequence of str. As named on the command line.
+
+    Returns:
+        The names, each once, in order; at least one.
+    """
+    further = (name.strip() for name in settings.models.split(","))
+    named = [*(given or [settings.model]), *(name for name in further if name)]
+    return tuple(dict.fromkeys(named))
+
+
+class Shelf:
+    """Models by name. Safe to share between threads.
+
+    A model is loaded by the first who needs it, while others who need it wait. At most
+    `settings.loaded_models` are kept, the last used ones; who holds a Detector may go on using it.
+
+    Args:
+        names: sequence of str. What `load_model` takes; the first is the one used by default.
+        settings: Settings. Defaults to the environment's.
+        on_failure: called with the name of a model that cannot be used and the reason, each time
+            that it was tried.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        settings: Settings | None = None,
+        on_failure: Callable[[str, str], None] = lambda _name, _sentence: None,
+    ):
+        self.settings = settings or Settings.from_environment()
+        self.names = tuple(names)
+        self._on_failure = on_failure
+        self.faces = FaceDetector(self.settings)
+        self._loaded: OrderedDict[str, Detector] = OrderedDict()
+        self._manifests: dict[str, ModelManifest | None] = {}
+        self._failures: dict[str, tuple[str, float]] = {}
+        self._loading: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._lock = threading.Lock()
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the models in memory, the one used last at the end."""
+        with self._lock:
+            return tuple(self._loaded)
+
+    def detector(self, name: str) -> Detector:
+        """The Detector of a model, which is loaded now if it is not in memory.
+
+        Args:
+            name: str. One of `names`, or anything else that `load_model` takes.
+
+        Raises:
+            ModelError: it cannot be loaded or cannot run. The same sentence comes again, without
+                another try, for half a minute.
+        """
+        with self._lock:
+            if name in self._loaded:
+                self._loaded.move_to_end(name)
+                return self._loaded[name]
+            turn = self._loading.setdefault(name, threading.Lock())
+        with turn:
+            with self._lock:
+                if name in self._loaded:
+                    return self._loaded[name]
+                sentence, failed = self._failures.get(name, ("", 0.0))
+            if sentence and time.monotonic() - failed < RETRY_SECONDS:
+                raise ModelError(sentence)
+            return self._load(name)
+
+    def manifest(self, name: str) -> ModelManifest:
+        """The manifest of a model; read without loading the network where that can be done.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+        """
+        return self._read(name) or self.detector(name).model.manifest
+
+    def title(self, name: str) -> str:
+        """Name and version of a model; what is known of them where it was not loaded yet.
+
+        Of several of `names` with the same, the later ones have a number after it.
+        """
+        title = self._plain_title(name)
+        if name not in self.names:
+            return title
+        same = sum(self._plain_title(n) == title for n in self.names[: self.names.index(name) + 1])
+        return title if same == 1 else f"{title} ({same})"
+
+    def _plain_title(self, name: str) -> str:
+        manifest = self._read(name)
+        if manifest is not None:
+            return f"{manifest.name} {manifest.version}"
+        # Where a model lies on the server is none of a visitor's business.
+        return name if name.startswith(HUB) else Path(name).name
+
+    def _read(self, name: str) -> ModelManifest | None:
+        """The manifest, if it can be had without loading or fetching anything."""
+        if name not in self._manifests and not name.startswith(HUB):
+            try:
+                manifest = locate(name, self.settings).manifest
+            except DeepfakeError:
+                manifest = None  # using it says what is wrong
+            self._remember(name, manifest)
+            return manifest
+        return self._manifests.get(name)
+
+    def _remember(self, name: str, manifest: ModelManifest | None) -> None:
+        # Not those that visitors type: there is no end to them.
+        if name in self.names:
+            self._manifests[name] = manifest
+
+    def _load(self, name: str) -> Detector:
+        try:
+            detector = Detector(name, settings=self.settings, faces=self.faces)
+            # A file can load and still not run; and the first visitor should not wait for what
+            # some runtimes do at their first run.
+            blank = np.zeros((PROBE_SIDE, PROBE_SIDE, 3), np.uint8)
+            detector.detect(blank)
+        except Exception as error:
+            sentence = sentence_of(name, error)
+            with self._lock:
+                now = time.monotonic()
+                recent = {n: f for n, f in self._failures.items() if now - f[1] < RETRY_SECONDS}
+                self._failures = {**recent, name: (sentence, now)}
+            self._on_failure(name, sentence)
+            raise ModelError(sentence) from error
+        with self._lock:
+            self._failures.pop(name, None)
+            self._remember(name, detector.model.manifest)
+            self._loaded[name] = detector
+            while len(self._loaded) > self.settings.loaded_models:
+                self._loaded.popitem(last=False)
+        return detector
+
+
+def sentence_of(name: str, error: Exception) -> str:
+    """What to tell people of an error of a model, whatever its runtime raised."""
+    if isinstance(error, DeepfakeError):
+        return str(error)
+    # Native runtimes raise what they like. One broken model must not take the others down.
+    return (
+        f"The model {Path(name).name} does not run as it should ({type(error).__name__}: {error}). "
+        "Get it again, or leave it out."
+    )

@@ -1,0 +1,94 @@
+"""The models that visitors can choose from."""
+
+from __future__ import annotations
+
+from deepfake.detector import Detector
+from deepfake.errors import ModelError
+from deepfake.modelstore.located import HUB
+from deepfake.modelstore.manifest import ModelManifest
+from deepfake.shelf import Shelf
+
+TYPE_ONE = "Choose one, or type an address on the Hub: hf://owner/repository"
+
+
+class Choices:
+    """Labels of models, as visitors see them, and what is behind them.
+
+    Visitors never see nor send the names that the operator gave: they are paths of the server.
+
+    Args:
+        shelf: Shelf. The models.
+
+    Raises:
+        ModelError: none of the models can be used.
+    """
+
+    def __init__(self, shelf: Shelf):
+        self.shelf = shelf
+        self._names = {shelf.title(name): name for name in shelf.names}
+        self.default = self._first_usable()
+
+    @property
+    def labels(self) -> list[str]:
+        """Name and version of each model, the operator's first choice first."""
+        return list(self._names)
+
+    @property
+    def can_type(self) -> bool:
+        """Whether a visitor may name a model that is not among them."""
+        return self.shelf.settings.model_field != "no"
+
+    def name(self, label: str | None) -> str:
+        """What the shelf calls a model.
+
+        Args:
+            label: str. One of `labels`, the same without its version, or what a visitor typed;
+                nothing for the default.
+
+        Raises:
+            ModelError: it is not one of them, and visitors may not name others of its kind.
+        """
+        label = (label or "").strip() or self.default
+        if label in self._names:
+            return self._names[label]
+        for known, name in self._names.items():
+            if known.rsplit(" ", 1)[0] == label:
+                return name
+        allowed = self.shelf.settings.model_field
+        if allowed == "paths" or (allowed == "yes" and label.startswith(HUB)):
+            return label
+        more = f", or name one on the Hub as {HUB}owner/repository" if allowed == "yes" else ""
+        raise ModelError(
+            f"There is no model {label!r} here. Choose from: {', '.join(self._names)}{more}."
+        )
+
+    def detector(self, label: str | None) -> Detector:
+        """The Detector of a model.
+
+        Raises:
+            ModelError: as of `name`, or it cannot be used.
+        """
+        return self.shelf.detector(self.name(label))
+
+    def manifest(self, label: str | None) -> ModelManifest:
+        """The manifest of a model.
+
+        Raises:
+            ModelError: as of `detector`.
+        """
+        return self.shelf.manifest(self.name(label))
+
+    def is_ready(self, label: str | None) -> bool:
+        """Whether the model is in memory."""
+        return self.name(label) in self.shelf.loaded
+
+    def _first_usable(self) -> str:
+        problems = []
+        for label, name in self._names.items():
+            try:
+                self.shelf.detector(name)
+            except ModelError as error:
+                problems.append(str(error))
+                continue
+            return label
+        raise ModelError(" ".join(problems))

@@ -1,0 +1,220 @@
+"""Writes fifteen typical kinds of model files, as Keras 2 wrote them.
+
+Keras 2 (`tf_keras`) and Keras 3 do not share a process, so the tests run this as a script:
+
+    python tests/modelstore/keras2_files.py FOLDER
+
+writes NAME.h5 and NAME.npz (`inputs`, `outputs`) for each of `KINDS`, some other files of the
+first ones, and weights of the two MesoNets. The builders take the keras module, so that the tests
+can save the same networks with Keras 3.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def sequential_cnn(keras):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.Input((32, 32, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(8, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+
+
+def functional_cnn(keras):
+    layers = keras.layers
+    inputs = layers.Input((32, 32, 3))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
+    side = layers.Conv2D(4, 1)(inputs)
+    x = layers.add([x, side])
+    x = layers.concatenate([x, layers.DepthwiseConv2D(3, padding="same")(x)])
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(2, activation="softmax")(x))
+
+
+def mesonet(keras):
+    """The public MesoNet code, at a smaller size."""
+    inputs = keras.layers.Input((64, 64, 3))
+    x = inputs
+    for channels, kernel, pool in ((8, 3, 2), (8, 5, 2), (16, 5, 2), (16, 5, 4)):
+        x = _convolution(keras, x, channels, kernel, pool)
+    return _classify(keras, inputs, x)
+
+
+def mesoinception(keras):
+    """MesoInception-4 of the same code."""
+    layers = keras.layers
+    inputs = layers.Input((64, 64, 3))
+    x = inputs
+    for a, b, c, d in ((1, 4, 4, 2), (2, 4, 4, 2)):
+        x1 = layers.Conv2D(a, 1, padding="same", activation="relu")(x)
+        x2 = layers.Conv2D(b, 1, padding="same", activation="relu")(x)
+        x2 = layers.Conv2D(b, 3, padding="same", activation="relu")(x2)
+        x3 = layers.Conv2D(c, 1, padding="same", activation="relu")(x)
+        x3 = layers.Conv2D(c, 3, dilation_rate=2, padding="same", activation="relu")(x3)
+        x4 = layers.Conv2D(d, 1, padding="same", activation="relu")(x)
+        x4 = layers.Conv2D(d, 3, dilation_rate=3, padding="same", activation="relu")(x4)
+        x = layers.BatchNormalization()(layers.Concatenate(axis=-1)([x1, x2, x3, x4]))
+        x = layers.MaxPooling2D(2, padding="same")(x)
+    for pool in (2, 4):
+        x = _convolution(keras, x, 16, 5, pool)
+    return _classify(keras, inputs, x)
+
+
+def _convolution(keras, x, channels, kernel, pool):
+    x = keras.layers.Conv2D(channels, kernel, padding="same", activation="relu")(x)
+    x = keras.layers.BatchNormalization()(x)
+    return keras.layers.MaxPooling2D(pool, padding="same")(x)
+
+
+def _classify(keras, inputs, x):
+    layers = keras.layers
+    x = layers.Dropout(0.5)(layers.Flatten()(x))
+    x = layers.LeakyReLU(0.1)(layers.Dense(16)(x))
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(layers.Dropout(0.5)(x)))
+
+
+def mobilenet_in_sequential(keras):
+    layers = keras.layers
+    base = keras.applications.MobileNet(
+        input_shape=(32, 32, 3), include_top=False, weights=None, alpha=0.25
+    )
+    return keras.Sequential(
+        [base, layers.GlobalAveragePooling2D(), layers.Dense(1, activation="sigmoid")]
+    )
+
+
+def mobilenetv2_augmented(keras):
+    layers = keras.layers
+    augmentation = keras.Sequential(
+        [layers.RandomFlip("horizontal"), layers.RandomRotation(0.1), layers.RandomZoom(0.1)]
+    )
+    base = keras.applications.MobileNetV2(
+        input_shape=(32, 32, 3), include_top=False, weights=None, alpha=0.35
+    )
+    base.trainable = False
+    inputs = layers.Input((32, 32, 3))
+    x = layers.RandomContrast(0.2)(augmentation(inputs))
+    x = layers.Rescaling(1 / 127.5, offset=-1)(x)
+    x = layers.GlobalAveragePooling2D()(base(x, training=False))
+    return keras.Model(inputs, layers.Dense(1)(layers.Dropout(0.2)(x)))
+
+
+def _nested(keras, application, side, **options):
+    layers = keras.layers
+    base = getattr(keras.applications, application)(
+        input_shape=(side, side, 3), include_top=False, weights=None, **options
+    )
+    inputs = layers.Input((side, side, 3))
+    x = layers.GlobalAveragePooling2D()(base(inputs))
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
+
+
+def _flat(keras, application, side, **options):
+    layers = keras.layers
+    base = getattr(keras.applications, application)(
+        input_shape=(side, side, 3), include_top=False, weights=None, **options
+    )
+    x = layers.GlobalAveragePooling2D()(base.output)
+    x = layers.Dense(8, activation="relu")(x)
+    return keras.Model(base.input, layers.Dense(2, activation="softmax")(x))
+
+
+def efficientnetb0(keras):
+    return _nested(keras, "EfficientNetB0", 32)
+
+
+def efficientnetv2b0(keras):
+    return _nested(keras, "EfficientNetV2B0", 32)
+
+
+def resnet50(keras):
+    return _flat(keras, "ResNet50", 32)
+
+
+def vgg16(keras):
+    return _flat(keras, "VGG16", 32)
+
+
+def xception(keras):
+    return _nested(keras, "Xception", 71)
+
+
+def densenet121(keras):
+    return _flat(keras, "DenseNet121", 32)
+
+
+def inceptionv3(keras):
+    return _flat(keras, "InceptionV3", 75)
+
+
+def inceptionresnetv2(keras):
+    return _flat(keras, "InceptionResNetV2", 75)
+
+
+def lambda_layer(keras):
+    layers = keras.layers
+    inputs = layers.Input((32, 32, 3))
+    x = layers.Lambda(lambda pixels: pixels / 255.0)(inputs)
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(layers.Flatten()(x)))
+
+
+def operator_on_tensor(keras):
+    layers = keras.layers
+    inputs = layers.Input((32, 32, 3))
+    x = layers.Conv2D(4, 3, activation="relu")(inputs / 127.5 - 1.0)
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(layers.Flatten()(x)))
+
+
+KINDS = {
+    build.__name__: build
+    for build in (
+        sequential_cnn, functional_cnn, mesonet, mobilenet_in_sequential, mobilenetv2_augmented,
+        efficientnetb0, efficientnetv2b0, resnet50, vgg16, xception, densenet121, inceptionv3,
+        inceptionresnetv2, lambda_layer, operator_on_tensor,
+    )
+}  # fmt: skip
+
+
+def pictures(side, count=3):
+    """Inputs in 0..1, the same in each process."""
+    import numpy as np
+
+    return np.random.default_rng(side).random((count, side, side, 3), np.float32)
+
+
+def main(folder):
+    import numpy as np
+    import tf_keras
+
+    for name, build in {**KINDS, "mesoinception": mesoinception}.items():
+        tf_keras.backend.clear_session()
+        tf_keras.utils.set_random_seed(1)
+        model = build(tf_keras)
+        # As people save them: compiled, with an optimizer and metrics.
+        model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+        inputs = pictures(model.input_shape[1])
+        outputs = np.asarray(model(inputs, training=False))
+        np.savez(folder / f"{name}.npz", inputs=inputs, outputs=outputs)
+        if name == "sequential_cnn":
+            model.save(folder / f"{name}.keras")
+            model.save(folder / name, save_format="tf")
+        if name.startswith("meso"):
+            model.save_weights(folder / f"{name}_weights.h5")
+        if name in KINDS:
+            model.save(folder / f"{name}.h5")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

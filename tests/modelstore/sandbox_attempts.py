@@ -1,0 +1,68 @@
+"""What a hostile child would try. Each prints "done" if it could. Run by test_sandbox.py."""
+
+import ctypes
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from deepfake.errors import ModelError
+
+
+def attempt(name, *arguments):
+    match name, arguments:
+        case "write", (path,):
+            Path(path).write_text("x")
+        case "read", (path,):
+            print(Path(path).read_text())
+        case "scratch", ():
+            Path("scratch.txt").write_text("x")
+        case "connect", (port,):
+            socket.create_connection(("127.0.0.1", int(port)), timeout=2)
+        case "datagram", (port,):
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", int(port)))
+        case "program", ():
+            subprocess.run(["/bin/true"], check=True)
+        case "fork", ():
+            while True:
+                if os.fork() == 0:
+                    time.sleep(60)
+        case "kill", (pid,):
+            os.kill(int(pid), signal.SIGTERM)
+        case "environment", ():
+            print(dict(os.environ))
+        case "memory", ():
+            kept = [bytearray(b"x" * 50_000_000) for _ in range(100)]
+            print(len(kept))
+        case "shared memory", ():
+            print(len(mmap.mmap(-1, 200_000_000_000)))
+        case "big file", ():
+            with Path("big").open("wb") as file:
+                for _ in range(20):
+                    file.write(bytes(100_000_000))
+        case "sleep", ():
+            time.sleep(60)
+        case "spin", ():
+            while True:
+                pass
+        case "crash", ():
+            ctypes.string_at(0)
+        case "talk", ():
+            sys.stdout.write("x" * 50_000_000)
+        case "sentence", ():
+            raise ModelError("The file is odd.\x1b[31m Get another.")
+        case "error", ():
+            raise KeyError("inner workings")
+        case "raise limits", ():
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY,) * 2)
+    print("done")
+
+
+if __name__ == "__main__":
+    attempt(*sys.argv[1:])

@@ -1,0 +1,110 @@
+import argparse
+
+import numpy as np
+import pytest
+
+from deepfake import verdict
+from deepfake.errors import ModelError, SettingError
+from deepfake.modelstore import answers
+from deepfake.modelstore.answers import Answers
+from deepfake.modelstore.backend import Network
+
+FILES = {"model.h5": "ab" * 32}
+ONE = Network(size=128, kind="sigmoid")
+TWO = Network(size=224, kind="softmax")
+
+
+def p_fake(manifest, scores):
+    logits = verdict.fake_logits(np.array(scores), manifest)
+    return verdict.calibrate(logits, manifest.calibration)
+
+
+@pytest.mark.parametrize(
+    ("given", "network", "scores", "expected"),
+    [
+        (Answers(positive="fake"), ONE, [0.9, 0.2], [0.9, 0.2]),
+        (Answers(positive="real"), ONE, [0.9, 0.2], [0.1, 0.8]),
+        (Answers(labels="fake,real"), ONE, [0.9], [0.1]),
+        (Answers(labels="Real, Deepfake"), TWO, [[0.7, 0.3]], [0.3]),
+        (Answers(labels="fake,real"), TWO, [[0.7, 0.3]], [0.7]),
+        (Answers(positive="fake"), Network(64, "logits"), [[-1.0, 1.0]], [0.880797]),
+    ],
+)
+def test_the_answers_say_what_a_score_means(given, network, scores, expected):
+    manifest = given.complete(network, "model", FILES)
+    np.testing.assert_allclose(p_fake(manifest, scores), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("network", [ONE, TWO])
+def test_without_an_answer_the_label_order_is_not_guessed(network):
+    with pytest.raises(ModelError, match="--positive"):
+        Answers(scale="0..1").complete(network, "model.h5", FILES)
+
+
+def test_a_real_below_rule_is_a_threshold_on_the_other_class():
+    manifest = Answers(positive="real", real_below=0.7).complete(ONE, "model", FILES)
+    scores = p_fake(manifest, [0.69, 0.71])
+    assert [bool(p >= manifest.threshold) for p in scores] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("scale", "black", "white"),
+    [("0..1", 0, 1), ("-1..1", -1, 1), ("0..255", 0, 255), ("imagenet", -2.1179, 2.2489)],
+)
+def test_the_scale_is_what_the_network_gets(scale, black, white):
+    from deepfake import preprocessing
+
+    spec = Answers(positive="fake", scale=scale).complete(ONE, "model", FILES).input
+    pixels = np.array([[[[0, 0, 0]], [[255, 255, 255]]]], np.uint8)
+    values = preprocessing.scale(pixels, spec)[0, :, 0, 0]
+    np.testing.assert_allclose(values, [black, white], atol=1e-3)
+
+
+def test_a_network_that_scales_its_input_gets_whole_numbers_and_a_warning_otherwise():
+    network = Network(128, "sigmoid", rescaling="Rescaling(scale=0.0039)")
+    untold, doubled = Answers(positive="fake"), Answers(positive="fake", scale="0..1")
+    assert untold.complete(network, "m", FILES).input.std == (1.0, 1.0, 1.0)
+    assert "once too often" in " ".join(doubled.remarks(network))
+    assert "once too often" not in " ".join(untold.remarks(network))
+
+
+def test_what_was_taken_without_being_told_is_said():
+    assert "--scale" in " ".join(Answers(positive="fake").remarks(ONE))
+    assert not Answers(positive="fake", scale="0..1", crop="full").remarks(ONE)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"positive": "yes"},
+        {"labels": "fake"},
+        {"labels": "cat,dog"},
+        {"labels": "fake,deepfake"},
+        {"labels": "fake,real", "positive": "fake"},
+        {"scale": "0..2"},
+        {"crop": "9"},
+        {"crop": "nose"},
+        {"size": 3},
+        {"real_below": 1.5},
+        {"real_below": float("nan")},
+    ],
+)
+def test_a_wrong_answer_gets_a_sentence(wrong):
+    with pytest.raises(SettingError, match=r"Received|give one"):
+        Answers(**wrong)
+
+
+def test_options_become_answers():
+    parser = argparse.ArgumentParser()
+    answers.add_options(parser)
+    options = parser.parse_args(["--positive", "real", "--crop", "1.5", "--size", "128"])
+    assert Answers.of(options) == Answers(positive="real", crop="1.5", size=128)
+    assert not Answers.of(parser.parse_args([])).says_anything
+
+
+def test_a_scale_that_looks_like_an_option_can_be_given(capsys):
+    from deepfake.cli import main
+
+    code = main(["detect", "no.jpg", "--model", "no.h5", "--scale", "-1..1"])
+    assert code == 1
+    assert "There is no model 'no.h5'" in capsys.readouterr().err

@@ -1,0 +1,149 @@
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+from conversion_files import SIZE, keras_files
+
+from deepfake.modelstore import compiled, parity
+from deepfake.modelstore.answers import Answers
+from deepfake.modelstore.digest import sha256_of
+from deepfake.modelstore.litert import LiteRTBackend
+from deepfake.settings import Settings
+
+BATCH = parity.inputs_for(SIZE, (0.0, 1.0))
+PATIENCE = 600
+
+
+def opened(name):
+    from deepfake.modelstore.keras import open_keras
+
+    path = keras_files() / name
+    found = open_keras(path, Settings())
+    sha256 = sha256_of(path)
+    manifest = Answers(positive="fake").complete(found.network, name, {name: sha256})
+    return path, sha256, manifest, found.backend(manifest, Settings())
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A model with an evidence map: its Keras backend and two that share a cache, compiled."""
+    settings = Settings(cache=str(tmp_path_factory.mktemp("cache")))
+    path, sha256, manifest, keras_backend = opened("with_evidence.keras")
+    pair = [
+        compiled.CompiledBackend(keras_backend, path, sha256, manifest, settings) for _ in range(2)
+    ]
+    first = [(backend.name, backend.scores(BATCH)) for backend in pair]
+    assert [backend.ready(PATIENCE) for backend in pair] == [True, True], pair[0].why
+    return settings, sha256, manifest, keras_backend, pair, first
+
+
+def test_it_is_served_by_keras_at_once_and_by_litert_later(model):
+    *_, keras_backend, pair, first = model
+    expected = keras_backend.scores(BATCH)
+    for (name, early), backend in zip(first, pair, strict=True):
+        assert (name, backend.name, backend.why) == ("Keras", "LiteRT", "")
+        late = backend.scores(BATCH)
+        for scores in (early, late):
+            assert scores.raw == pytest.approx(expected.raw, abs=1e-4)
+            assert scores.evidence == pytest.approx(expected.evidence, abs=1e-4)
+
+
+def test_two_at_once_leave_one_compiled_file_and_no_litter(model):
+    folder = compiled.cache_folder(model[0]) / compiled.FOLDER
+    assert sorted(path.name for path in folder.iterdir()) == [compiled.LOCK_FILE, model[1]]
+
+
+def test_the_next_start_needs_no_tensorflow(model):
+    settings, sha256, manifest, keras_backend, *_ = model
+    code = f"""
+import sys
+import numpy as np
+from deepfake.modelstore import compiled, parity
+from deepfake.modelstore.manifest import ModelManifest
+from deepfake.settings import Settings
+manifest = ModelManifest.model_validate_json({manifest.model_dump_json()!r})
+backend = compiled.cached({sha256!r}, manifest, Settings(cache={settings.cache!r}))
+print(backend.name, "tensorflow" in sys.modules, "keras" in sys.modules)
+print(backend.scores(parity.inputs_for({SIZE}, (0.0, 1.0))).raw.tolist())
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    first, second = result.stdout.splitlines()
+    assert first == "LiteRT False False"
+    assert json.loads(second) == pytest.approx(keras_backend.scores(BATCH).raw, abs=1e-4)
+
+
+def test_a_damaged_compiled_file_is_not_used(model, tmp_path):
+    settings, sha256, manifest, *_ = model
+    shutil.copytree(settings.cache, tmp_path, dirs_exist_ok=True)
+    damaged = Settings(cache=str(tmp_path))
+    assert isinstance(compiled.cached(sha256, manifest, damaged), LiteRTBackend)
+    with (tmp_path / compiled.FOLDER / sha256 / "model.tflite").open("r+b") as file:
+        file.seek(200)
+        file.write(b"damaged")
+    assert compiled.cached(sha256, manifest, damaged) is None
+
+
+def test_what_cannot_be_compiled_stays_on_keras_and_is_tried_again_by_new_versions(tmp_path):
+    settings = Settings(cache=str(tmp_path))
+    path, sha256, manifest, keras_backend = opened("beyond_litert.keras")
+    backend = compiled.CompiledBackend(keras_backend, path, sha256, manifest, settings)
+    assert not backend.ready(PATIENCE)
+    assert backend.name == "Keras" and "LiteRT cannot" in backend.why
+    assert np.isfinite(backend.scores(BATCH).raw).all()
+
+    # Were it tried again, the missing file would be another reason.
+    gone = tmp_path / "gone.keras"
+    again = compiled.CompiledBackend(keras_backend, gone, sha256, manifest, settings)
+    assert not again.ready(PATIENCE) and again.why == backend.why
+
+    (failure,) = (tmp_path / compiled.FOLDER).glob("*.failed.json")
+    record = json.loads(failure.read_text())
+    failure.write_text(json.dumps({**record, "versions": {"tensorflow": "1.0"}}))
+    newer = compiled.CompiledBackend(keras_backend, gone, sha256, manifest, settings)
+    assert not newer.ready(PATIENCE) and newer.why != backend.why
+
+
+def test_a_cache_that_cannot_be_written_leaves_it_on_keras(tmp_path):
+    (tmp_path / "file").write_text("")
+    path, sha256, manifest, keras_backend = opened("plain.h5")
+    settings = Settings(cache=str(tmp_path / "file"))
+    backend = compiled.CompiledBackend(keras_backend, path, sha256, manifest, settings)
+    assert not backend.ready(PATIENCE)
+    assert backend.name == "Keras" and str(tmp_path) in backend.why
+
+
+def test_the_end_of_the_program_ends_the_conversion(tmp_path):
+    path, sha256, manifest, _ = opened("plain.h5")
+    code = f"""
+import time
+import psutil
+from pathlib import Path
+from deepfake.modelstore.compiled import CompiledBackend
+from deepfake.modelstore.manifest import ModelManifest
+from deepfake.settings import Settings
+manifest = ModelManifest.model_validate_json({manifest.model_dump_json()!r})
+settings = Settings(cache={str(tmp_path)!r})
+CompiledBackend(None, Path({str(path)!r}), {sha256!r}, manifest, settings).ready(0)
+while not psutil.Process().children():
+    time.sleep(0.05)
+print(*[child.pid for child in psutil.Process().children()])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    children = [int(pid) for pid in result.stdout.split()]
+    assert children
+    end = time.monotonic() + 30
+    while any(running(pid) for pid in children) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(running(pid) for pid in children)
+
+
+def running(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from conversion_files import keras_files
+
+from deepfake.errors import ModelError
+from deepfake.modelstore import compiled, conversion, parity
+from deepfake.modelstore.conversion import Conversion
+from deepfake.settings import Settings
+
+
+def test_a_network_of_any_size_is_converted_for_the_size_in_use(tmp_path):
+    settings = Settings(cache=str(tmp_path / "cache"))
+    work = tmp_path / "work"
+    work.mkdir()
+    made = conversion.in_sandbox(keras_files() / "any_size.keras", work, settings, size=32)
+    assert (made.network.size, made.network.kind) == (32, "softmax")
+    assert compiled.check(work, settings)[1] <= parity.MAX_DIFFERENCE
+
+
+def test_outputs_that_differ_are_refused(tmp_path):
+    settings = Settings(cache=str(tmp_path / "cache"))
+    work = tmp_path / "work"
+    work.mkdir()
+    conversion.in_sandbox(keras_files() / "plain.h5", work, settings)
+    with np.load(work / parity.PARITY_FILE) as arrays:
+        inputs, output = arrays["inputs"], arrays["output0"]
+    parity.write(work, inputs, {"": output + 2 * parity.MAX_DIFFERENCE})
+    with pytest.raises(ModelError, match="something else"):
+        compiled.check(work, settings)
+
+
+def test_a_missing_model_gets_a_sentence(tmp_path):
+    with pytest.raises(ModelError, match="cannot be read"):
+        conversion.in_sandbox(tmp_path / "gone.h5", tmp_path, Settings())
+
+
+@pytest.mark.parametrize("said", ["", "[]", "{}", '{"network": {}}', "Segmentation fault"])
+def test_a_child_that_says_something_else_is_not_believed(said):
+    with pytest.raises(ModelError, match="cannot be understood"):
+        Conversion.from_json(said)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "difference"),
+    [
+        pytest.param([0.5], [0.4], 0.1, id="probabilities as they are"),
+        pytest.param([300.3], [300.0], 0.001, id="large logits as a share"),
+        pytest.param([np.nan], [0.0], np.inf, id="no number"),
+        pytest.param([1.0, 2.0], [1.0], np.inf, id="another shape"),
+    ],
+)
+def test_differences(found, expected, difference):
+    measured = parity.largest_difference(np.array(found), np.array(expected))
+    assert measured == pytest.approx(difference)
+
+
+@pytest.mark.parametrize("size", [16, 33, 224])
+def test_inputs_are_in_the_networks_range_and_the_same_each_time(size):
+    inputs = parity.inputs_for(size, (-1.0, 3.0))
+    assert inputs.shape == (8, size, size, 3) and inputs.dtype == np.float32
+    assert -1 <= inputs.min() < -0.5 and 2.5 < inputs.max() <= 3
+    assert (inputs == parity.inputs_for(size, (-1.0, 3.0))).all()

@@ -1,0 +1,90 @@
+import json
+import shutil
+
+import pytest
+from conversion_files import SIZE, keras_files
+
+from deepfake import cli
+from deepfake.modelstore import parity
+from deepfake.modelstore.resolve import load_model
+from deepfake.settings import Settings
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run `deepfake convert` within an empty folder; (exit code, stdout, stderr)."""
+    monkeypatch.setenv("DEEPFAKE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        code = cli.main(["convert", *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def test_a_folder_gets_both_files_and_a_manifest_and_can_be_served(run, tmp_path):
+    old = keras_files() / "plain.h5"
+    before = old.read_bytes()
+    code, out, err = run(old, "new", "--positive", "real", "--scale=-1..1", "--crop", "full")
+    assert (code, err) == (0, "")
+    assert out.count("largest difference is") == 2
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        "model.json", "model.keras", "model.tflite",
+    ]  # fmt: skip
+    assert old.read_bytes() == before
+    loaded = load_model(tmp_path / "new", Settings(cache=str(tmp_path / "cache")))
+    assert loaded.backend.name == "LiteRT"
+    assert loaded.manifest.labels.order == ("fake", "real")
+    assert (loaded.manifest.input.mean[0], loaded.manifest.input.crop) == (127.5, "full")
+
+
+def test_without_all_outputs_the_score_alone_is_kept_and_with_it_the_map(run, tmp_path):
+    folder = shutil.copytree(keras_files(), tmp_path / "old")
+    code, out, _ = run(folder / "with_evidence.keras", "score/a.tflite", "--positive", "fake")
+    assert code == 0 and "Left out: evidence" in out
+    arguments = ("all/a.tflite", "--positive", "fake", "--all-outputs")
+    code, out, _ = run(folder / "with_evidence.keras", *arguments)
+    assert code == 0 and "Left out" not in out
+    settings, batch = Settings(cache=str(tmp_path / "cache")), parity.inputs_for(SIZE, (0, 1))
+    score, both = (load_model(tmp_path / n, settings).backend for n in ("score", "all"))
+    assert score.scores(batch).evidence is None
+    assert both.scores(batch).evidence.shape[0] == len(batch)
+    assert score.scores(batch).raw == pytest.approx(both.scores(batch).raw, abs=1e-5)
+
+
+def test_without_a_label_order_there_is_no_manifest_and_it_says_how_to_get_one(run, tmp_path):
+    code, out, _ = run(keras_files() / "plain.h5", "a.tflite")
+    assert code == 0 and "No model.json was written" in out and "--positive" in out
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a.tflite"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param("plain.h5", "there.tflite", "--force", id="new is there"),
+        pytest.param("plain.h5", "a.onnx", ".tflite or .keras", id="another kind"),
+        pytest.param("with_evidence.keras", "link.keras", "never changed", id="old itself"),
+        pytest.param("gone.h5", "a.tflite", "no model", id="no such model"),
+        pytest.param("plain.h5", "other/a.tflite", "another model", id="a foreign manifest"),
+    ],
+)
+def test_refusals_say_what_to_do(run, tmp_path, old, new, expected):
+    (tmp_path / "there.tflite").write_bytes(b"mine")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.json").write_text(json.dumps({}))
+    (tmp_path / "link.keras").symlink_to(keras_files() / "with_evidence.keras")
+    code, _, err = run(keras_files() / old, new)
+    assert code == 1 and expected in err
+    assert (tmp_path / "there.tflite").read_bytes() == b"mine"
+
+
+def test_a_litert_file_needs_no_conversion(run):
+    code, _, err = run("default", "a.keras")
+    assert code == 1 and "LiteRT file already" in err
+
+
+def test_what_fails_leaves_nothing_behind(run, tmp_path):
+    code, _, err = run(keras_files() / "beyond_litert.keras", "new/a.tflite")
+    assert code == 1 and "LiteRT cannot" in err
+    assert list((tmp_path / "new").iterdir()) == []

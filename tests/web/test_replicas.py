@@ -1,0 +1,212 @@
+"""Real pages as they are hosted: several replicas, a real Redis, a real nginx in front."""
+
+import re
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.web.redis_server import RedisServer, free_port, required, wait_until
+from tests.web.replica import Replica, Visitor
+
+NGINX_CONF = Path(__file__).resolve().parents[2] / "deploy" / "nginx.conf"
+LIMIT_SENTENCE = re.compile(r"Each visitor has 5 analyses .* Please try again in \d+ ")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("replicas")
+
+
+@pytest.fixture(scope="module")
+def redis(folder):
+    server = RedisServer(folder)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def replicas(folder, redis):
+    """Two replicas that trust a proxy on this machine and count together."""
+    settings = {
+        "rate_limit": "5/hour",
+        "redis_url": redis.url,
+        "trusted_proxies": "127.0.0.1",
+        "max_queue": 200,
+    }
+    both = [Replica(folder, **settings) for _ in range(2)]
+    yield both
+    for replica in both:
+        replica.process.kill()
+
+
+@pytest.fixture(scope="module")
+def nginx(folder, replicas):
+    """The address of nginx with the configuration that we ship, in front of both replicas."""
+    program = required("nginx", "nginx")
+    port = free_port()
+    text = NGINX_CONF.read_text().replace("listen 8080", f"listen 127.0.0.1:{port}")
+    for number, replica in enumerate(replicas, 1):
+        text = text.replace(f"172.31.231.1{number}:7860", f"127.0.0.1:{replica.port}")
+    text = text.replace("/tmp/", f"{folder}/")
+    (folder / "nginx.conf").write_text(text)
+    command = [program, "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", "stderr"]
+    process = subprocess.Popen(
+        [*command, "-g", "daemon off;"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+
+    def answers():
+        try:
+            return httpx.get(f"{url}/healthz").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    wait_until(answers, what="the start of nginx")
+    yield url
+    process.terminate()
+    process.wait(10)
+
+
+def forwarded(address):
+    return {"X-Forwarded-For": address}
+
+
+def events(answers):
+    return sorted(event for event, _ in answers)
+
+
+def test_two_replicas_share_a_limit_exactly_and_a_restart_keeps_it(replicas, portrait):
+    visitors = [Visitor(r.url, portrait, forwarded("203.0.113.1")) for r in replicas]
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda n: visitors[n % 2].detect(), range(50)))
+    assert events(answers).count("complete") == 5
+    refusals = [data for event, data in answers if event == "error"]
+    assert len(refusals) == 45
+    assert all(LIMIT_SENTENCE.search(data["error"]) for data in refusals)
+
+    assert replicas[0].stop() == 0
+    replicas[0].start()
+    again = Visitor(replicas[0].url, portrait, forwarded("203.0.113.1"))
+    assert again.detect()[0] == "error"
+    other = Visitor(replicas[0].url, portrait, forwarded("203.0.113.2"))
+    assert other.detect()[0] == "complete"
+
+
+def test_analyses_go_on_while_redis_is_away(replicas, redis, portrait):
+    assert replicas[0].ready().json() == {"status": "ready", "model": "loaded", "redis": "up"}
+    visitor = Visitor(replicas[0].url, portrait, forwarded("203.0.113.3"))
+    redis.kill()
+    assert visitor.detect()[0] == "complete"
+    wait_until(lambda: replicas[0].ready().json()["redis"] == "down", what="the red flag")
+    answer = replicas[0].ready()
+    # Still 200: a proxy that left all replicas out would make things worse.
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    redis.start()
+    wait_until(lambda: replicas[0].ready().json()["status"] == "ready", what="the way back")
+    log = replicas[0].log.read_text()
+    # Once for each time, and not for each request; a busy machine can add a time.
+    assert 1 <= log.count("Redis is away") == log.count("Redis is back") <= 3
+    assert "203.0.113" not in log and "Traceback" not in log
+
+
+def test_visitors_behind_nginx_count_by_their_own_address(nginx, portrait):
+    # All connections come from 127.0.0.1 here; what a visitor claims to be is thrown away.
+    liars = [Visitor(nginx, portrait, forwarded(f"198.51.100.{n}")) for n in range(6)]
+    answers = [liar.detect() for liar in liars]
+    assert events(answers) == ["complete"] * 5 + ["error"]
+    assert LIMIT_SENTENCE.search(answers[-1][1]["error"])
+
+
+def test_the_page_works_through_nginx_and_keeps_its_result_over_the_limit(
+    browser, nginx, replicas, redis, portrait, faceless
+):
+    redis.kill()  # forgets what the tests before have used up
+    redis.start()
+    for replica in replicas:
+        wait_until(lambda r=replica: r.ready().json()["redis"] == "up", what="the way back")
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(nginx)
+    expect(page.locator("#history-rows .empty")).to_be_visible(timeout=60_000)
+    page.set_input_files("#photo input[type=file]", portrait)
+    verdict = page.locator("#verdict [role=status]")
+    expect(verdict).to_contain_text("One face was judged", timeout=60_000)
+    before = verdict.inner_text()
+    toast = page.locator(".toast-body")
+    for _ in range(8):
+        page.locator("#analyse").click()
+        page.wait_for_timeout(1500)
+        if toast.count():
+            break
+    expect(toast.first).to_contain_text("Each visitor has 5 analyses")
+    assert verdict.inner_text().split(" in ")[0] == before.split(" in ")[0]
+    expect(page.locator("#history-rows tbody tr")).to_have_count(1)
+    # Moving the threshold runs no model and goes on working.
+    number = page.locator("#threshold input[type=number]")
+    number.fill("0")
+    number.press("Tab")
+    expect(page.locator("#verdict")).to_contain_text("Signs of manipulation found (")
+    context.close()
+
+
+@pytest.fixture
+def alone(folder):
+    """A replica on loopback that trusts nobody, with what its environment says besides."""
+    made = []
+
+    def make(**settings):
+        made.append(Replica(folder, **settings))
+        return made[-1]
+
+    yield make
+    for replica in made:
+        replica.process.kill()
+
+
+def test_on_this_machine_only_proxied_requests_count_and_no_header_decides(
+    alone, portrait, monkeypatch
+):
+    # What uvicorn would read must change nothing.
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    replica = alone()
+    direct = Visitor(replica.url, portrait)
+    assert events(direct.detect() for _ in range(7)) == ["complete"] * 7
+    liars = [Visitor(replica.url, portrait, forwarded(f"203.0.113.{n}")) for n in range(7)]
+    assert events(liar.detect() for liar in liars) == ["complete"] * 5 + ["error"] * 2
+    assert replica.log.read_text().count("DEEPFAKE_TRUSTED_PROXIES") == 1
+
+
+def test_a_page_that_stops_finishes_what_it_has_taken_on(alone, portrait):
+    replica = alone(rate_limit="off", max_queue=10)
+    visitor = Visitor(replica.url, portrait)
+    taken = [visitor.send() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(Visitor.result, visitor, sent) for sent in taken]
+        time.sleep(0.2)
+        replica.terminate()
+        refused = visitor.send()
+        while refused.status_code == 200:
+            waiting.append(pool.submit(visitor.result, refused))
+            refused = visitor.send()
+        assert "being restarted" in refused.json()["detail"]
+        assert int(refused.headers["Retry-After"]) > 0
+        assert {future.result()[0] for future in waiting} == {"complete"}
+    assert replica.process.wait(30) == 0
+    assert "Traceback" not in replica.log.read_text()
+
+
+def test_a_full_queue_says_how_long(alone, portrait):
+    replica = alone(rate_limit="off", max_queue=3, interpreters=1)
+    visitor = Visitor(replica.url, portrait)
+    assert visitor.detect()[0] == "complete"
+    with ThreadPoolExecutor(30) as pool:
+        answers = list(pool.map(lambda _: visitor.send(), range(30)))
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert refused
+    sentence = refused[0].json()["detail"]
+    assert re.search(r"The page is busy: 3 are waiting. Please try again in about \d+ s", sentence)
