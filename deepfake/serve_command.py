@@ -26,8 +26,8 @@ def add_command(commands: Commands) -> None:
     serve = commands.add_parser(
         "serve",
         help="start the web page",
-        description="Start the web page. Each option has a setting DEEPFAKE_HOST, DEEPFAKE_PORT "
-        "and so on, which it overrides; docs/hosting.md says where to host it.",
+        description="Start the web page. Most options have a setting, such as DEEPFAKE_HOST, "
+        "which they override; docs/hosting.md says where to host it.",
     )
     serve.add_argument(
         "--host", help="address to listen on; 0.0.0.0 for all (default: 127.0.0.1, this machine)"

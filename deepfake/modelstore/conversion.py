@@ -165,7 +165,10 @@ def convert(options: argparse.Namespace) -> Conversion:
     if options.keras:
         difference = _save_keras(model, options.folder / KERAS_FILE, inputs, expected)
     if options.litert:
-        served = model if kept == names else keras.Model(model.inputs, _outputs(model)[kept[0]])
+        served = model
+        if kept != names:
+            # As a dictionary, so that the output keeps its name.
+            served = keras.Model(model.inputs, {name: _outputs(model)[name] for name in kept})
         _export(served, options.folder / LITERT_FILE)
         parity.write(options.folder, inputs, {name: expected[name] for name in kept})
     left_out = tuple(name for name in names if name not in kept)

@@ -77,11 +77,19 @@ class Analyser:
         try:
             if photo:
                 self.admission.admit(request)
+        except LimitError as error:
+            gr.Warning(str(error), title=wording.REFUSED)
+            # No row: the history already has the result that stays.
+            return (*(gr.skip() for _ in range(9)), None)
+        return self._judge(photo, threshold, model, progress)
+
+    def _judge(
+        self, photo: str | None, threshold: float, model: str | None, progress: gr.Progress
+    ) -> tuple[Any, ...]:
+        try:
             if not self.choices.is_ready(model):
                 progress(0.1, desc="Loading the model")
             detector = self.choices.detector(model)
-        except LimitError as error:
-            return (*_refused(error, 9), None)
         except ModelError as error:
             return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
@@ -100,6 +108,7 @@ class Analyser:
     def choose_model(
         self,
         model: str | None,
+        request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
         """Another model: (session, threshold, meaning, about).
@@ -107,9 +116,13 @@ class Analyser:
         The result of the model before goes, so that its scores are not shown as this one's.
         """
         try:
+            if not self._costs_nothing(model):
+                self.admission.admit(request)
             if not self.choices.is_ready(model):
                 progress(0.1, desc="Loading the model")
             loaded = self.choices.detector(model).model
+        except LimitError as error:
+            raise gr.Error(str(error), print_exception=False) from error
         except ModelError as error:
             return None, gr.skip(), "", wording.plain(wording.for_visitors(str(error)))
         threshold = loaded.manifest.threshold
@@ -125,12 +138,17 @@ class Analyser:
     ) -> tuple[Any, ...]:
         """Judge the photo, if there is one, with the model just chosen, as in `analyse`."""
         try:
+            if photo or not self._costs_nothing(model):
+                self.admission.admit(request)
             self.choices.detector(model)
+        except LimitError as error:
+            # The result that is shown is the model's before.
+            return self._failure(str(error), threshold, model, wording.REFUSED)
         except ModelError as error:
             return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
             return self.forget(threshold, model)
-        return self.analyse(photo, threshold, model, request, progress)
+        return self._judge(photo, threshold, model, progress)
 
     def decide_again(
         self, session: Session | None, threshold: float, face: int | None, model: str | None
@@ -221,8 +239,14 @@ class Analyser:
     def _detect_for_program(self, photo: str, model: str | None) -> Report:
         return self.choices.detector(model).detect(photo, file=Path(photo).name)
 
+    def _costs_nothing(self, model: str | None) -> bool:
+        # A model that a visitor typed is fetched, which must not go past the limit.
+        return self.choices.name(model) in self.choices.shelf.names or self.choices.is_ready(model)
+
     def _meaning(self, threshold: float, model: str | None) -> str:
         try:
+            if not self._costs_nothing(model):
+                return ""
             return wording.meaning(self.choices.manifest(model), threshold)
         except ModelError:
             return ""  # the panel above says what is wrong with the model
@@ -259,11 +283,6 @@ class Analyser:
             "" if heading == wording.UNUSABLE_MODEL else self._meaning(threshold, model),
             None,
         )
-
-
-def _refused(error: LimitError, outputs: int) -> tuple[Any, ...]:
-    gr.Warning(str(error), title="Not analysed")
-    return (gr.skip(),) * outputs
 
 
 def _choices(report: Report, face: int) -> Any:

@@ -55,7 +55,7 @@ class Comparer:
             self.admission.admit(request)
             return comparison_panel(self._compare(photo, models, tell))
         except LimitError as error:
-            gr.Warning(str(error), title="Not compared")
+            gr.Warning(str(error), title=wording.REFUSED)
             return gr.skip()  # type: ignore[no-any-return]
         except DeepfakeError as error:
             return wording.error_panel(str(error))

@@ -162,10 +162,7 @@ def serve(settings: Settings, names: Sequence[str] = ()) -> None:
 
     for number in STOP_SIGNALS:
         signal.signal(number, finish)
-    try:
-        stop.wait()
-    except KeyboardInterrupt:
-        return
+    stop.wait()
     page.door.drain(SHUTDOWN_SECONDS)
 
 
@@ -260,7 +257,7 @@ def _photo_tab(analyser: Analyser, card: gr.Markdown) -> None:
     model.input(
         analyser.choose_model, [model], [session, threshold, explanation, card],
         show_progress_on=[verdict], concurrency_id="analyse", **private,
-    ).then(
+    ).success(
         **{**handler, "fn": analyser.analyse_again}, **shown, **private
     ).then(**remember, **private)  # fmt: skip
     threshold.change(

@@ -18,6 +18,7 @@ WELCOME = (
     "</section>"
 )
 UNREADABLE_FILE = "This file could not be checked"
+REFUSED = "Not analysed"
 UNUSABLE_MODEL = "This model cannot be used"
 EVIDENCE_CAPTION = (
     '<p class="caption">Left of the handle: the face as the model saw it. Right: orange places '

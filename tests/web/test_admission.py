@@ -1,0 +1,98 @@
+"""Which requests are counted, and for whom."""
+
+import gradio as gr
+import pytest
+from starlette.requests import Request
+
+from deepfake.errors import LimitError, SettingError
+from deepfake.settings import Settings
+from deepfake.web.admission import Admission
+
+SPACE = {"SPACE_ID": "somebody/deepfake"}
+
+
+def request(peer="127.0.0.1", **headers):
+    raw = [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]
+    return gr.Request(Request({"type": "http", "headers": raw, "client": (peer, 4711)}))
+
+
+def allowed(admission, requests):
+    """How many of the requests are admitted."""
+    count = 0
+    for each in requests:
+        try:
+            admission.admit(each)
+            count += 1
+        except LimitError:
+            pass
+    return count
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "expected"),
+    [
+        pytest.param({}, {}, 9, id="this machine only"),
+        pytest.param({"host": "localhost"}, {}, 9, id="this machine only, by name"),
+        pytest.param({"host": "0.0.0.0"}, {}, 5, id="all interfaces"),
+        pytest.param({"host": "::"}, {}, 5, id="all interfaces, IPv6"),
+        pytest.param({"share": True}, {}, 5, id="share link"),
+        pytest.param({}, SPACE, 5, id="Space"),
+        pytest.param({"trusted_proxies": "127.0.0.1"}, {}, 5, id="behind a proxy"),
+        pytest.param({"rate_limit": "2/hour"}, {}, 2, id="a rate on this machine"),
+        pytest.param({"host": "0.0.0.0", "rate_limit": "off"}, {}, 9, id="off"),
+        pytest.param({"host": "0.0.0.0", "rate_limit": "7/day;8/hour"}, {}, 7, id="two rates"),
+    ],
+)
+def test_public_pages_are_limited_without_being_told(settings, environment, expected):
+    admission = Admission(Settings(**settings), environment)
+    assert allowed(admission, [request() for _ in range(9)]) == expected
+
+
+@pytest.mark.parametrize("header", ["x_forwarded_for", "forwarded", "x_real_ip"])
+def test_what_a_proxy_passes_to_this_machine_is_limited_and_said(header, caplog):
+    admission = Admission(Settings(), {})
+    headers = [{header: f"203.0.113.{n}"} for n in range(9)]
+    assert allowed(admission, [request(**each) for each in headers]) == 5
+    assert [r.getMessage() for r in caplog.records if "DEEPFAKE_TRUSTED_PROXIES" in r.getMessage()]
+    assert len(caplog.records) == 1 and "203.0.113" not in caplog.text
+
+
+def test_visitors_of_a_space_have_a_count_each():
+    admission = Admission(Settings(host="0.0.0.0"), SPACE)
+    for visitor in ("203.0.113.7", "203.0.113.8"):
+        hops = [f"{n}.1.1.1, {visitor}, 10.16.1.{n}" for n in range(1, 10)]
+        passed = [request(f"10.16.3.{n}", x_forwarded_for=hop) for n, hop in enumerate(hops)]
+        assert allowed(admission, passed) == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "variable"),
+    [
+        ({"rate_limit": "lots"}, "DEEPFAKE_RATE_LIMIT"),
+        ({"redis_url": "http://x"}, "DEEPFAKE_REDIS_URL"),
+        ({"rate_limit_fallback": "maybe"}, "DEEPFAKE_RATE_LIMIT_FALLBACK"),
+        ({"trusted_proxies": "nginx"}, "DEEPFAKE_TRUSTED_PROXIES"),
+    ],
+)
+def test_bad_settings_name_the_variable(settings, variable):
+    with pytest.raises(SettingError, match=variable):
+        Admission(Settings(**settings), {})
+
+
+def test_the_password_of_redis_is_not_in_what_settings_show():
+    assert "s3cret" not in repr(Settings(redis_url="redis://:s3cret@host"))
+
+
+def test_another_model_over_the_limit_does_not_show_the_result_of_the_one_before(portrait):
+    from deepfake.shelf import Shelf
+    from deepfake.web import wording
+    from deepfake.web.analyse import Analyser
+    from deepfake.web.choices import Choices
+
+    settings = Settings(rate_limit="1/hour")
+    analyser = Analyser(Choices(Shelf(["default"], settings)), Admission(settings, {}))
+    first = analyser.analyse(str(portrait), 0.5, None, request())
+    assert "One face was judged" in first[1]
+    session, panel, *_ = analyser.analyse_again(str(portrait), 0.5, None, request())
+    assert session is None
+    assert wording.REFUSED in panel and "1 analysis an hour" in panel
