@@ -1,7 +1,6 @@
 """What several tests share: the example pictures, and one detector for all of them."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from deepfake import Detector
 from deepfake.settings import Settings, models_folder
+from tests.programs import required
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -47,13 +47,7 @@ def faceless():
 @pytest.fixture(scope="session")
 def chromium():
     """Debian's Chromium. Its absence is a failure in CI and a loud skip elsewhere."""
-    path = shutil.which("chromium")
-    if path is None:
-        message = "Chromium is missing, so the page was NOT tested. apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
+    return required("chromium", "chromium")
 
 
 @pytest.fixture(scope="session")

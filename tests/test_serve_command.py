@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -15,16 +14,11 @@ from gradio_client import Client, handle_file
 
 from deepfake.cli import main
 from deepfake.settings import Settings
+from tests.programs import free_port
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 180
 NOBODY = "http://127.0.0.1:9"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

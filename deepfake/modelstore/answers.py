@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from deepfake.errors import ModelError, SettingError
 from deepfake.label_words import label_of
 
 if TYPE_CHECKING:
-    from deepfake.modelstore.backend import Network
+    from deepfake.modelstore.backend import Network, OutputKind
     from deepfake.modelstore.hub_convention import Convention
     from deepfake.modelstore.manifest import ModelManifest
 
@@ -25,6 +25,9 @@ SCALES: Mapping[str, tuple[tuple[float, float, float], tuple[float, float, float
 }
 USUAL_SCALE, SCALE_OF_A_RESCALING_NETWORK = "0..1", "0..255"
 FACE_CROP = 1.3
+RETURNED = ("logit", "probability")
+# By whether the network returns two numbers.
+KINDS: tuple[tuple[OutputKind, ...], ...] = (("logit", "sigmoid"), ("logits", "softmax"))
 CLASSES = ("real", "fake")
 NOT_KNOWN = "not known: the model came without a manifest"
 # Nobody has measured where such a model errs; this much around the threshold is too close to call.
@@ -40,6 +43,7 @@ class Answers:
         labels: str. Names of the outputs by index, with a comma between; of a single number, its
             low end first.
         scale: str. A name of `SCALES`.
+        returns: str. "logit" or "probability": what its numbers are.
         crop: str. "face", "full", or the side of the crop as a multiple of the face box.
         size: int. Side of the input, where the file leaves it open.
         architecture: str. Name of the network, for files that hold only weights.
@@ -49,6 +53,7 @@ class Answers:
     positive: str = ""
     labels: str = ""
     scale: str = ""
+    returns: str = ""
     crop: str = ""
     size: int = 0
     architecture: str = ""
@@ -61,6 +66,10 @@ class Answers:
             raise SettingError("--positive and --labels say the same thing: give one of them.")
         if self.scale not in ("", *SCALES):
             raise SettingError(f"--scale is one of {', '.join(SCALES)}. Received: {self.scale!r}.")
+        if self.returns not in ("", *RETURNED):
+            raise SettingError(
+                f"--returns is one of {', '.join(RETURNED)}. Received: {self.returns!r}."
+            )
         if self.size and not 16 <= self.size <= 2048:
             raise SettingError(f"--size must be in 16..2048 pixels. Received: {self.size}.")
         if self.real_below is not None and not 0.0 <= self.real_below <= 1.0:
@@ -82,8 +91,20 @@ class Answers:
 
     @property
     def says_anything(self) -> bool:
-        """Whether anything was said that belongs into a manifest."""
-        return self != Answers(architecture=self.architecture)
+        """Whether anything was said."""
+        return self != Answers()
+
+    def over(self, earlier: Answers) -> Answers:
+        """These answers, and the earlier ones where nothing is said now."""
+        said = {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
+        # The two are one question.
+        if "positive" in said or "labels" in said:
+            said = {"positive": "", "labels": "", **said}
+        return replace(earlier, **said)
 
     def complete(
         self,
@@ -122,7 +143,9 @@ class Answers:
         mean, std = self._scaling(network, convention)
         crop: float | Literal["full"] = FACE_CROP if convention is None else convention.crop
         threshold = 0.5 if self.real_below is None else 1.0 - self.real_below
-        band = (max(0.0, threshold - UNMEASURED_BAND), min(1.0, threshold + UNMEASURED_BAND))
+        # A rule that was given is kept to the letter: “fake” begins where it says.
+        above = UNMEASURED_BAND if self.real_below is None else 0.0
+        band = (max(0.0, threshold - UNMEASURED_BAND), min(1.0, threshold + above))
         return ModelManifest(
             format=1,
             name=name,
@@ -136,7 +159,7 @@ class Answers:
                 std=std,
                 resample="bilinear" if convention is None else convention.resample,
             ),
-            output=Output(score=network.score, kind=network.kind, evidence=network.evidence),
+            output=Output(score=network.score, kind=self._kind(network), evidence=network.evidence),
             calibration=Calibration(
                 temperature=1.0, bias=0.0, fitted_on="nothing: its scores are shown as they are"
             ),
@@ -168,6 +191,11 @@ class Answers:
                 "Taken without being told: values of 0..1. If the model was trained with others, "
                 f"say it with --scale ({', '.join(SCALES)}); `deepfake models probe` compares them."
             )
+        if network.guessed and not self.returns and convention is None:
+            lines.append(
+                "Taken without being told: its output is a probability, since it lay within 0 and "
+                "1 for noise. If it is a logit, say --returns logit."
+            )
         if not self.crop and convention is None:
             lines.append(
                 f"Taken without being told: the face with a square of {FACE_CROP} × its box. If "
@@ -181,6 +209,12 @@ class Answers:
         if self.positive:
             return ("real", "fake") if self.positive == "fake" else ("fake", "real")
         return None if convention is None else convention.labels
+
+    def _kind(self, network: Network) -> OutputKind:
+        if not self.returns:
+            return network.kind
+        kinds = KINDS[network.kind in ("logits", "softmax")]
+        return kinds[RETURNED.index(self.returns)]
 
     def _scaling(self, network: Network, convention: Convention | None) -> Any:
         if not self.scale and convention is not None:
@@ -204,6 +238,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--scale", choices=tuple(SCALES),
         help="values of the pixels that the network was trained with",
+    )  # fmt: skip
+    group.add_argument(
+        "--returns", choices=RETURNED,
+        help="what its numbers are, where the file does not say it (LiteRT, ONNX)",
     )  # fmt: skip
     group.add_argument(
         "--crop", metavar="C",

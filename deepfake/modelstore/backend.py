@@ -58,6 +58,8 @@ class Network:
         rescaling: str. A layer inside the network that scales its input, in words, such as
             "Rescaling(scale=0.00392, offset=0)"; "" without one.
         architecture: str. Its name as the file has it.
+        guessed: bool. Whether `kind` was judged by what it returned for noise, and could be wrong:
+            values within 0 and 1 need not be probabilities.
     """
 
     size: int
@@ -66,6 +68,7 @@ class Network:
     evidence: str | None = None
     rescaling: str = ""
     architecture: str = "unknown"
+    guessed: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 import threading
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from filelock import FileLock
 
 from deepfake import __version__
 from deepfake.errors import ModelError
-from deepfake.modelstore import conversion, parity, trial
+from deepfake.modelstore import atomic_file, conversion, parity, trial
 from deepfake.modelstore.backend import Backend, Scores
 from deepfake.modelstore.litert import LiteRTBackend
 from deepfake.modelstore.manifest import Input, ModelManifest
@@ -27,6 +28,8 @@ RECORD_FILE, FAILURE_SUFFIX, LOCK_FILE = "record.json", ".failed.json", ".lock"
 FORMAT = 1
 CONVERTERS = ("tensorflow-cpu", "tensorflow", "keras")
 POLL_SECONDS = 0.5
+# A process that is asked for scores this long after its first lives on: the page, a long scan.
+LONG_LIVED_SECONDS = 10.0
 MAX_RECORD_BYTES = 100_000
 
 
@@ -42,7 +45,7 @@ def cached(sha256: str, manifest: ModelManifest, settings: Settings) -> Backend 
         The backend; None where there is none yet, it was damaged, or the manifest does not fit
         (the Keras file then says why).
     """
-    weights = _compiled(cache_folder(settings) / FOLDER / sha256)
+    weights = _compiled(cache_folder(settings) / FOLDER / _key(sha256, manifest))
     try:
         return None if weights is None else LiteRTBackend(weights, manifest, settings)
     except ModelError:
@@ -52,9 +55,11 @@ def cached(sha256: str, manifest: ModelManifest, settings: Settings) -> Backend 
 class CompiledBackend:
     """Serves a model with Keras until its LiteRT form is ready. Safe to share between threads.
 
-    The first call starts the conversion, in a process of its own and with low priority. It is taken
-    over when its outputs equal those of Keras to 1e-4. What failed is not tried again until
-    TensorFlow, Keras or this package has another version.
+    The conversion starts at a call that comes seconds after the first, so that a command for one
+    photo, which ends before anything is converted, never starts it. It has a process of its own and
+    low priority, and is taken over when its outputs equal those of Keras to 1e-4. What LiteRT
+    cannot do is not tried again until TensorFlow, Keras or this package has another version; what
+    was cut short is tried again by the next process.
 
     Args:
         keras_backend: Backend. Serves meanwhile.
@@ -78,6 +83,7 @@ class CompiledBackend:
         self._path, self._sha256, self._architecture = path, sha256, architecture
         self._manifest, self._settings = manifest, settings
         self._why = ""
+        self._first_scores: float | None = None
         self._starting = threading.Lock()
         self._started = False
         self._finished = threading.Event()
@@ -102,12 +108,16 @@ class CompiledBackend:
             The raw scores and, where the network has them, the evidence maps.
         """
         scores = self._backend.scores(batch)
-        # Afterwards: whoever waits for the first score need not share the cores.
-        self._start()
+        # Afterwards: whoever waits for a score need not share the cores.
+        now = time.monotonic()
+        if self._first_scores is None:
+            self._first_scores = now
+        elif now - self._first_scores >= LONG_LIVED_SECONDS:
+            self._start()
         return scores
 
     def ready(self, timeout: float | None = None) -> bool:
-        """Wait for the conversion.
+        """Start the conversion if it has not started, and wait for it.
 
         Args:
             timeout: float. Seconds. Defaults to as long as it takes.
@@ -157,26 +167,28 @@ def _compile(
     """
     base = cache_folder(settings) / FOLDER
     base.mkdir(parents=True, exist_ok=True)
-    final, failure = base / sha256, base / (sha256 + FAILURE_SUFFIX)
+    key = _key(sha256, manifest)
+    final, failure = base / key, base / (key + FAILURE_SUFFIX)
     # One conversion at a time, of all processes that share the cache: each takes the memory of
     # TensorFlow, and the second of the same file finds the work done.
     with FileLock(base / LOCK_FILE, poll_interval=POLL_SECONDS):
-        weights = _compiled(final)
-        if weights is not None:
-            return weights
-        why = _failed_before(failure)
-        if why:
-            raise ModelError(why)
         for left in base.glob("part-*"):
             # Of a process that was ended while it converted.
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
+        weights = _compiled(final)
+        if weights is not None:
+            return weights
+        why = _failed_before(failure)
+        if why:
+            raise ModelError(why)
         part = Path(tempfile.mkdtemp(prefix="part-", dir=base))
         try:
             weights = _convert(path, part, manifest, settings, architecture)
-        except ModelError as error:
+        except parity.NoLiteRTError as error:
+            # Nothing else is kept: a child that was killed says nothing about the model.
             _write(failure, {"why": str(error), "versions": _versions()})
             raise
         else:
@@ -185,6 +197,13 @@ def _compile(
             return weights
         finally:
             shutil.rmtree(part, ignore_errors=True)
+
+
+def _key(sha256: str, manifest: ModelManifest) -> str:
+    """Name of a compiled model in the cache: one file can be served as several networks."""
+    # Hashed, because it may be any text out of the file.
+    architecture = hashlib.sha256(manifest.architecture.encode()).hexdigest()[:8]
+    return f"{sha256}-{manifest.input.size}-{architecture}"
 
 
 def _convert(
@@ -220,7 +239,8 @@ def check(folder: Path, settings: Settings) -> tuple[bytes, float]:
         The file, and the measured difference.
 
     Raises:
-        ModelError: it cannot be run, or differs by more than 1e-4.
+        NoLiteRTError: it differs by more than 1e-4, or LiteRT cannot run it.
+        ModelError: it is missing, or its check was cut short.
     """
     file = folder / conversion.LITERT_FILE
     try:
@@ -231,7 +251,7 @@ def check(folder: Path, settings: Settings) -> tuple[bytes, float]:
     trial.try_file(file, "litert", hashlib.sha256(weights).hexdigest(), settings)
     difference = parity.litert_difference(folder, weights, settings.threads)
     if difference > parity.MAX_DIFFERENCE:
-        raise ModelError(
+        raise parity.NoLiteRTError(
             f"Converted to LiteRT, the network returns something else: the difference is "
             f"{difference:.2g}, and {parity.MAX_DIFFERENCE:.0e} is allowed."
         )
@@ -287,8 +307,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix="part-", suffix=".json", encoding="utf-8", delete=False
-    ) as file:
-        json.dump(document, file, indent=1)
-    Path(file.name).replace(path)
+    atomic_file.write(path, json.dumps(document, indent=1))

@@ -33,6 +33,8 @@ SECONDS = 900.0
 MEMORY, MEMORY_PER_BYTE = 8_000_000_000, 8
 # Priority of the process: whoever waits for a score comes first.
 NICE = 10
+# How the child begins its sentence where another try would end the same.
+NO_LITERT = "The network does something that LiteRT cannot"
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,13 @@ def in_sandbox(
         What the child says of it.
 
     Raises:
-        ModelError: the model is hostile or cannot be read or converted, or took too much.
+        NoLiteRTError: it does what LiteRT cannot.
+        ModelError: the model is hostile or cannot be read, took too much, or the child was ended.
     """
     source, folder = source.resolve(), folder.resolve()
+    if not source.exists():
+        # At once, not after the seconds that TensorFlow takes to start.
+        raise ModelError(f"{source} cannot be read: it is not there. Check its name.")
     arguments = [
         str(source), str(folder),
         "--max-model-bytes", str(settings.max_model_bytes),
@@ -117,10 +123,16 @@ def in_sandbox(
         *(("--all-outputs",) if all_outputs else ()),
         *((f"--span={span[0]!r},{span[1]!r}",) if span else ()),
     ]  # fmt: skip
-    said = sandbox.run(
-        MODULE, arguments, readable=[source], writable=[folder], seconds=SECONDS,
-        memory=MEMORY + MEMORY_PER_BYTE * size_of(source),
-    )  # fmt: skip
+    try:
+        said = sandbox.run(
+            MODULE, arguments, readable=[source], writable=[folder], seconds=SECONDS,
+            memory=MEMORY + MEMORY_PER_BYTE * size_of(source),
+        )  # fmt: skip
+    except ModelError as error:
+        # Of what was raised in the child, only the sentence arrives here.
+        if str(error).startswith(NO_LITERT):
+            raise parity.NoLiteRTError(str(error)) from error
+        raise
     # Layers and libraries may print, too; the record is the last line.
     return Conversion.from_json(said.strip().rpartition("\n")[2])
 
@@ -221,9 +233,28 @@ def _export(model: keras.Model, path: Path) -> None:
             target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]},
         )  # fmt: skip
     except Exception as error:  # so does the converter
-        raise ModelError(
-            f"The network does something that LiteRT cannot: {_first_line(error)}."
-        ) from error
+        if _is_passing(error):
+            raise ModelError(
+                f"The conversion was cut short ({_first_line(error)}). Free some memory and disk "
+                "space, then convert again."
+            ) from error
+        raise parity.NoLiteRTError(f"{NO_LITERT}: {_first_line(error)}.") from error
+
+
+def _is_passing(error: BaseException | None) -> bool:
+    """Whether an error comes from memory, disk or a folder, not from the network."""
+    from tensorflow import errors
+
+    passing = (
+        OSError, MemoryError, errors.ResourceExhaustedError, errors.NotFoundError,
+        errors.PermissionDeniedError, errors.AbortedError, errors.CancelledError,
+    )  # fmt: skip
+    while error is not None:
+        if isinstance(error, passing):
+            return True
+        # Keras wraps what the converter raises.
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _first_line(error: Exception) -> str:

@@ -188,10 +188,11 @@ def _write_manifest(
     manifest = None if answers.says_anything else found.manifest
     if manifest is None:
         try:
-            manifest = answers.complete(network, found.name, files)
+            answers = answers if found.kept is None else answers.over(found.kept.answers)
+            manifest = answers.complete(network, found.name, files, convention=found.convention)
         except ModelError as error:
             return [f"No {MANIFEST_NAME} was written. {error}"]
-        told = [*answers.remarks(network)]
+        told = [*answers.remarks(network, found.convention)]
     else:
         manifest = _carried_over(manifest, network, files, beside)
     path = folder / MANIFEST_NAME

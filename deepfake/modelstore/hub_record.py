@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deepfake.errors import ModelError
+from deepfake.modelstore import atomic_file
 from deepfake.modelstore.hub_address import HubAddress
 from deepfake.modelstore.hub_files import Choice
 from deepfake.settings import Settings, cache_folder
@@ -80,12 +79,7 @@ def remember(record: HubRecord, settings: Settings) -> None:
     """
     path = _path(HubAddress.parse(record.requested), record.endpoint, settings)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Another process may read it at the same moment.
-        handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(record.model_dump_json(indent=1) + "\n")
-        Path(part).replace(path)
+        atomic_file.write(path, record.model_dump_json(indent=1) + "\n")
     except OSError as error:
         raise ModelError(
             f"{path.parent} cannot be written ({error.strerror}), so which commit of "

@@ -53,7 +53,7 @@ class InterpreterPool:
 
     def _make(self) -> Interpreter:
         try:
-            with _silence():
+            with silence():
                 if isinstance(self._model, bytes):
                     interpreter = Interpreter(model_content=self._model, num_threads=self._threads)
                 else:
@@ -68,10 +68,10 @@ class InterpreterPool:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Keep LiteRT's own lines ("INFO: Created TensorFlow Lite XNNPACK delegate") off stderr.
+def silence() -> Iterator[None]:
+    """Keep lines that native code writes to stderr off it; exceptions come all the same.
 
-    They come from C++, without a level that could be set; errors come as exceptions all the same.
+    Such as "INFO: Created TensorFlow Lite XNNPACK delegate", which has no level that could be set.
     """
     with _SILENCE:
         try:

@@ -139,7 +139,8 @@ def open_litert(weights: bytes, settings: Settings) -> Opened:
             "two (real and fake) can be used."
         )
     kind = output_kind(values)
-    network = Network(size, kind, "" if len(outputs) == 1 else score, evidence)
+    guessed = kind in ("sigmoid", "softmax")
+    network = Network(size, kind, "" if len(outputs) == 1 else score, evidence, guessed=guessed)
     return Opened(network, lambda manifest, given: LiteRTBackend(weights, manifest, given))
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepfake.errors import ModelError
 from deepfake.modelstore import remembered
+from deepfake.modelstore.answers import Answers
+from deepfake.modelstore.backend import Network
 from deepfake.modelstore.digest import sha256_of
 from deepfake.modelstore.inspection import check_size, inspect_onnx
 from deepfake.modelstore.manifest import MANIFEST_NAME, ModelManifest, read_manifest
+from deepfake.modelstore.remembered import Kept
 from deepfake.settings import Settings, models_folder
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class Located:
         trusted: bool. Whether it is the model that came with this package.
         licence: str. What its card on the Hub says; "" where that is not known.
         note: str. What to tell people, such as which commit is in use; "" for nothing.
+        kept: Kept. What was said of this file before; None without anything.
     """
 
     folder: Path
@@ -52,6 +56,14 @@ class Located:
     trusted: bool = False
     licence: str = ""
     note: str = ""
+    kept: Kept | None = None
+
+    def complete(self, answers: Answers, network: Network) -> ModelManifest:
+        """The manifest that follows from answers; errors as of `Answers.complete`."""
+        return answers.complete(
+            network, self.name, {self.file.name: self.sha256},
+            convention=self.convention, origin=self.origin, licence=self.licence,
+        )  # fmt: skip
 
 
 def locate(name: str, settings: Settings) -> Located:
@@ -127,12 +139,26 @@ def _alone(path: Path, settings: Settings) -> Located:
     if path.is_file():
         check_size(path, settings)
     digest = _digest(path, settings)
-    known = remembered.recall(digest, settings)
     folder = path if path.is_dir() else path.parent
     # A repository that somebody downloaded by hand.
     above = [folder.parent] if folder.name == "onnx" else []
     convention = hub_convention.read_convention(folder, *above)
-    return Located(folder, path, path.stem, known, False, digest, convention=convention)
+    return _told(
+        Located(folder, path, path.stem, None, False, digest, convention=convention), settings
+    )
+
+
+def _told(found: Located, settings: Settings) -> Located:
+    """With the manifest that follows from what was said before, if anything was."""
+    kept = remembered.recall(found.sha256, settings)
+    if kept is None:
+        return found
+    try:
+        manifest = found.complete(kept.answers, kept.network)
+    except ModelError:
+        # Nobody has said what its labels mean, or its repository no longer does.
+        manifest = None
+    return replace(found, manifest=manifest, kept=kept)
 
 
 def _digest(path: Path, settings: Settings) -> str:
@@ -160,12 +186,13 @@ def _on_the_hub(address: str, settings: Settings) -> Located:
             manifest.files[found.file.name].lower(), found.address,
             licence=found.licence, note=found.note,
         )  # fmt: skip
-    return Located(
+    alone = Located(
         found.folder, found.file, found.address.removeprefix(HUB).split("@")[0],
-        remembered.recall(found.sha256, settings), False, found.sha256, found.address,
+        None, False, found.sha256, found.address,
         hub_convention.read_convention(found.file.parent, found.folder),
         licence=found.licence, note=found.note,
     )  # fmt: skip
+    return _told(alone, settings)
 
 
 def _served(folder: Path, manifest: ModelManifest) -> str:

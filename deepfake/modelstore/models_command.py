@@ -132,9 +132,9 @@ def _fetched(settings: Settings) -> list[tuple[str, str, int, str]]:
 def _described(settings: Settings) -> list[tuple[str, str, int, str]]:
     """Of files that were described once; those of the Hub are listed by their address."""
     return [
-        (manifest.name, _format(served_file(manifest)), 0, "a file of yours, described before")
-        for manifest in remembered.everything(settings)
-        if not manifest.origin
+        (kept.name, _format(kept.file), 0, "a file of yours, described before")
+        for kept in remembered.everything(settings)
+        if not kept.origin
     ]
 
 

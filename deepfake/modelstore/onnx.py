@@ -156,9 +156,11 @@ def open_onnx(path: Path, settings: Settings, size: int | None = None) -> Opened
     score, outputs = _score(session, taken, path.name)
     names = [output.name for output in session.get_outputs()]
     maps = [o.name for o in session.get_outputs() if o.name == EVIDENCE and len(o.shape or ()) == 3]
+    kind = output_kind(outputs)
     network = Network(
         size=taken.size,
-        kind=output_kind(outputs),
+        kind=kind,
+        guessed=kind in ("sigmoid", "softmax"),
         score=score if len(names) > 1 else "",
         evidence=maps[0] if maps and score != EVIDENCE else None,
         architecture=session.get_modelmeta().graph_name or "unknown",

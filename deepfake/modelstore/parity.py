@@ -21,6 +21,10 @@ SMOOTH_CELLS = 4
 MAX_BYTES = 1_000_000_000
 
 
+class NoLiteRTError(ModelError):
+    """There is no LiteRT form of the network. Another try with the same versions ends the same."""
+
+
 def inputs_for(size: int, span: tuple[float, float]) -> np.ndarray:
     """Inputs to compare two forms of a network on.
 
@@ -65,7 +69,8 @@ def litert_difference(folder: Path, weights: bytes, threads: int) -> float:
         As of `largest_difference`.
 
     Raises:
-        ModelError: the outputs cannot be read, or LiteRT cannot run the file.
+        NoLiteRTError: LiteRT cannot run the file, or an output is missing in it.
+        ModelError: the outputs cannot be read.
     """
     inputs, outputs = _read(folder / PARITY_FILE)
     with InterpreterPool(weights, 1, threads).borrow() as interpreter:
@@ -76,12 +81,12 @@ def litert_difference(folder: Path, weights: bytes, threads: int) -> float:
             alone = [runner(**{name: one[None]}) for one in inputs]
             together = runner(**{name: inputs})
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"LiteRT cannot run the converted network: {error}.") from error
+            raise NoLiteRTError(f"LiteRT cannot run the converted network: {error}.") from error
     worst = 0.0
     for output, expected in outputs.items():
         key = output or next(iter(together))
         if key not in together:
-            raise ModelError(f"The converted network has lost its output {output!r}.")
+            raise NoLiteRTError(f"The converted network has lost its output {output!r}.")
         found = np.concatenate([one[key] for one in alone])
         worst = max(
             worst,

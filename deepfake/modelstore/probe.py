@@ -140,7 +140,7 @@ def probe(
     """
     found = locate(model, settings)
     file = LoadedFile(found, settings, answers)
-    if found.manifest is not None:
+    if found.manifest is not None and (found.fixed or not answers.says_anything):
         drafts = {("manifest", "manifest"): found.manifest}
         said = "fake" if found.manifest.labels.order[1] == found.manifest.labels.fake else "real"
     else:
@@ -169,7 +169,7 @@ def probe(
         readings.append(Reading(scale, crop, *mann_whitney(high, labels)))
     readings.sort(key=lambda reading: reading.p_value)
     fakes = int(labels.sum())
-    remarks = file.open().changes if found.manifest is None else ()
+    remarks = file.open().changes if not said else ()
     return Probe(found.name, len(labels) - fakes, fakes, tuple(readings), said, remarks)
 
 

@@ -1,21 +1,50 @@
-"""Manifests made from a user's answers, kept in the user's cache by the weight file's SHA-256."""
+"""What was said of model files, kept in the user's cache by the file's SHA-256.
+
+Only what a person said is kept, and what the file says of itself. What a repository's `config.json`
+says is read anew each time: it may be corrected, and must never be taken for another repository's.
+"""
 
 from __future__ import annotations
 
-import os
-import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from deepfake.modelstore.manifest import MAX_MANIFEST_BYTES, ModelManifest
+from deepfake.errors import DeepfakeError
+from deepfake.modelstore import atomic_file
+from deepfake.modelstore.answers import Answers
+from deepfake.modelstore.backend import Network
+from deepfake.modelstore.manifest import MAX_MANIFEST_BYTES
 from deepfake.settings import Settings, cache_folder
 
-FOLDER = "manifests"
+FOLDER = "answers"
 
 
-def recall(sha256: str, settings: Settings) -> ModelManifest | None:
-    """The manifest that was kept for a weight file; None without a usable one.
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a file.
+
+    Attributes:
+        name: str. What the model is called.
+        file: str. Name of its file.
+        origin: str. Address on the Hub; "" for a local file.
+        answers: Answers. What was said.
+        network: Network. What the file says of itself, so that it need not be opened to know.
+    """
+
+    name: str
+    file: str
+    origin: str
+    answers: Answers
+    network: Network
+
+
+_ADAPTER = TypeAdapter(Kept)
+
+
+def recall(sha256: str, settings: Settings) -> Kept | None:
+    """What was kept of a weight file; None without anything usable.
 
     Args:
         sha256: str. Of the weight file.
@@ -25,41 +54,36 @@ def recall(sha256: str, settings: Settings) -> ModelManifest | None:
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
             return None
-        return ModelManifest.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        return _ADAPTER.validate_json(path.read_bytes())
+    except (OSError, ValidationError, DeepfakeError):
         # A damaged one is asked for again.
         return None
 
 
-def remember(sha256: str, manifest: ModelManifest, settings: Settings) -> bool:
-    """Keep a manifest.
+def remember(sha256: str, kept: Kept, settings: Settings) -> bool:
+    """Keep what was said.
 
     Args:
         sha256: str. Of the weight file.
-        manifest: ModelManifest. What was said of it.
+        kept: Kept. What was said of it.
         settings: Settings. Where the cache is.
 
     Returns:
         Whether it could be written; a machine without a home folder asks each time.
     """
-    path = _path(sha256, settings)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Another process may read it at the same moment.
-        handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(manifest.model_dump_json(indent=1) + "\n")
-        Path(part).replace(path)
+        text = _ADAPTER.dump_json(kept, indent=1).decode()
+        atomic_file.write(_path(sha256, settings), text + "\n")
     except OSError:
         return False
     return True
 
 
-def everything(settings: Settings) -> list[ModelManifest]:
-    """All manifests that are kept, by name."""
+def everything(settings: Settings) -> list[Kept]:
+    """All that is kept, by name."""
     folder = cache_folder(settings) / FOLDER
     found = [recall(path.stem, settings) for path in sorted(folder.glob("*.json"))]
-    return sorted((m for m in found if m is not None), key=lambda manifest: manifest.name)
+    return sorted((kept for kept in found if kept is not None), key=lambda kept: kept.name)
 
 
 def _path(sha256: str, settings: Settings) -> Path:

@@ -15,6 +15,7 @@ from deepfake.modelstore.digest import sha256_of, size_of
 from deepfake.modelstore.litert import LiteRTBackend, open_litert
 from deepfake.modelstore.located import Located, locate
 from deepfake.modelstore.manifest import MANIFEST_NAME, ModelManifest, read_weights
+from deepfake.modelstore.remembered import Kept
 from deepfake.settings import Settings, cache_folder
 
 NOTHING_SAID = Answers()
@@ -121,7 +122,10 @@ class LoadedFile:
     """
 
     def __init__(self, found: Located, settings: Settings, answers: Answers = NOTHING_SAID):
-        self._found, self._settings, self._answers = found, settings, answers
+        self._found, self._settings = found, settings
+        self._said = answers
+        # What was said before still holds where nothing else is said now.
+        self._answers = answers if found.kept is None else answers.over(found.kept.answers)
         self._opened: Opened | None = None
 
     def open(self) -> Opened:
@@ -143,16 +147,14 @@ class LoadedFile:
         found = self._found
         remarks: tuple[str, ...] = ()
         manifest = found.manifest
-        asked = not found.fixed and self._answers.says_anything
+        asked = not found.fixed and self._said.says_anything
         if manifest is None or asked:
             network = self.open().network
-            manifest = self._answers.complete(
-                network, found.name, {found.file.name: found.sha256},
-                convention=found.convention, origin=found.origin, licence=found.licence,
-            )  # fmt: skip
+            manifest = found.complete(self._answers, network)
             remarks = self._answers.remarks(network, found.convention)
             backend = self.backend(manifest)
-            remembered.remember(found.sha256, manifest, self._settings)
+            kept = Kept(found.name, found.file.name, found.origin, self._answers, network)
+            remembered.remember(found.sha256, kept, self._settings)
         else:
             backend = self.backend(manifest)
         changes = self._opened.changes if self._opened else ()
@@ -218,8 +220,7 @@ class LoadedFile:
 
     def _architecture(self) -> str:
         """Name of the network where the file holds only weights."""
-        known = self._found.manifest
-        return self._answers.architecture or (known.architecture if known else "")
+        return self._answers.architecture
 
     def _try(self, kind: Literal["litert", "onnx"]) -> None:
         from deepfake.modelstore.trial import try_file

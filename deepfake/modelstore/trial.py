@@ -7,13 +7,12 @@ must not take the page down, so it is loaded and run once by a child; only then 
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from deepfake.errors import ModelError
-from deepfake.modelstore import sandbox
+from deepfake.modelstore import atomic_file, sandbox
 from deepfake.modelstore.inspection import check_size, inspect_onnx
 from deepfake.settings import Settings, cache_folder
 
@@ -73,7 +72,4 @@ def _version(kind: str) -> str:
 def _remember(note: Path) -> None:
     # A cache that cannot be written costs a second run next time, nothing else.
     with contextlib.suppress(OSError):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=note.parent, delete=False) as file:
-            pass
-        Path(file.name).replace(note)
+        atomic_file.write(note, "")

@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from urllib.request import urlopen
 
 import pytest
 import yaml
+
+from tests.programs import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 180
@@ -29,23 +30,6 @@ INSTRUCTIONS = [
 LAST_STAGE = INSTRUCTIONS[max(i for i, (word, _) in enumerate(INSTRUCTIONS) if word == "FROM") :]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 PAGES = [service for service in COMPOSE["services"].values() if service.get("build")]
-
-
-def installed(program):
-    """A program's path. Its absence is a failure in CI and a loud skip elsewhere."""
-    path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    if path is None:
-        message = f"{program} is missing, so hosting was NOT tested. apt-get install {program}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(url, process):

@@ -11,7 +11,8 @@ import pytest
 
 from deepfake.cli import parser
 from deepfake.settings import Settings
-from tests.hosting.conftest import COMPOSE, PAGES, ROOT, address, free_port, installed
+from tests.hosting.conftest import COMPOSE, PAGES, ROOT, address
+from tests.programs import free_port, required
 
 
 def test_every_setting_of_the_files_exists():
@@ -53,7 +54,7 @@ def test_compose_fits_the_image_and_the_proxy():
 
 def test_redis_takes_its_options(tmp_path):
     command = COMPOSE["services"]["redis"]["command"]
-    server, port = installed(command[0]), free_port()
+    server, port = required(command[0], command[0]), free_port()
     process = subprocess.Popen(
         [server, *command[1:], "--port", str(port), "--bind", "127.0.0.1", "--dir", str(tmp_path)],
         stdout=subprocess.DEVNULL,

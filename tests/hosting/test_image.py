@@ -5,7 +5,8 @@ import subprocess
 
 from gradio_client import Client, handle_file
 
-from tests.hosting.conftest import INSTRUCTIONS, LAST_STAGE, ROOT, free_port, is_sent
+from tests.hosting.conftest import INSTRUCTIONS, LAST_STAGE, ROOT, is_sent
+from tests.programs import free_port
 
 
 def test_the_image_has_no_more_than_is_needed(container):

@@ -16,7 +16,8 @@ import pytest
 from gradio_client import Client, handle_file
 
 from deepfake.settings import Settings
-from tests.hosting.conftest import PAGES, ROOT, address, free_port, installed, wait_for
+from tests.hosting.conftest import PAGES, ROOT, address, wait_for
+from tests.programs import free_port, required
 
 
 class Replica(BaseHTTPRequestHandler):
@@ -54,7 +55,7 @@ class Replica(BaseHTTPRequestHandler):
 
 def start_nginx(folder, servers, location="location / { proxy_pass http://page;"):
     """nginx with our configuration, in front of other servers: (the process, its port)."""
-    program, port = installed("nginx"), free_port()
+    program, port = required("nginx", "nginx"), free_port()
     text = (ROOT / "deploy/nginx.conf").read_text()
     for page, server in zip(PAGES, servers, strict=True):
         text = text.replace(f"{address(page)}:{Settings.port}", server)

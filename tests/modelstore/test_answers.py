@@ -108,3 +108,26 @@ def test_a_scale_that_looks_like_an_option_can_be_given(capsys):
     code = main(["detect", "no.jpg", "--model", "no.h5", "--scale", "-1..1"])
     assert code == 1
     assert "There is no model 'no.h5'" in capsys.readouterr().err
+
+
+def test_what_is_said_later_is_put_over_what_was_said_before():
+    before = Answers(labels="fake,real", scale="-1..1", real_below=0.7)
+    assert Answers(crop="full").over(before) == Answers(
+        labels="fake,real", scale="-1..1", real_below=0.7, crop="full"
+    )
+    assert Answers(positive="fake").over(before).labels == ""
+
+
+def test_a_guess_at_the_output_is_said_and_can_be_put_right():
+    network = Network(64, "sigmoid", guessed=True)
+    assert "--returns logit" in " ".join(Answers(positive="fake").remarks(network))
+    manifest = Answers(positive="fake", returns="logit").complete(network, "m", FILES)
+    assert p_fake(manifest, [0.3])[0] == pytest.approx(0.574443, abs=1e-6)
+
+
+def test_a_rule_on_real_is_kept_to_the_letter():
+    manifest = Answers(positive="fake", real_below=0.7).complete(ONE, "m", FILES)
+    verdicts = [
+        verdict.decide(p, manifest.threshold, manifest.uncertain_band) for p in (0.19, 0.25, 0.31)
+    ]
+    assert verdicts == ["real", "uncertain", "fake"]

@@ -58,6 +58,33 @@ def test_answers_can_be_changed(tmp_path, settings):
     assert (kept.labels.order, kept.input.crop) == (("real", "fake"), "full")
 
 
+def test_one_answer_is_changed_without_repeating_the_others(tmp_path, settings):
+    file = brightness(tmp_path / "classifier.onnx")
+    load_model(file, settings, Answers(positive="real", scale="-1..1"))
+    kept = load_model(file, settings, Answers(crop="full")).manifest
+    assert (kept.labels.order, kept.input.crop) == (("fake", "real"), "full")
+    assert kept.input.std == (127.5,) * 3
+
+
+def repository(folder, labels):
+    (folder / "onnx").mkdir(parents=True, exist_ok=True)
+    file = brightness(folder / "onnx" / "model.onnx", columns=2)
+    names = {str(index): name for index, name in enumerate(labels)}
+    (folder / "config.json").write_text(json.dumps({"id2label": names}))
+    size = {"size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (folder / "preprocessor_config.json").write_text(json.dumps(size))
+    return file
+
+
+def test_what_one_repository_says_is_not_taken_for_another_or_kept(tmp_path, settings):
+    swapped = repository(tmp_path / "swapped", ["fake", "real"])
+    right = repository(tmp_path / "right", ["real", "fake"])
+    assert load_model(swapped, settings).manifest.labels.order == ("fake", "real")
+    assert load_model(right, settings).manifest.labels.order == ("real", "fake")
+    repository(tmp_path / "swapped", ["real", "fake"])
+    assert load_model(swapped, settings).manifest.labels.order == ("real", "fake")
+
+
 def test_a_changed_file_is_another_model_and_is_asked_about_again(tmp_path, settings):
     file = brightness(tmp_path / "classifier.onnx")
     load_model(file, settings, Answers(positive="real"))
@@ -79,12 +106,7 @@ def test_a_folder_with_several_model_files_is_not_chosen_from(tmp_path, settings
 
 
 def test_a_repository_that_was_downloaded_by_hand_says_its_labels_itself(tmp_path, settings):
-    (tmp_path / "onnx").mkdir()
-    file = brightness(tmp_path / "onnx" / "model.onnx", columns=2)
-    labels = {"id2label": {"0": "Deepfake", "1": "Real"}}
-    (tmp_path / "config.json").write_text(json.dumps(labels))
-    size = {"size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(size))
+    file = repository(tmp_path, ["Deepfake", "Real"])
     manifest = load_model(file, settings).manifest
     assert manifest.labels.order == ("fake", "real")
     assert manifest.input.mean == pytest.approx((127.5,) * 3)

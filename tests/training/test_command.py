@@ -1,7 +1,6 @@
 """`deepfake train` from the command line, on a tiny set, to a model that serves."""
 
 import json
-import socket
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from deepfake import Detector
 from deepfake.cli import main
 from deepfake.settings import Settings
+from tests.programs import free_port
 
 OPTIONS = ["--epochs", "2", "--steps", "2", "--batch-size", "4", "--image-size", "64",
            "--weights", "none", "--name", "tiny"]  # fmt: skip
@@ -16,12 +16,6 @@ OPTIONS = ["--epochs", "2", "--steps", "2", "--batch-size", "4", "--image-size",
 
 SMALL = ["--architecture", "cnn", "--image-size", "32", "--epochs", "2", "--steps", "2",
          "--batch-size", "4"]  # fmt: skip
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

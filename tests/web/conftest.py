@@ -1,20 +1,14 @@
 """The real page, served once for the tests of this folder."""
 
-import socket
 from types import SimpleNamespace
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from deepfake.settings import Settings
+from tests.programs import free_port
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

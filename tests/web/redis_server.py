@@ -1,30 +1,11 @@
 """Real Redis servers, each in a folder and on a port of its own."""
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
 import time
 
-import pytest
-
-
-def required(program, package):
-    """The path of a program. Its absence is a failure in CI and a loud skip elsewhere."""
-    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
-    if path is None:
-        message = f"{program} is missing, so this was NOT tested. apt-get install {package}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tests.programs import free_port, required
 
 
 def wait_until(condition, seconds=20, what="it"):

@@ -8,7 +8,8 @@ import sys
 
 import httpx
 
-from tests.web.redis_server import free_port, wait_until
+from tests.programs import free_port
+from tests.web.redis_server import wait_until
 
 # For a process that starts on a busy machine.
 START_SECONDS = 120

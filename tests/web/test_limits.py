@@ -12,7 +12,8 @@ import pytest
 from deepfake.errors import LimitError, SettingError
 from deepfake.web import counts
 from deepfake.web.limits import Limiter, over_limit, parse_rate
-from tests.web.redis_server import RedisServer, free_port, wait_until
+from tests.programs import free_port
+from tests.web.redis_server import RedisServer, wait_until
 
 # A request that hangs would take ten seconds and more; a slow machine takes less.
 NOT_HANGING = 5

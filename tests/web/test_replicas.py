@@ -10,7 +10,8 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.redis_server import RedisServer, free_port, required, wait_until
+from tests.programs import free_port, required
+from tests.web.redis_server import RedisServer, wait_until
 from tests.web.replica import Replica, Visitor
 
 NGINX_CONF = Path(__file__).resolve().parents[2] / "deploy" / "nginx.conf"

@@ -1,0 +1,24 @@
+"""Files that other processes may read while they are written."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file under another name, then put it in its place: readers see the old or the new.
+
+    Args:
+        path: Path. The file; its folder is made if needed.
+        text: str. Its content.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix="part-", encoding="utf-8", delete=False
+    ) as file:
+        file.write(text)
+    Path(file.name).replace(path)
