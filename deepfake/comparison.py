@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deepfake import verdict
@@ -33,6 +33,7 @@ class Row:
         report: Report; None where the model failed.
         error: str. Why it failed; "" where it did not.
         file_bytes: int. Size of its weight file; None where that is not known.
+        map_error: str. Why `explain` could not work its map out; "" where it did not fail.
     """
 
     model: str
@@ -40,6 +41,7 @@ class Row:
     report: Report | None
     error: str = ""
     file_bytes: int | None = None
+    map_error: str = ""
 
     @property
     def milliseconds(self) -> float | None:
@@ -73,6 +75,11 @@ class Row:
         if self.report is None or not self.report.faces or self.report.faces[0].crop is None:
             return None
         return self.report.faces[0]
+
+    @property
+    def lacks_map(self) -> bool:
+        """Whether the largest face is there, but not what the model looked at in it."""
+        return self.face is not None and self.face.evidence is None
 
     def to_dict(self) -> dict[str, Any]:
         """What goes into JSON: the Report, and what is known of the model."""
@@ -227,6 +234,44 @@ def compare(
         rows=tuple(rows),
         ensemble=combine(reports) if len(reports) > 1 else None,
     )
+
+
+def explain(
+    comparison: Comparison,
+    shelf: Shelf,
+    *,
+    progress: Callable[[int, str], None] = lambda _done, _title: None,
+) -> Comparison:
+    """Work out what the models without a built-in map looked at in the largest face.
+
+    Args:
+        comparison: Comparison. From `compare`.
+        shelf: Shelf. The one that was compared with.
+        progress: called with the number of maps that are done and the title of the next model.
+
+    Returns:
+        The Comparison with the maps. A model that fails has its sentence in its row's `map_error`.
+    """
+    rows: list[Row] = []
+    done = 0
+    for row in comparison.rows:
+        if row.lacks_map:
+            progress(done, row.title)
+            done += 1
+        rows.append(_explained(row, shelf))
+    return replace(comparison, rows=tuple(rows))
+
+
+def _explained(row: Row, shelf: Shelf) -> Row:
+    report, face = row.report, row.face
+    if report is None or face is None or face.evidence is not None:
+        return row
+    try:
+        looked_at = shelf.detector(row.model).explain(face)
+    except Exception as error:  # see sentence_of: the other maps still appear
+        return replace(row, map_error=sentence_of(row.model, error))
+    faces = (replace(face, evidence=looked_at), *report.faces[1:])
+    return replace(row, report=replace(report, faces=faces), map_error="")
 
 
 def combine(reports: Sequence[Report]) -> Ensemble:

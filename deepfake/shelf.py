@@ -50,6 +50,8 @@ class Shelf:
         settings: Settings. Defaults to the environment's.
         on_failure: called with the name of a model that cannot be used and the reason, each time
             that it was tried.
+        check_other: called with the name of a model that is not one of `names` before it is
+            loaded; raises ModelError to refuse it.
     """
 
     def __init__(
@@ -57,10 +59,12 @@ class Shelf:
         names: Sequence[str],
         settings: Settings | None = None,
         on_failure: Callable[[str, str], None] = lambda _name, _sentence: None,
+        check_other: Callable[[str], None] = lambda _name: None,
     ):
         self.settings = settings or Settings.from_environment()
         self.names = tuple(names)
         self._on_failure = on_failure
+        self._check_other = check_other
         self.faces = FaceDetector(self.settings)
         self._loaded: OrderedDict[str, Detector] = OrderedDict()
         self._manifests: dict[str, ModelManifest | None] = {}
@@ -142,6 +146,8 @@ class Shelf:
 
     def _load(self, name: str) -> Detector:
         try:
+            if name not in self.names:
+                self._check_other(name)
             detector = Detector(name, settings=self.settings, faces=self.faces)
             # A file can load and still not run; and the first visitor should not wait for what
             # some runtimes do at their first run.

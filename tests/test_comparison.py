@@ -1,9 +1,10 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from deepfake import imaging
-from deepfake.comparison import Comparison, Row, combine, compare
+from deepfake.comparison import Comparison, Row, combine, compare, explain
 from deepfake.errors import SettingError
 from deepfake.settings import Settings, models_folder
 from deepfake.shelf import Shelf
@@ -62,6 +63,38 @@ def test_a_broken_model_has_its_sentence_in_its_row(broken_model, portrait, sett
     assert result.ensemble is None
     document = result.to_dict()
     assert document["models"][1]["error"] == bad.error and document["ensemble"] is None
+
+
+def test_maps_are_worked_out_for_the_models_that_bring_none(make_model, portrait, settings):
+    plain = make_model("plain", output={"score": "logit", "kind": "logit", "evidence": None})
+    shelf = Shelf(("default", str(plain)), settings)
+    result = compare(imaging.read(portrait), shelf.names, shelf)
+    assert [row.lacks_map for row in result.rows] == [False, True]
+    said = []
+    explained = explain(result, shelf, progress=lambda done, title: said.append((done, title)))
+    assert said == [(0, "plain 1.0")]
+    assert not any(row.lacks_map or row.map_error for row in explained.rows)
+    assert explained.rows[0] is result.rows[0]
+    own = shelf.detector(str(plain)).explain(result.rows[1].face)
+    np.testing.assert_allclose(explained.rows[1].face.evidence, own)
+    # Verdicts and scores stay.
+    assert explained.to_dict() == result.to_dict()
+
+
+def test_a_model_that_fails_at_its_map_keeps_its_verdict(make_model, portrait, settings):
+    output = {"score": "logit", "kind": "logit", "evidence": None}
+    plain, other = (str(make_model(name, output=output)) for name in ("plain", "other"))
+    shelf = Shelf((plain, other), settings)
+    result = compare(imaging.read(portrait), shelf.names, shelf)
+
+    def fail(_batch):
+        raise RuntimeError("out of memory")
+
+    shelf.detector(plain).model.backend.scores = fail
+    bad, good = explain(result, shelf).rows
+    assert "plain does not run as it should (RuntimeError: out of memory)" in bad.map_error
+    assert bad.report == result.rows[0].report and bad.lacks_map
+    assert not good.lacks_map and not good.map_error
 
 
 def test_an_error_rate_that_was_not_measured_is_not_made_up(report):

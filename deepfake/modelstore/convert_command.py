@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deepfake.errors import ModelError, SettingError
-from deepfake.modelstore import compiled, conversion, parity
+from deepfake.modelstore import compiled, conversion, keras, parity
 from deepfake.modelstore.answers import SCALES, Answers
 from deepfake.modelstore.backend import Network
 from deepfake.modelstore.conversion import Conversion
@@ -45,6 +45,8 @@ def convert(options: argparse.Namespace) -> str:
     found = _source(options.old, settings)
     if found.fixed and answers.says_anything:
         raise ModelError(WITH_MANIFEST.format(name=found.name))
+    # What can be said of the old model comes before anything about the place of the new one.
+    keras.inspect(found.file, settings)
     folder = next(iter(targets.values())).parent
     # Both files of a folder share a manifest, so they must have the same outputs.
     all_outputs = options.all_outputs or len(targets) > 1
@@ -132,8 +134,8 @@ def _check_manifest(folder: Path, found: Located, same_outputs: bool, force: boo
         return path
     if not force:
         raise SettingError(
-            f"There is a {MANIFEST_NAME} of another model in {folder}. Write into another folder, "
-            "or add --force to replace it."
+            f"There is a {MANIFEST_NAME} of another model in the folder {str(folder.resolve())!r}. "
+            "Write into another folder, or add --force to replace it."
         )
     return None
 

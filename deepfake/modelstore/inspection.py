@@ -88,14 +88,14 @@ def inspect_keras_zip(path: Path, settings: Settings) -> None:
 
 
 def inspect_saved_model(path: Path, settings: Settings) -> None:
-    """Refuse a SavedModel folder whose graph reaches for files, programs or the network.
+    """Refuse a SavedModel folder whose graph has other operations than networks are made of.
 
     Args:
         path: Path. The folder.
         settings: Settings. `max_model_bytes`, for all its files together.
 
     Raises:
-        ModelError: it does, is too large, or is damaged.
+        ModelError: it has, is of TensorFlow 1, too large, or damaged.
     """
     inspect_graph(path, settings.max_model_bytes)
 

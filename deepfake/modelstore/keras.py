@@ -6,21 +6,25 @@ Only this module and those that it calls import TensorFlow; serving a LiteRT mod
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import sys
 import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deepfake.errors import ModelError
-from deepfake.modelstore import keras_messages, legacy, pickles
+from deepfake.modelstore import keras_messages, legacy, pickles, sandbox
 from deepfake.modelstore.backend import Backend, Network, Opened, Scores
+from deepfake.modelstore.interpreters import silence
 from deepfake.modelstore.keras_network import describe, pick
 from deepfake.modelstore.magic import FileKind, kind_of
 from deepfake.modelstore.manifest import ModelManifest
@@ -140,14 +144,53 @@ def load(
     """
     kind = kind_of(path)
     _need_keras()
+    with (
+        _explained(path), _LOADING, _quiet(), tempfile.TemporaryDirectory(prefix="deepfake-") as new
+    ):  # fmt: skip
+        if kind is FileKind.SAVED_MODEL:
+            return _saved_model(path, settings, size), ()
+        if kind is FileKind.HDF5:
+            return _hdf5(path, Path(new), settings, architecture, size)
+        if kind in (FileKind.KERAS, FileKind.PICKLE):
+            return _archive(path, kind, Path(new), settings)
+    raise _foreign(path, kind)
+
+
+def inspect(path: Path, settings: Settings) -> None:
+    """Refuse a hostile or damaged file, or one with code in it, without TensorFlow.
+
+    Args:
+        path: Path. As of `open_keras`.
+        settings: Settings. Limits.
+
+    Raises:
+        ModelError: as `load` would raise for what can be seen without making the network.
+    """
+    from deepfake.modelstore.inspection import inspect_saved_model
+
+    kind = kind_of(path)
+    if find_spec("h5py") is None:
+        _need_keras()  # says what to install
+    with _explained(path), tempfile.TemporaryDirectory(prefix="deepfake-") as new:
+        if kind is FileKind.SAVED_MODEL:
+            return inspect_saved_model(path, settings)
+        if kind is FileKind.HDF5:
+            _inspected_hdf5(path, Path(new), settings)
+            return None
+        if kind in (FileKind.KERAS, FileKind.PICKLE):
+            _inspected_archive(path, kind, Path(new), settings)
+            return None
+    raise _foreign(path, kind)
+
+
+def _foreign(path: Path, kind: FileKind) -> ModelError:
+    return ModelError(f"{path} is a file of {kind.value}, not of Keras.")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
     try:
-        with _LOADING, _quiet(), tempfile.TemporaryDirectory(prefix="deepfake-") as folder:
-            if kind is FileKind.SAVED_MODEL:
-                return _saved_model(path, settings, size), ()
-            if kind is FileKind.HDF5:
-                return _hdf5(path, Path(folder), settings, architecture, size)
-            if kind in (FileKind.KERAS, FileKind.PICKLE):
-                return _archive(path, kind, Path(folder), settings)
+        yield
     except ModelError:
         raise
     except OSError as error:
@@ -155,7 +198,6 @@ def load(
     # Keras, TensorFlow and h5py raise nearly every kind of exception for a file they cannot read.
     except Exception as error:
         raise keras_messages.explain(error, str(path)) from error
-    raise ModelError(f"{path} is a file of {kind.value}, not of Keras.")
 
 
 def _archive(
@@ -163,6 +205,13 @@ def _archive(
 ) -> tuple[Any, tuple[str, ...]]:
     import keras
 
+    copy, changes = _inspected_archive(path, kind, folder, settings)
+    return keras.saving.load_model(copy, compile=False, safe_mode=True), changes
+
+
+def _inspected_archive(
+    path: Path, kind: FileKind, folder: Path, settings: Settings
+) -> tuple[Path, tuple[str, ...]]:
     from deepfake.modelstore.inspection import check_size, inspect_keras_zip
 
     # A copy: what was inspected is what is loaded, and Keras decides by the name's ending.
@@ -179,16 +228,29 @@ def _archive(
     # First: other readers of such a file only say that some layer does not fit.
     legacy.refuse_keras_2_archive(copy, path)
     inspect_keras_zip(copy, settings)
-    return keras.saving.load_model(copy, compile=False, safe_mode=True), changes
+    return copy, changes
 
 
 def _hdf5(
     path: Path, folder: Path, settings: Settings, architecture: str, size: int | None
 ) -> tuple[Any, tuple[str, ...]]:
-    import h5py
     import keras
 
     from deepfake.modelstore import classic_networks
+
+    copy, whole, changes = _inspected_hdf5(path, folder, settings)
+    if not whole:
+        return classic_networks.load_weights(copy, architecture, size, path)
+    own = legacy.own_layers()
+    return keras.saving.load_model(copy, custom_objects=own, compile=False, safe_mode=True), changes
+
+
+def _inspected_hdf5(
+    path: Path, folder: Path, settings: Settings
+) -> tuple[Path, bool, tuple[str, ...]]:
+    """A copy that Keras 3 reads, whether it holds a whole model, and what was changed in it."""
+    import h5py
+
     from deepfake.modelstore.inspection import check_size, inspect_hdf5
 
     check_size(path, settings)
@@ -199,12 +261,11 @@ def _hdf5(
     with h5py.File(copy, "r") as file:
         whole = "model_config" in file.attrs
     if not whole:
-        return classic_networks.load_weights(copy, architecture, size, path)
+        return copy, False, ()
     # Rewritten first, so that the description that is inspected is the one that Keras reads.
     changes = legacy.rewrite(copy)
     inspect_hdf5(copy, settings)
-    own = legacy.own_layers()
-    return keras.saving.load_model(copy, custom_objects=own, compile=False, safe_mode=True), changes
+    return copy, True, changes
 
 
 def _saved_model(path: Path, settings: Settings, size: int | None) -> Any:
@@ -270,10 +331,19 @@ def _check(network: Network, manifest: ModelManifest) -> None:
 
 
 def _need_keras() -> None:
+    # TensorFlow greets with a dozen lines, some of them before its own level counts. Whoever asks
+    # for them with 0 or 1 gets them; in a sandbox they tell why a process was ended.
+    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    loud = level in ("0", "1") or sandbox.is_inside() or "tensorflow" in sys.modules
     try:
-        import h5py  # noqa: F401
-        import keras
-        import tensorflow  # noqa: F401
+        with nullcontext() if loud else silence():
+            import h5py  # noqa: F401
+            import keras
+            import tensorflow
+
+            if not loud:
+                # It looks for a GPU when first asked, and complains where there is none.
+                tensorflow.config.list_physical_devices()
     except ImportError as error:
         raise ModelError(
             f"Models of Keras need more packages ({error.name} is missing). Install them with: "

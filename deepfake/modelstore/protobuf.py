@@ -20,13 +20,16 @@ class DamagedError(ModelError):
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
-    """The fields of one message, in their order.
+    """The fields of one message, in their order, without those of fixed width.
+
+    No field that is read here has a fixed width. One with the number of a text is unknown to those
+    who load the file, who skip it; taken for that text, it would hide the true one.
 
     Args:
         data: memoryview. The message.
 
     Yields:
-        (number, value): a varint as int, all else as the bytes it has.
+        (number, value): a varint as int, or the bytes it has.
 
     Raises:
         DamagedError: a field is cut short or of an unknown kind.
@@ -35,6 +38,9 @@ def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
     while at < end:
         key, at = _varint(data, at)
         number, kind = key >> 3, key & 7
+        # Some readers drop the upper bits of such a number and see another field.
+        if key >= 1 << 32 or number == 0:
+            raise DamagedError("The file is damaged. Get it again.")
         if kind == VARINT:
             value, at = _varint(data, at)
             yield number, value
@@ -47,7 +53,8 @@ def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
             raise DamagedError("The file is damaged. Get it again.")
         if size > end - at:
             raise DamagedError("The file is cut short. Get it again.")
-        yield number, data[at : at + size]
+        if kind == LENGTH:
+            yield number, data[at : at + size]
         at += size
 
 

@@ -1,32 +1,33 @@
-"""Checks the graph of a SavedModel for operations that reach beyond its numbers.
+"""Checks that the graph of a SavedModel only computes with numbers.
 
 A SavedModel is a program. TensorFlow's operations can read and write files, call Python and other
-machines. What a network for pictures computes needs none of these.
+machines, and end the process; new ones come with each version. So only those are let through that
+networks are made of (`saved_model_operations`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from deepfake.errors import ModelError
 from deepfake.modelstore.protobuf import fields, messages, text
+from deepfake.modelstore.saved_model_operations import BESIDE_FUNCTIONS, KNOWN, SAVER
 
 GRAPH_FILE = "saved_model.pb"
 MAX_GRAPH_BYTES = 256_000_000
 MAX_FILES = 10_000
-
-# Parts of the names of TensorFlow's operations on files, processes, Python, devices and networks.
-_REACHING = re.compile(
-    "File|Reader|PyFunc|Dataset|Iterator|Save|Restore|Checkpoint|Debug|SummaryWriter|WriteSummary|"
-    "Write.*Summary|Rpc|Remote|DecodeProto|EncodeProto|Sql|LMDB|Launch|CustomCall|Snapshot|TPU|"
-    "Gcs|Bigtable|BigQuery|Collective|Subprocess|TRTEngine|HostCompute|_Send|_Recv|Lingvo|"
-    "RegisterDataset|DataService|LoadAndRemap|LoadTPU|Kafka|PubSub"
+RE_SAVE = (
+    "Do not trust it; if it is yours, run model.save('model.keras') where it was made, and name "
+    "that file."
 )
-# The part of every SavedModel that reads and writes its variables/ folder.
-_SAVER = frozenset(("MergeV2Checkpoints", "RestoreV2", "SaveV2", "ShardedFilename"))
+
+# Functions call functions. Together they must not unfold to more operations, nor deeper, than this:
+# TensorFlow unfolds them, and one that calls itself would end the process.
+MAX_UNFOLDED = 5_000_000
+MAX_CALLS_DEEP = 100
 _SAVER_FUNCTION = re.compile(r"__inference__traced_(save|restore)_\d+")
 
 
@@ -37,18 +38,17 @@ class _Node:
     operation: str
     inputs: tuple[str, ...]
     calls: tuple[str, ...]
-    writes_to: str
 
 
 def inspect_graph(folder: Path, limit: int) -> None:
-    """Refuse a SavedModel whose graph has operations on files, processes, Python or the network.
+    """Refuse a SavedModel whose graph has other operations than networks are made of.
 
     Args:
         folder: Path. The SavedModel.
         limit: int. How many bytes its files may have together.
 
     Raises:
-        ModelError: it has such operations, is too large, damaged, or not there.
+        ModelError: it has others, is of TensorFlow 1, too large, damaged, or not there.
     """
     path = folder / GRAPH_FILE
     _inspect_files(folder, limit)
@@ -62,8 +62,13 @@ def inspect_graph(folder: Path, limit: int) -> None:
     graphs = list(messages(data, 2))  # SavedModel.meta_graphs
     if not graphs:
         raise ModelError(f"{path} holds no graph: it is damaged. Get the folder again.")
-    for graph in graphs:
-        _inspect_meta_graph(graph, folder)
+    # Otherwise TensorFlow takes it for one of version 1, whose loader runs what the file names.
+    if len(graphs) != 1 or not any(True for _ in messages(graphs[0], 7)):
+        raise ModelError(
+            f"The SavedModel {folder.name} is not of TensorFlow 2, so what runs when it is loaded "
+            f"cannot be checked. {RE_SAVE}"
+        )
+    _inspect_meta_graph(graphs[0], folder)
 
 
 def _inspect_files(folder: Path, limit: int) -> None:
@@ -84,17 +89,18 @@ def _inspect_files(folder: Path, limit: int) -> None:
 
 
 def _inspect_meta_graph(meta: memoryview, folder: Path) -> None:
-    nodes = dict(_nodes(meta, 2, 1))  # MetaGraphDef.graph_def.node
+    graph = list(_nodes(meta, 2, 1))  # MetaGraphDef.graph_def.node
     functions: dict[str, list[_Node]] = {}
     for function in messages(meta, 2, 2, 1):  # graph_def.library.function
         name = text(function, 1, 1)  # FunctionDef.signature.name
         functions.setdefault(name, []).extend(node for _, node in _nodes(function, 3))
     called = {call for body in functions.values() for node in body for call in node.calls}
-    served = set(_reached(nodes, functions, _signature_outputs(meta)))
+    served = set(_reached(dict(graph), functions, _signature_outputs(meta)))
     # Functions that can be called by name when the model is loaded.
     callable_names = b"".join(bytes(part) for part in messages(meta, 7))
-    for node in nodes.values():
-        _inspect_node(node, folder, saver=id(node) not in served)
+    for _, node in graph:
+        more = BESIDE_FUNCTIONS if id(node) in served else BESIDE_FUNCTIONS | SAVER
+        _inspect_node(node, folder, more)
     for name, body in functions.items():
         saver = (
             _SAVER_FUNCTION.fullmatch(name) is not None
@@ -102,20 +108,44 @@ def _inspect_meta_graph(meta: memoryview, folder: Path) -> None:
             and name.encode() not in callable_names
         )
         for node in body:
-            _inspect_node(node, folder, saver=saver and id(node) not in served)
+            _inspect_node(node, folder, SAVER if saver and id(node) not in served else frozenset())
+    unfolded: dict[str, int] = {}
+    for name in functions:
+        _unfold(name, functions, unfolded, folder)
 
 
-def _inspect_node(node: _Node, folder: Path, *, saver: bool) -> None:
-    operation = node.operation
-    if operation in _SAVER and saver:
+def _inspect_node(node: _Node, folder: Path, more: frozenset[str]) -> None:
+    if node.operation in KNOWN or node.operation in more:
         return
-    if _REACHING.search(operation) or node.writes_to.startswith("file:"):
+    raise ModelError(
+        f"The SavedModel {folder.name} holds the operation {node.operation[:60]!r}, which is not "
+        "one of those that networks for pictures are made of. Others can reach for files, other "
+        f"programs or the network, so it was not loaded. {RE_SAVE}"
+    )
+
+
+def _unfold(
+    name: str,
+    functions: Mapping[str, list[_Node]],
+    unfolded: dict[str, int],
+    folder: Path,
+    depth: int = 0,
+) -> int:
+    """How many operations a function is, with those of the functions that it calls."""
+    if name in unfolded or name not in functions:
+        return unfolded.get(name, 0)
+    total = 0
+    if depth < MAX_CALLS_DEEP:
+        for node in functions[name]:
+            calls = (_unfold(call, functions, unfolded, folder, depth + 1) for call in node.calls)
+            total += 1 + sum(calls)
+    if depth >= MAX_CALLS_DEEP or total > MAX_UNFOLDED:
         raise ModelError(
-            f"The SavedModel {folder.name} holds the operation {operation[:60]!r}, which reaches "
-            "for files, other programs or the network. A network for pictures needs no such thing, "
-            "so it was not loaded. Do not trust it; if it is yours, export the network alone with "
-            "model.export."
+            f"The functions of the SavedModel {folder.name} call each other without end, or unfold "
+            f"to more than a network can be. {RE_SAVE}"
         )
+    unfolded[name] = total
+    return total
 
 
 def _reached(
@@ -153,7 +183,7 @@ def _signature_outputs(meta: memoryview) -> Iterator[str]:
 def _nodes(outer: memoryview, *path: int) -> Iterator[tuple[str, _Node]]:
     """The NodeDefs at a path: name, and what they are."""
     for node in messages(outer, *path):
-        name = operation = writes_to = ""
+        name = operation = ""
         inputs: list[str] = []
         calls: list[str] = []
         for number, value in fields(node):
@@ -169,10 +199,8 @@ def _nodes(outer: memoryview, *path: int) -> Iterator[tuple[str, _Node]]:
                 # AttrValue.func and AttrValue.list.func
                 calls.extend(_text(part) for part in messages(value, 2, 10, 1))
                 calls.extend(_text(part) for part in messages(value, 2, 1, 9, 1))
-                if text(value, 1) == "output_stream":
-                    writes_to = text(value, 2, 2)
         # Operations call a function of their own name, too.
-        yield name, _Node(operation, tuple(inputs), (*calls, operation), writes_to)
+        yield name, _Node(operation, tuple(inputs), (*calls, operation))
 
 
 def _text(value: memoryview) -> str:

@@ -19,7 +19,8 @@ class Admission:
     """Counts analyses where they are limited. Safe to share between threads.
 
     A page that only this machine can reach is exempt, unless the operator set a rate. A request
-    that came through a proxy is not from this machine, whatever its peer.
+    that came through a proxy is not from this machine, whatever its peer: it has a proxy's header,
+    or asks for another host. A proxy may send neither, so a page at a path is never exempt.
 
     Args:
         settings: Settings. The rate, the proxies, Redis, the host and the share link.
@@ -36,6 +37,7 @@ class Admission:
             not rate
             and not self.trusted
             and not settings.share
+            and not settings.root_path
             and not clients.on_space(environment)
             and clients.is_loopback(settings.host)
         )
@@ -59,7 +61,9 @@ class Admission:
             return
         headers = request.headers
         proxied = any(name in headers for name in clients.FORWARDING_HEADERS)
-        if self.exempts_direct and not proxied:
+        host = headers.get("host")
+        elsewhere = host is not None and not clients.is_loopback(host)
+        if self.exempts_direct and not proxied and not elsewhere:
             return
         peer = request.client.host if request.client else None
         client = clients.client_of(peer, headers.getlist("x-forwarded-for"), self.trusted)

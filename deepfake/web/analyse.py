@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from deepfake.web.choices import Choices
 
 THUMBNAIL_SIDE = 96
 EVIDENCE_SIDE = 448
+# Visitors between the two steps of choosing a model.
+COUNTED = 500
 NOTHING = "Choose a photo first: drop it on the page, paste it, or take one of the examples."
 
 
@@ -59,6 +62,9 @@ class Analyser:
     def __init__(self, choices: Choices, admission: Admission):
         self.choices = choices
         self.admission = admission
+        # Loads of a typed model that were counted, and go on to the analysis they were made for.
+        # Bounded: a visitor who leaves in between never comes for it.
+        self._counted: deque[tuple[str | None, str | None]] = deque(maxlen=COUNTED)
 
     def analyse(
         self,
@@ -118,6 +124,7 @@ class Analyser:
         try:
             if not self._costs_nothing(model):
                 self.admission.admit(request)
+                self._note_counted(model, request)
             if not self.choices.is_ready(model):
                 progress(0.1, desc="Loading the model")
             loaded = self.choices.detector(model).model
@@ -137,8 +144,9 @@ class Analyser:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
         """Judge the photo, if there is one, with the model just chosen, as in `analyse`."""
+        counted = self._take_counted(model, request)
         try:
-            if photo or not self._costs_nothing(model):
+            if not counted and (photo or not self._costs_nothing(model)):
                 self.admission.admit(request)
             self.choices.detector(model)
         except LimitError as error:
@@ -242,6 +250,20 @@ class Analyser:
     def _costs_nothing(self, model: str | None) -> bool:
         # A model that a visitor typed is fetched, which must not go past the limit.
         return self.choices.name(model) in self.choices.shelf.names or self.choices.is_ready(model)
+
+    def _note_counted(self, model: str | None, request: gr.Request | None) -> None:
+        if request is not None:
+            self._counted.append((request.session_hash, model))
+
+    def _take_counted(self, model: str | None, request: gr.Request | None) -> bool:
+        """Whether this visitor's load of the model has just been counted; asked once for each."""
+        if request is None:
+            return False
+        try:
+            self._counted.remove((request.session_hash, model))
+        except ValueError:
+            return False
+        return True
 
     def _meaning(self, threshold: float, model: str | None) -> str:
         try:

@@ -4,11 +4,34 @@ from __future__ import annotations
 
 from deepfake.detector import Detector
 from deepfake.errors import ModelError
-from deepfake.modelstore.located import HUB
+from deepfake.modelstore.located import HUB, locate
+from deepfake.modelstore.magic import FileKind, kind_of
 from deepfake.modelstore.manifest import ModelManifest
+from deepfake.settings import Settings
 from deepfake.shelf import Shelf
 
 TYPE_ONE = "Choose one, or type an address on the Hub: hf://owner/repository"
+
+# A SavedModel is a program, and a pickle is one that is not run; who types them is not known here.
+PROGRAMS = (FileKind.SAVED_MODEL, FileKind.PICKLE)
+
+
+def refuse_programs(name: str, settings: Settings) -> None:
+    """Refuse a model that a visitor typed, where its file is a program.
+
+    Args:
+        name: str. What `load_model` takes.
+        settings: Settings. Where to look, and limits.
+
+    Raises:
+        ModelError: it is one, or it is not there.
+    """
+    kind = kind_of(locate(name, settings).file)
+    if kind in PROGRAMS:
+        raise ModelError(
+            f"The model {name} is a {kind.value}, which only the operator of this page may "
+            "choose. Save it with model.save('model.keras'), and name that."
+        )
 
 
 class Choices:

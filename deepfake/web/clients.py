@@ -26,6 +26,9 @@ SPACE_PROXIES = tuple(
 )
 # Providers give each customer at least a /64 (RFC 6177), whose addresses can be changed at will.
 IPV6_PREFIX = 64
+# Wider networks are no operator's own: whoever is in them could claim any address.
+WIDEST_TRUSTED = {4: 8, 6: 16}
+MAPPED = IPv6Network("::ffff:0:0/96")
 FORWARDING_HEADERS = ("x-forwarded-for", "forwarded", "x-real-ip")
 UNKNOWN = "unknown"
 
@@ -42,7 +45,7 @@ def trusted_proxies(text: str, environment: Mapping[str, str]) -> tuple[Network,
         Their networks.
 
     Raises:
-        SettingError: a part is neither an address nor a network, or means everybody.
+        SettingError: a part is neither an address nor a network, or too wide.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts:
@@ -83,9 +86,11 @@ def client_of(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Netw
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host to listen on is reached from this machine only."""
+    """Whether a host, with or without a port, is reached from this machine only."""
     address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback
+    if address is None:
+        return host.partition(":")[0].lower() == "localhost"
+    return address.is_loopback
 
 
 def _network(text: str) -> Network:
@@ -100,6 +105,17 @@ def _network(text: str) -> Network:
         raise SettingError(
             f"DEEPFAKE_TRUSTED_PROXIES must not be everybody ({text}): any visitor could then "
             "claim any address. Name the addresses of your own proxies."
+        )
+    if isinstance(network, IPv6Network) and network.overlaps(MAPPED):
+        raise SettingError(
+            f"DEEPFAKE_TRUSTED_PROXIES must name IPv4 addresses as such, not as {text}: visitors "
+            "are compared as 1.2.3.4, never as ::ffff:1.2.3.4. Write 1.2.3.4 or 1.2.3.0/24."
+        )
+    widest = WIDEST_TRUSTED[network.version]
+    if network.prefixlen < widest:
+        raise SettingError(
+            f"DEEPFAKE_TRUSTED_PROXIES must not have networks wider than /{widest} ({text}): "
+            "strangers in it could claim any address. Name the addresses of your own proxies."
         )
     return network
 

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from deepfake import imaging
-from deepfake.comparison import Comparison, compare
+from deepfake.comparison import Comparison, Row, compare, explain
 from deepfake.errors import DeepfakeError, LimitError
 from deepfake.web import wording
 from deepfake.web.admission import Admission
@@ -18,7 +18,7 @@ from deepfake.web.choices import Choices
 from deepfake.web.comparison_panel import WELCOME, comparison_panel
 from deepfake.web.photo_input import PhotoInput
 
-NO_PHOTO = "Choose a photo first: drop it on the page, or paste it."
+NO_PHOTO = "Choose a photo first: drop it on the page, paste it, or take one of the examples."
 NO_MODELS = "Choose at least one model."
 
 
@@ -41,24 +41,45 @@ class Comparer:
         request: gr.Request | None = None,
         # Gradio sends progress only for handlers with such a default.
         progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> str:
-        """Judge the photo with the chosen models: HTML."""
+    ) -> tuple[Any, ...]:
+        """Judge the photo with the chosen models: (session, comparison, maps)."""
         if not photo:
-            return wording.error_panel(NO_PHOTO)
+            return _failure(NO_PHOTO)
         if not models:
-            return wording.error_panel(NO_MODELS)
+            return _failure(NO_MODELS)
 
         def tell(done: int, title: str) -> None:
             progress((done, len(models)), desc=f"Asking {title}", unit="models")
 
         try:
             self.admission.admit(request)
-            return comparison_panel(self._compare(photo, models, tell))
+            return _present(_slim(self._compare(photo, models, tell)))
         except LimitError as error:
-            gr.Warning(str(error), title=wording.REFUSED)
-            return gr.skip()  # type: ignore[no-any-return]
+            return _refuse(error)
         except DeepfakeError as error:
-            return wording.error_panel(str(error))
+            return _failure(str(error))
+
+    def look(
+        self,
+        session: Comparison | None,
+        request: gr.Request | None = None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        """Work out what the models without a built-in map looked at, as `show` returns it."""
+        if session is None:
+            return gr.skip(), gr.skip(), gr.skip()
+        count = sum(row.lacks_map for row in session.rows)
+
+        def tell(done: int, title: str) -> None:
+            progress((done, count), desc=f"Hiding places of the face from {title}", unit="maps")
+
+        try:
+            # All maps together count as one analysis, like the one of the picture tab.
+            self.admission.admit(request)
+        except LimitError as error:
+            return _refuse(error)
+        explained = explain(session, self.choices.shelf, progress=tell)
+        return _present(_for_visitors(explained))
 
     def compare_for_program(
         self, photo: str | None, request: gr.Request | None, models: list[str] | None = None
@@ -82,13 +103,69 @@ class Comparer:
         picture = imaging.read(photo, shelf.settings)
         names = tuple(dict.fromkeys(self.choices.name(model) for model in models))
         found = compare(picture, names, shelf, file=Path(photo).name, progress=progress)
-        rows = (replace(row, error=wording.for_visitors(row.error)) for row in found.rows)
-        return replace(found, rows=tuple(rows))
+        return _for_visitors(found)
 
 
-def compare_tab(choices: Choices, admission: Admission) -> None:
-    """Lay the tab out."""
+def _present(session: Comparison) -> tuple[Any, ...]:
+    lacking = any(row.lacks_map for row in session.rows)
+    return session, comparison_panel(session), gr.update(visible=lacking)
+
+
+def _failure(message: str) -> tuple[Any, ...]:
+    return None, wording.error_panel(message), gr.update(visible=False)
+
+
+def _forget() -> tuple[Any, ...]:
+    return None, WELCOME, gr.update(visible=False)
+
+
+def _refuse(error: LimitError) -> tuple[Any, ...]:
+    """Over the limit: what the page shows stays as it is."""
+    gr.Warning(str(error), title=wording.REFUSED)
+    return gr.skip(), gr.skip(), gr.skip()
+
+
+def _for_visitors(comparison: Comparison) -> Comparison:
+    rows = (
+        replace(
+            row,
+            error=wording.for_visitors(row.error),
+            map_error=wording.for_visitors(row.map_error),
+        )
+        for row in comparison.rows
+    )
+    return replace(comparison, rows=tuple(rows))
+
+
+def _slim(comparison: Comparison) -> Comparison:
+    """Without the pixels of faces that are not shown: this is kept for each visitor."""
+
+    def slim(row: Row) -> Row:
+        if row.report is None:
+            return row
+        first, rest = row.report.faces[:1], row.report.faces[1:]
+        faces = (*first, *(replace(face, crop=None, evidence=None) for face in rest))
+        return replace(row, report=replace(row.report, faces=faces))
+
+    return replace(comparison, rows=tuple(slim(row) for row in comparison.rows))
+
+
+def compare_tab(
+    choices: Choices,
+    admission: Admission,
+    session_seconds: int,
+    examples_for: Callable[[gr.Image], gr.Examples | None],
+) -> None:
+    """Lay the tab out.
+
+    Args:
+        choices: Choices. The models.
+        admission: Admission. Counts the comparisons.
+        session_seconds: int. How long a visitor's result is kept for its heat maps.
+        examples_for: called with the photo's component. Lays out the example photos, if any.
+    """
     comparer = Comparer(choices, admission)
+    session = gr.State(None, time_to_live=session_seconds)
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
             photo = PhotoInput(
@@ -101,13 +178,28 @@ def compare_tab(choices: Choices, admission: Admission) -> None:
                 info="Each is loaded when it is first asked.", elem_id="compare-models",
             )  # fmt: skip
             button = gr.Button("Compare", variant="primary", elem_id="compare")
+            examples = examples_for(photo)
     result = gr.HTML(WELCOME, elem_id="comparison")
-    for trigger in (button.click, photo.upload):
+    maps = gr.Button(
+        "Show heat maps (slow)", size="sm", visible=False, elem_id="compare-look"
+    )  # fmt: skip
+    outputs = [session, result, maps]
+    looking = maps.click(
+        comparer.look, [session], outputs,
+        show_progress_on=[maps], concurrency_id="analyse", api_visibility="private",
+    )  # fmt: skip
+    chosen = [] if examples is None else [examples.load_input_event.then]
+    for trigger in (button.click, photo.upload, *chosen):
         trigger(
-            comparer.show, [photo, models], [result],
+            comparer.show, [photo, models], outputs,
             show_progress_on=[result], concurrency_id="analyse", api_visibility="private",
+            # Maps that come late must not bring the photo before back.
+            cancels=[looking],
         )  # fmt: skip
-    photo.clear(lambda: WELCOME, None, [result], show_progress="hidden", api_visibility="private")
+    photo.clear(
+        _forget, None, outputs,
+        show_progress="hidden", api_visibility="private", cancels=[looking],
+    )  # fmt: skip
 
 
 def compare_endpoint(choices: Choices, admission: Admission) -> None:

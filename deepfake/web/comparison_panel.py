@@ -33,6 +33,19 @@ ENSEMBLE_NOTE = (
     "The ensemble is the weighted mean of the models’ scores, face by face; its threshold is the "
     "same mean of theirs. How often it is wrong was not measured."
 )
+# The kinds of maps.
+BUILT_IN = "Built-in map"
+WORKED_OUT = "Map by hiding places"
+MAPS_CAPTION = (
+    "Orange places raised the score for “fake”, blue ones lowered it; grey ones did not matter."
+)
+WORKED_OUT_CAPTION = (
+    "Maps by hiding places (occlusion sensitivity) show how the score changed when one place after "
+    "another was covered."
+)
+BOTH_CAPTION = (
+    "A built-in map comes from inside the network; the strengths of the two kinds do not compare."
+)
 
 
 def comparison_panel(comparison: Comparison) -> str:
@@ -116,15 +129,23 @@ def _folded(text: str) -> str:
 
 
 def _maps(comparison: Comparison) -> str:
-    figures = [_figure(row) for row in comparison.rows if row.face is not None]
-    if not figures:
+    shown = [row for row in comparison.rows if row.face is not None]
+    if not shown:
         return ""
-    return (
-        '<h3 class="maps-title">What they looked at, in the largest face</h3>'
-        f'<div class="maps">{"".join(figures)}</div>'
-        '<p class="caption">Orange places raised the score for “fake”, blue ones lowered it; grey '
-        "ones did not matter.</p>"
-    )
+    if all(row.lacks_map for row in shown):
+        title, caption = "The largest face, as they saw it", ""
+    else:
+        title, caption = "What they looked at, in the largest face", MAPS_CAPTION
+        if any(row.lacks_map for row in shown):
+            title += ", where that is known"
+        kinds = {_kind(row) for row in shown}
+        if WORKED_OUT in kinds:
+            caption += f" {WORKED_OUT_CAPTION}"
+        if {BUILT_IN, WORKED_OUT} <= kinds:
+            caption += f" {BOTH_CAPTION}"
+        caption = f'<p class="caption">{caption}</p>'
+    figures = "".join(_figure(row) for row in shown)
+    return f'<h3 class="maps-title">{title}</h3><div class="maps">{figures}</div>{caption}'
 
 
 def _figure(row: Row) -> str:
@@ -137,7 +158,6 @@ def _figure(row: Row) -> str:
         caption += f", {percent(face.p_fake)} likely fake"
     if face.evidence is None:
         pixels, alt = face.crop, f"The face as {title} saw it"
-        caption += ". It has no built-in map; the Photo tab can make one."
     else:
         pixels = evidence.overlay(face.crop, face.evidence)
         alt = f"The face with the places that {title} looked at"
@@ -145,4 +165,18 @@ def _figure(row: Row) -> str:
     data = io.BytesIO()
     image.save(data, "JPEG", quality=88)
     source = f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
-    return f'<figure><img src="{source}" alt="{alt}"><figcaption>{caption}</figcaption></figure>'
+    return (
+        f'<figure><img src="{source}" alt="{alt}"><figcaption>{caption}'
+        f"<small>{_kind(row)}</small></figcaption></figure>"
+    )
+
+
+def _kind(row: Row) -> str:
+    """What the picture of the face shows."""
+    if row.map_error:
+        return f'<span aria-hidden="true">✕</span> {escape(row.map_error)}'
+    if row.lacks_map:
+        return "No built-in map"
+    # A network that brings a map has it from its first run on, so none is ever worked out for it.
+    built_in = row.report is not None and row.report.manifest.output.evidence is not None
+    return BUILT_IN if built_in else WORKED_OUT

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 from limits import RateLimitItem
 from limits.errors import ConfigurationError
@@ -174,6 +175,12 @@ def _redis_storage(url: str) -> RedisStorage:
             # It would look up the server's name and lengthen the timeouts to 10 s.
             "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         }
+        # redis-py prefers what the address says to what it is told.
+        if any("timeout" in name.lower() for name, _ in parse_qsl(urlsplit(url).query)):
+            raise SettingError(
+                "DEEPFAKE_REDIS_URL must set no timeout: visitors would wait as long for a Redis "
+                "that is away. Leave out everything with timeout after the question mark."
+            )
         return RedisStorage(url, key_prefix=PREFIX, **options)
     except (ImportError, ConfigurationError):
         raise SettingError(

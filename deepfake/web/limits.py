@@ -8,6 +8,7 @@ several, never get more than the limit together.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -100,7 +101,9 @@ def parse_rate(text: str) -> tuple[RateLimitItem, ...]:
         limits = sorted(parse_many(text.strip()), key=lambda limit: limit.get_expiry())
     except ValueError:
         limits = []
-    if not limits or any(limit.amount < 1 for limit in limits):
+    # The parser takes "5/0 minute" for "5/minute".
+    no_time = re.search(r"(/|per)\s*0+(?!\d)", text, re.IGNORECASE)
+    if not limits or no_time or any(limit.amount < 1 for limit in limits):
         raise SettingError(
             "DEEPFAKE_RATE_LIMIT must be a number of analyses a time, such as 5/minute, "
             f"100/day or 5/minute;100/day, or {NO_LIMIT} for no limit. Received: {text!r}."

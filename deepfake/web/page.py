@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,11 +24,11 @@ from deepfake.web.about import about
 from deepfake.web.accounts import read_accounts
 from deepfake.web.admission import Admission
 from deepfake.web.analyse import Analyser
-from deepfake.web.choices import TYPE_ONE, Choices
+from deepfake.web.choices import TYPE_ONE, Choices, refuse_programs
 from deepfake.web.compare import compare_endpoint, compare_tab
 from deepfake.web.door import Door, DoorMiddleware
 from deepfake.web.health import Readiness, health_routes, readiness
-from deepfake.web.photo_input import PhotoInput
+from deepfake.web.photo_input import PhotoInput, keep_names_private
 
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -37,7 +38,9 @@ SESSION_SECONDS = 3600
 SESSIONS = 500
 # Larger uploads are cut off on the way; between the limit and this our own sentence is shown.
 UPLOAD_SLACK = 2
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+# All uploads together, in largest ones; of the default size they fit into a /tmp of 512 MB.
+UPLOADS_KEPT = 25
 # How long running analyses may take to finish; most hosts end the process after 30 s.
 SHUTDOWN_SECONDS = 20
 # System fonts: nothing is loaded from elsewhere, and the page works offline.
@@ -59,7 +62,11 @@ def build_page(settings: Settings, names: Sequence[str] = ()) -> gr.Blocks:
         ModelError: no model can be loaded.
     """
     admission = Admission(settings)
-    choices = Choices(Shelf(names or model_names(settings), settings, say_failure))
+    shelf = Shelf(
+        names or model_names(settings), settings, say_failure,
+        check_other=partial(refuse_programs, settings=settings),
+    )  # fmt: skip
+    choices = Choices(shelf)
     analyser = Analyser(choices, admission)
     several = len(choices.labels) > 1
     with gr.Blocks(
@@ -77,7 +84,10 @@ def build_page(settings: Settings, names: Sequence[str] = ()) -> gr.Blocks:
             _photo_tab(analyser, card)
         if several:
             with gr.Tab("Compare models"):
-                compare_tab(choices, admission)
+                compare_tab(
+                    choices, admission, SESSION_SECONDS,
+                    lambda photo: _examples(photo, "compare-examples"),
+                )  # fmt: skip
         with gr.Tab("About this model"):
             card.render()
         _endpoints(analyser, several)
@@ -98,13 +108,15 @@ def launch(page: gr.Blocks, settings: Settings, **options: Any) -> Any:
         SettingError: the host or port cannot be listened on, or the accounts cannot be read.
     """
     accounts = read_accounts(settings.auth) if settings.auth else None
+    host = settings.host.removeprefix("[").removesuffix("]")
     # Uvicorn would put what a header says in the place of the peer, and trust all of this machine.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     keep = {path for block in page.blocks.values() for path in getattr(block, "keep_in_cache", ())}
     scratch.start_sweeper(Path(os.environ["GRADIO_TEMP_DIR"]), keep)
     try:
         return page.launch(
-            server_name=settings.host,
+            # Gradio makes an address of it, where IPv6 needs brackets.
+            server_name=f"[{host}]" if ":" in host else host,
             server_port=settings.port,
             auth=accounts,
             root_path=settings.root_path.rstrip("/") or None,
@@ -148,7 +160,9 @@ def serve(settings: Settings, names: Sequence[str] = ()) -> None:
         SettingError: the host or port cannot be listened on.
     """
     # Python ends at once on these unless told otherwise, and would leave visitors' files behind.
-    for number in STOP_SIGNALS:
+    # What is ignored stays so: hanging up under nohup, Ctrl-C in the background of a script.
+    numbers = [n for n in STOP_SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+    for number in numbers:
         signal.signal(number, _exit)
     page = build_page(settings, names)
     launch(page, settings, prevent_thread_lock=True)
@@ -160,7 +174,7 @@ def serve(settings: Settings, names: Sequence[str] = ()) -> None:
             _exit(number, frame)
         stop.set()
 
-    for number in STOP_SIGNALS:
+    for number in numbers:
         signal.signal(number, finish)
     stop.wait()
     page.door.drain(SHUTDOWN_SECONDS)
@@ -172,7 +186,9 @@ def _exit(_number: int, _frame: FrameType | None) -> None:
 
 def _keep_door(page: gr.Blocks, settings: Settings, shelf: Shelf, admission: Admission) -> None:
     """Give the page what `launch` and `serve` need: its door, and what it says of itself."""
-    door = Door(page, settings.max_queue)
+    keep_names_private(page)
+    folder = Path(os.environ["GRADIO_TEMP_DIR"])
+    door = Door(page, settings.max_queue, folder, UPLOADS_KEPT * settings.max_bytes)
     limiter = admission.limiter
 
     def ask() -> Readiness:
@@ -283,13 +299,13 @@ def _photo_tab(analyser: Analyser, card: gr.Markdown) -> None:
     _history(private)
 
 
-def _examples(photo: gr.Image) -> gr.Examples | None:
+def _examples(photo: gr.Image, name: str = "examples") -> gr.Examples | None:
     """The example photos; none where the package was installed without them."""
     paths = sorted(path for path in EXAMPLES.glob("*") if path.suffix in (".jpg", ".png"))
     if not paths:
         return None
     return gr.Examples(
-        [[str(path)] for path in paths], [photo], label="Examples", elem_id="examples",
+        [[str(path)] for path in paths], [photo], label="Examples", elem_id=name,
         example_labels=[path.stem.replace("_", " ").title() for path in paths],
         api_visibility="private",
     )  # fmt: skip

@@ -20,14 +20,15 @@ SWEEP_SECONDS = 600
 def make_scratch_folder() -> str:
     """Make the folder, readable by this user only; it is deleted when the process exits.
 
-    Folders of processes that were killed before they could do so are deleted now.
+    Folders of processes that were killed before they could do so are deleted now. One with our own
+    number is such a folder, too: in a container every process is number 1.
 
     Returns:
         Its path.
     """
     for left_over in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         owner = left_over.name.removeprefix(PREFIX).split("-")[0]
-        if owner.isdecimal() and not _is_running(int(owner)):
+        if owner.isdecimal() and (int(owner) == os.getpid() or not _is_running(int(owner))):
             shutil.rmtree(left_over, ignore_errors=True)
     folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -62,6 +63,17 @@ def sweep(folder: Path, keep: Container[str], max_age: float) -> None:
         except OSError:
             # Deleted by Gradio in between, or in use: the next sweep looks again.
             continue
+
+
+def size(folder: Path) -> int:
+    """How many bytes the files of a folder have."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:
+            continue  # deleted in between
+    return total
 
 
 def _is_running(process: int) -> bool:

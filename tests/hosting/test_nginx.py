@@ -12,6 +12,7 @@ from threading import Event, Thread
 from types import SimpleNamespace
 from urllib.request import urlopen
 
+import httpx
 import pytest
 from gradio_client import Client, handle_file
 
@@ -53,13 +54,14 @@ class Replica(BaseHTTPRequestHandler):
         """Keep the test's output clean."""
 
 
-def start_nginx(folder, servers, location="location / { proxy_pass http://page;"):
+def start_nginx(folder, servers, location=None):
     """nginx with our configuration, in front of other servers: (the process, its port)."""
     program, port = required("nginx", "nginx"), free_port()
     text = (ROOT / "deploy/nginx.conf").read_text()
     for page, server in zip(PAGES, servers, strict=True):
         text = text.replace(f"{address(page)}:{Settings.port}", server)
-    text = re.sub(r"location / \{\s+proxy_pass http://page;", location, text)
+    if location is not None:
+        text = re.sub(r"location / \{.*?\n {8}\}", location, text, flags=re.DOTALL)
     text = text.replace("listen 8080", f"listen 127.0.0.1:{port}").replace("/tmp/", f"{folder}/")
     text = text.replace("/dev/stdout", f"{folder}/access.log").replace("/dev/stderr", f"{folder}/e")
     (folder / "nginx.conf").write_text(text)
@@ -175,12 +177,16 @@ def test_a_photo_is_judged_through_the_proxy(container, portrait, tmp_path):
 def test_the_page_works_under_a_path_as_the_guide_says(container, portrait, tmp_path):
     tmp_path.chmod(0o755)
     text = (ROOT / "docs/hosting.md").read_text()
-    ((path, location),) = re.findall(r"`--root-path (\S+)`[^`]*`(location .*) \}`", text)
+    ((path, setting, proxy, location),) = re.findall(
+        r"`--root-path (\S+)`[^`]*`([A-Z_]+)=([\d.]+)`:\s+```nginx\s+(location .*?\})\s+```", text,
+        re.DOTALL,
+    )  # fmt: skip
     port = free_port()
+    environment = {**container.environment, "PYTHONPROFILEIMPORTTIME": "", setting: proxy}
+    del environment["DEEPFAKE_RATE_LIMIT"]
     page = subprocess.Popen(
         [sys.executable, "app.py", "--root-path", path, "--port", str(port)],
-        cwd=container.image, env={**container.environment, "PYTHONPROFILEIMPORTTIME": ""},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=container.image, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         wait_for(f"http://127.0.0.1:{port}/", page)
@@ -192,6 +198,18 @@ def test_the_page_works_under_a_path_as_the_guide_says(container, portrait, tmp_
                 assert f'"root":"{public_url}"' in answer.read().decode()
             client = Client(f"{public_url}/", verbose=False)
             assert client.predict(handle_file(portrait), api_name="/detect")["verdict"] == "real"
+            # Each visitor has a limit, though all come from this machine.
+            api = f"{public_url}/gradio_api"
+            refused = {}
+            for visitor in ("127.0.0.8", "127.0.0.9"):
+                transport = httpx.HTTPTransport(local_address=visitor)
+                with httpx.Client(transport=transport) as visits:
+                    sent = visits.post(f"{api}/upload", files={"files": ("a.jpg", b"no photo")})
+                    photo = {"path": sent.json()[0], "meta": {"_type": "gradio.FileData"}}
+                    call = {"data": [photo]}
+                    answers = [visits.post(f"{api}/run/detect", json=call).text for _ in range(6)]
+                refused[visitor] = ["5 analyses a minute" in answer for answer in answers]
+            assert set(map(tuple, refused.values())) == {(False,) * 5 + (True,)}
         finally:
             process.terminate()
             process.wait(30)

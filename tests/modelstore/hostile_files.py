@@ -240,6 +240,22 @@ def bad_pickle(path, canary, protocol=4):
     return path
 
 
+# (content, what the sentence says): instructions whose numbers are larger than any file.
+PICKLES_THAT_FILL_MEMORY = {
+    "memo of nine bytes": (b"\x80\x04Nr\x00\x00\x00\x04.", "under the number 67108864"),
+    "memo in text form": (b"\x80\x04Np67108864\n.", "under the number 67108864"),
+    "frame": (b"\x80\x04\x95" + (10**10).to_bytes(8, "little") + b"N.", "cut short"),
+    "bytes": (b"\x80\x04\x8e" + (10**10).to_bytes(8, "little") + b"N.", "damaged"),
+    "buffer": (b"\x80\x05\x96" + (10**10).to_bytes(8, "little") + b"N.", "damaged"),
+    "text": (b"\x80\x04X" + (10**9).to_bytes(4, "little") + b"N.", "damaged"),
+    "containers": (b"\x80\x04" + b"}" * 20_000 + b".", "over 10,000 instructions"),
+    "copies": (b"\x80\x04N" + b"2" * 100 + b".", "instruction DUP"),
+    "nested tuples": (b"\x80\x04}N" + b"q\x00h\x00\x86" * 40 + b"Ns.", "again over 20 times"),
+    "registered object": (b"\x80\x04\x82\x01.", "instruction EXT1"),
+    "object of elsewhere": (b"\x80\x04P1\n.", "instruction PERSID"),
+}
+
+
 def bad_litert(folder, good):
     """The offsets at the front, and those of the tables at the end, set to anything."""
     original = Path(good).read_bytes()
@@ -293,30 +309,64 @@ def onnx(path, *, location=None, domain="", shape=(2,), in_branch=False):
     return path
 
 
-def saved_model(folder, *operations, in_function=False, stream=None):
+# SavedModel.meta_graphs.object_graph_def, which only those of TensorFlow 2 have.
+TENSORFLOW_2 = (7, b"")
+
+
+def _write_saved_model(folder, *metas):
+    folder.mkdir()
+    content = message((1, 1), *((2, message(*meta)) for meta in metas))
+    (folder / "saved_model.pb").write_bytes(content)
+    return folder
+
+
+def _node(name, operation, *inputs, calls=()):
+    attributes = [
+        (5, message((1, f"f{index}"), (2, message((10, message((1, call)))))))
+        for index, call in enumerate(calls)
+    ]
+    return message((1, name), (2, operation), *((3, name) for name in inputs), *attributes)
+
+
+def _function(name, *nodes):
+    return (1, message((1, message((1, name))), *((3, node) for node in nodes)))
+
+
+def saved_model(folder, *operations, in_function=False, copies=1, version=2, doubled=False):
     """A SavedModel whose graph, or a function of it, has these operations."""
-    nodes = []
-    for index, operation in enumerate(operations):
-        fields = [(1, f"n{index}"), (2, operation)]
-        if stream:
-            fields.append((5, message((1, "output_stream"), (2, message((2, stream))))))
-        nodes.append(message(*fields))
+    nodes = [
+        _node("n" if doubled else f"n{index}", operation)
+        for index, operation in enumerate(operations)
+    ]
     if in_function:
-        signature = (1, message((1, "__inference_serve_1")))
-        graph = message((2, message((1, message(signature, *((3, node) for node in nodes))))))
+        graph = message((2, message(_function("__inference_serve_1", *nodes))))
     else:
         graph = message(*((1, node) for node in nodes))
-    folder.mkdir()
-    (folder / "saved_model.pb").write_bytes(message((1, 1), (2, message((2, graph)))))
-    return folder
+    meta = [(2, graph), *([TENSORFLOW_2] if version == 2 else [])]
+    return _write_saved_model(folder, *[meta] * copies)
 
 
 def saved_model_that_serves(folder, operation):
     """A SavedModel whose signature `serving_default` runs an operation to get its output."""
-    nodes = [message((1, "save"), (2, operation)), message((1, "out"), (2, "Relu"), (3, "^save"))]
+    nodes = [_node("save", operation), _node("out", "Relu", "^save")]
     output = message((1, "score"), (2, message((1, "out:0"))))
     signature = message((1, "serving_default"), (2, message((2, output))))
-    meta = message((2, message(*((1, node) for node in nodes))), (5, signature))
-    folder.mkdir()
-    (folder / "saved_model.pb").write_bytes(message((1, 1), (2, meta)))
-    return folder
+    graph = message(*((1, node) for node in nodes))
+    return _write_saved_model(folder, [(2, graph), (5, signature), TENSORFLOW_2])
+
+
+def saved_model_that_calls(folder, **functions):
+    """A SavedModel of functions: the names of those that each calls."""
+    library = message(
+        *(
+            _function(name, _node("n", "PartitionedCall", calls=calls))
+            for name, calls in functions.items()
+        )
+    )
+    return _write_saved_model(folder, [(2, message((2, library))), TENSORFLOW_2])
+
+
+def saved_model_behind_a_mask(folder, mask):
+    """An operation on a file, and a field behind it that some readers take for its name."""
+    node = message((1, "n"), (2, "ReadFile")) + mask
+    return _write_saved_model(folder, [(2, message((1, node))), TENSORFLOW_2])

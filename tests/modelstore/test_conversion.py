@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from conversion_files import keras_files
@@ -8,30 +10,71 @@ from deepfake.modelstore.conversion import Conversion
 from deepfake.settings import Settings
 
 
-def test_a_network_of_any_size_is_converted_for_the_size_in_use(tmp_path):
-    settings = Settings(cache=str(tmp_path / "cache"))
-    work = tmp_path / "work"
-    work.mkdir()
+@pytest.fixture(scope="module")
+def any_size(tmp_path_factory):
+    """A network of any size, converted for 32: settings, folder, Conversion."""
+    settings = Settings(cache=str(tmp_path_factory.mktemp("cache")))
+    work = tmp_path_factory.mktemp("work")
     made = conversion.in_sandbox(keras_files() / "any_size.keras", work, settings, size=32)
+    return settings, work, made
+
+
+def test_a_network_of_any_size_is_converted_for_the_size_in_use(any_size):
+    settings, work, made = any_size
     assert (made.network.size, made.network.kind) == (32, "softmax")
     assert compiled.check(work, settings)[1] <= parity.MAX_DIFFERENCE
 
 
-def test_outputs_that_differ_are_refused(tmp_path):
-    settings = Settings(cache=str(tmp_path / "cache"))
-    work = tmp_path / "work"
-    work.mkdir()
-    conversion.in_sandbox(keras_files() / "plain.h5", work, settings)
+def test_outputs_that_differ_are_refused_for_good(any_size, tmp_path):
+    settings, converted, _ = any_size
+    work = shutil.copytree(converted, tmp_path / "work")
     with np.load(work / parity.PARITY_FILE) as arrays:
         inputs, output = arrays["inputs"], arrays["output0"]
     parity.write(work, inputs, {"": output + 2 * parity.MAX_DIFFERENCE})
-    with pytest.raises(ModelError, match="something else"):
+    with pytest.raises(parity.NoLiteRTError, match="something else"):
         compiled.check(work, settings)
 
 
 def test_a_missing_model_gets_a_sentence(tmp_path):
     with pytest.raises(ModelError, match="cannot be read"):
         conversion.in_sandbox(tmp_path / "gone.h5", tmp_path, Settings())
+
+
+class UnsavedError(Exception):
+    """As Keras wraps what the converter raises."""
+
+
+@pytest.mark.parametrize(
+    ("cause", "lasting"),
+    [
+        pytest.param(ValueError("erfinv"), True, id="an operation LiteRT lacks"),
+        pytest.param(MemoryError(), False, id="memory"),
+        pytest.param(FileNotFoundError(2, "gone"), False, id="a folder that is gone"),
+    ],
+)
+def test_an_export_that_was_cut_short_says_nothing_of_the_network(tmp_path, cause, lasting):
+    class Model:
+        def export(self, *_, **__):
+            raise UnsavedError("Conversion failed") from cause
+
+    with pytest.raises(ModelError) as raised:
+        conversion._export(Model(), tmp_path / "model.tflite")
+    assert isinstance(raised.value, parity.NoLiteRTError) is lasting
+    assert str(raised.value).startswith(conversion.NO_LITERT) is lasting
+
+
+def test_the_childs_sentence_tells_whether_another_try_would_help(tmp_path, monkeypatch):
+    def run(*_, **__):
+        raise ModelError(sentence)
+
+    monkeypatch.setattr(conversion.sandbox, "run", run)
+    for sentence, kind in (
+        (f"{conversion.NO_LITERT}: Erfinv.", parity.NoLiteRTError),
+        ("The model crashed the program that reads it (SIGKILL).", ModelError),
+    ):
+        with pytest.raises(ModelError) as raised:
+            conversion.in_sandbox(keras_files() / "plain.h5", tmp_path, Settings())
+        assert type(raised.value) is kind and str(raised.value) == sentence
 
 
 @pytest.mark.parametrize("said", ["", "[]", "{}", '{"network": {}}', "Segmentation fault"])

@@ -5,7 +5,8 @@ import pytest
 from conversion_files import SIZE, keras_files
 
 from deepfake import cli
-from deepfake.modelstore import parity
+from deepfake.modelstore import conversion, parity
+from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.resolve import load_model
 from deepfake.settings import Settings
 
@@ -41,22 +42,20 @@ def test_a_folder_gets_both_files_and_a_manifest_and_can_be_served(run, tmp_path
 
 def test_without_all_outputs_the_score_alone_is_kept_and_with_it_the_map(run, tmp_path):
     folder = shutil.copytree(keras_files(), tmp_path / "old")
-    code, out, _ = run(folder / "with_evidence.keras", "score/a.tflite", "--positive", "fake")
+    code, out, _ = run(folder / "with_evidence.keras", "score/a.tflite")
     assert code == 0 and "Left out: evidence" in out
+    # Without a label order there is no manifest, and it says how to get one.
+    assert "No model.json was written" in out and "--positive" in out
+    assert [path.name for path in (tmp_path / "score").iterdir()] == ["a.tflite"]
     arguments = ("all/a.tflite", "--positive", "fake", "--all-outputs")
     code, out, _ = run(folder / "with_evidence.keras", *arguments)
     assert code == 0 and "Left out" not in out
     settings, batch = Settings(cache=str(tmp_path / "cache")), parity.inputs_for(SIZE, (0, 1))
-    score, both = (load_model(tmp_path / n, settings).backend for n in ("score", "all"))
+    score = load_model(tmp_path / "score", settings, answers=Answers(positive="fake")).backend
+    both = load_model(tmp_path / "all", settings).backend
     assert score.scores(batch).evidence is None
     assert both.scores(batch).evidence.shape[0] == len(batch)
     assert score.scores(batch).raw == pytest.approx(both.scores(batch).raw, abs=1e-5)
-
-
-def test_without_a_label_order_there_is_no_manifest_and_it_says_how_to_get_one(run, tmp_path):
-    code, out, _ = run(keras_files() / "plain.h5", "a.tflite")
-    assert code == 0 and "No model.json was written" in out and "--positive" in out
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a.tflite"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +83,33 @@ def test_a_litert_file_needs_no_conversion(run):
     assert code == 1 and "LiteRT file already" in err
 
 
-def test_what_fails_leaves_nothing_behind(run, tmp_path):
+def test_a_foreign_manifest_is_named_with_its_folder(run, tmp_path):
+    (tmp_path / "model.json").write_text("{}")
+    code, _, err = run(keras_files() / "plain.h5", "a.tflite")
+    # Not "in .. Write": a dot of the folder reads as one of the sentence.
+    assert code == 1 and f"in the folder '{tmp_path}'. Write" in err
+
+
+def test_what_is_wrong_with_the_old_model_is_said_first(run, tmp_path):
+    keras_files()  # skips without Keras, which brings h5py
+    import h5py
+    from hostile_files import lambda_layer
+
+    (tmp_path / "old").mkdir()
+    with h5py.File(tmp_path / "old" / "old.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps(lambda_layer(tmp_path / "canary"))
+    (tmp_path / "model.json").write_text("{}")
+    code, _, err = run("old/old.h5", "a.tflite")
+    assert code == 1 and "Lambda" in err and "another model" not in err
+
+
+def test_what_fails_leaves_nothing_behind(run, tmp_path, monkeypatch):
+    def fail(source, folder, *_, **__):
+        (folder / "model.tflite").write_bytes(b"half")
+        raise parity.NoLiteRTError(f"{conversion.NO_LITERT}: Erfinv.")
+
+    # That a network is beyond LiteRT is converted for in test_compiled.
+    monkeypatch.setattr(conversion, "in_sandbox", fail)
     code, _, err = run(keras_files() / "beyond_litert.keras", "new/a.tflite")
     assert code == 1 and "LiteRT cannot" in err
     assert list((tmp_path / "new").iterdir()) == []

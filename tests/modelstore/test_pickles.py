@@ -3,12 +3,14 @@
 import io
 import os
 import pickle
+import tracemalloc
 
 import pytest
 
 from deepfake.errors import ModelError
 from deepfake.modelstore.pickles import read_archive
 from deepfake.settings import Settings
+from tests.modelstore import hostile_files as hostile
 
 # As Keras 3 pickles a model, in the text form of pickle: BytesIO's state, then the call.
 ARCHIVE = b"PK\x03\x04 an archive"
@@ -85,6 +87,27 @@ def test_a_pickle_cannot_change_the_names_that_it_gets(tmp_path):
 def test_other_pickles_say_what_they_hold(tmp_path, held):
     with pytest.raises(ModelError, match=f"it holds a {type(held).__name__}"):
         read(tmp_path, pickle.dumps(held))
+
+
+@pytest.mark.parametrize("case", sorted(hostile.PICKLES_THAT_FILL_MEMORY))
+def test_a_pickle_that_fills_memory_is_refused_before_it_is_read(tmp_path, monkeypatch, case):
+    monkeypatch.setattr("deepfake.modelstore.pickles._KerasUnpickler", None)
+    content, reason = hostile.PICKLES_THAT_FILL_MEMORY[case]
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelError, match=reason):
+            read(tmp_path, content)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_names_that_are_nested_do_not_fill_the_sentence(tmp_path):
+    """The name that is asked for is a tuple of twice the same tuple, and so on."""
+    nested = b"N" + b"q\x00h\x00\x86" * 15
+    with pytest.raises(ModelError) as failure:
+        read(tmp_path, b"\x80\x04cbuiltins\ngetattr\nN" + nested + b"\x86R.")
+    assert len(str(failure.value)) < 1000
 
 
 @pytest.mark.parametrize("content", [b"\x80\x04", b"\x80\x04\x95\xff\xff\xff", b"garbage\n"])

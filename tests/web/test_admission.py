@@ -37,6 +37,8 @@ def allowed(admission, requests):
         pytest.param({"host": "::"}, {}, 5, id="all interfaces, IPv6"),
         pytest.param({"share": True}, {}, 5, id="share link"),
         pytest.param({}, SPACE, 5, id="Space"),
+        pytest.param({"root_path": "/deepfake"}, {}, 5, id="at a path"),
+        pytest.param({"host": "0.0.0.0", "rate_limit": " OFF "}, {}, 9, id="off in capitals"),
         pytest.param({"trusted_proxies": "127.0.0.1"}, {}, 5, id="behind a proxy"),
         pytest.param({"rate_limit": "2/hour"}, {}, 2, id="a rate on this machine"),
         pytest.param({"host": "0.0.0.0", "rate_limit": "off"}, {}, 9, id="off"),
@@ -55,6 +57,16 @@ def test_what_a_proxy_passes_to_this_machine_is_limited_and_said(header, caplog)
     assert allowed(admission, [request(**each) for each in headers]) == 5
     assert [r.getMessage() for r in caplog.records if "DEEPFAKE_TRUSTED_PROXIES" in r.getMessage()]
     assert len(caplog.records) == 1 and "203.0.113" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("localhost:7860", 9), ("127.0.0.1", 9), ("[::1]:7860", 9), ("deepfake.example.org", 5),
+     ("localhost.example.org:80", 5), ("192.168.1.2:7860", 5)],
+)  # fmt: skip
+def test_a_request_for_another_host_is_not_from_this_machine(host, expected):
+    admission = Admission(Settings(), {})
+    assert allowed(admission, [request(host=host) for _ in range(9)]) == expected
 
 
 def test_visitors_of_a_space_have_a_count_each():
@@ -96,3 +108,21 @@ def test_another_model_over_the_limit_does_not_show_the_result_of_the_one_before
     session, panel, *_ = analyser.analyse_again(str(portrait), 0.5, None, request())
     assert session is None
     assert wording.REFUSED in panel and "1 analysis an hour" in panel
+
+
+def test_a_typed_model_and_its_analysis_count_once(portrait, make_model):
+    from deepfake.shelf import Shelf
+    from deepfake.web.analyse import Analyser
+    from deepfake.web.choices import Choices
+
+    typed = str(make_model("typed"))
+    settings = Settings(rate_limit="2/hour", model_field="paths")
+    analyser = Analyser(Choices(Shelf(["default"], settings)), Admission(settings, {}))
+    analyser.choose_model(typed, request())
+    first = analyser.analyse_again(str(portrait), 0.5, typed, request())
+    assert "One face was judged" in first[1]
+    # Of two one is left, and the load that was counted stands for one analysis only.
+    second = analyser.analyse_again(str(portrait), 0.5, typed, request())
+    assert "One face was judged" in second[1]
+    third = analyser.analyse_again(str(portrait), 0.5, typed, request())
+    assert "2 analyses an hour" in third[1]

@@ -10,6 +10,9 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from deepfake.cli import main
+from deepfake.settings import Settings
+from tests.programs import free_port
+from tests.web.conftest import serve
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,18 @@ def test_programs_get_the_comparison_of_the_command_line(served_several, portrai
     assert answer["models"][3]["error"].startswith("model.tflite is not the file")
     two = client.predict(handle_file(portrait), ["default 1.1.0", "plain 1.0"], api_name="/compare")
     assert len(two["models"]) == 2
+
+
+def test_what_a_visitor_types_is_no_program(tmp_path, portrait):
+    pickled, folder = tmp_path / "model.pkl", tmp_path / "saved"
+    pickled.write_bytes(b"\x80\x04N.")
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(b"")
+    for served in serve(Settings(port=free_port(), model_field="paths")):
+        client = Client(served.url, verbose=False)
+        for path, kind in [(pickled, "pickle"), (folder, "SavedModel")]:
+            with pytest.raises(AppError, match=f"{kind}, which only the operator"):
+                client.predict(handle_file(portrait), model=str(path), api_name="/predict")
 
 
 def test_no_face_is_an_error_of_predict_and_a_verdict_of_detect(client, faceless):

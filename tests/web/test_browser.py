@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from deepfake.modelstore.litert import LiteRTBackend
-from tests.web.visitor import open_page, upload
+from tests.web.visitor import open_page, remove_photo, upload
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_dropped_photo_gets_a_verdict_with_its_measured_error(page, portrait):
 def test_removing_the_photo_removes_its_verdict(page, portrait):
     upload(page, portrait)
     expect(verdict(page).locator("[role=status]")).to_be_visible()
-    page.locator("#photo button[aria-label*=lear i], #photo button[aria-label*=emove i]").click()
+    remove_photo(page)
     expect(verdict(page)).to_contain_text("Is this face real?")
     expect(page.locator("#faces")).to_be_hidden()
 

@@ -5,7 +5,7 @@ import pytest
 from deepfake.errors import SettingError
 from deepfake.web.clients import client_of, is_loopback, trusted_proxies
 
-NGINX = trusted_proxies("10.0.0.2, 192.168.7.0/24, fd00::/8", {})
+NGINX = trusted_proxies("10.0.0.2, 192.168.7.0/24, fd00::/16", {})
 SPACE = trusted_proxies("", {"SPACE_ID": "somebody/deepfake"})
 
 
@@ -68,6 +68,10 @@ def test_the_setting_wins_over_what_a_space_finds():
         ("10.0.0.300", "addresses or networks"),
         ("10.0.0.1,0.0.0.0/0", "must not be everybody"),
         ("::/0", "must not be everybody"),
+        ("8.0.0.0/7", "wider than /8"),
+        ("2000::/15", "wider than /16"),
+        ("::ffff:10.0.0.2", "IPv4 addresses as such"),
+        ("::ffff:10.0.0.0/104", "IPv4 addresses as such"),
     ],
 )
 def test_bad_proxies_are_said(text, sentence):
@@ -77,7 +81,8 @@ def test_bad_proxies_are_said(text, sentence):
 
 @pytest.mark.parametrize(
     ("host", "expected"),
-    [("127.0.0.1", True), ("127.8.8.8", True), ("localhost", True), ("::1", True), ("[::1]", True),
+    [("127.0.0.1", True), ("127.8.8.8", True), ("localhost", True), ("localhost:7860", True),
+     ("::1", True), ("[::1]", True),
      ("0.0.0.0", False), ("::", False), ("192.168.1.2", False), ("example.org", False),
      ("", False)],
 )  # fmt: skip

@@ -1,9 +1,23 @@
 """Several models in the page, in a real Chromium."""
 
-import pytest
-from playwright.sync_api import expect
+import threading
+from types import SimpleNamespace
 
-from tests.web.visitor import open_page, upload
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+from starlette.datastructures import Headers
+
+from deepfake.detector import Detector
+from deepfake.errors import ModelError
+from deepfake.settings import Settings
+from deepfake.shelf import Shelf
+from deepfake.web import compare
+from deepfake.web.admission import Admission
+from deepfake.web.choices import Choices
+from deepfake.web.compare import Comparer
+from tests.web.visitor import open_page, remove_photo, upload
 
 
 @pytest.fixture
@@ -94,6 +108,104 @@ def test_models_are_compared_side_by_side(page, portrait):
         for text in texts:
             expect(rows.nth(row)).to_contain_text(text)
     expect(page.locator("#comparison figure img")).to_have_count(3)
+
+
+def test_heat_maps_are_worked_out_on_request(page, portrait):
+    open_tab(page, "Compare models")
+    look = page.locator("#compare-look")
+    expect(look).to_be_hidden()
+    upload(page, portrait, "compare-photo")
+    figures = page.locator("#comparison figure")
+    expect(figures.nth(1)).to_contain_text("No built-in map")
+    plain_face = figures.nth(1).locator("img").get_attribute("src")
+    look.click()
+    expect(figures.nth(1)).to_contain_text("Map by hiding places", timeout=60_000)
+    assert figures.nth(1).locator("img").get_attribute("src") != plain_face
+    expect(figures.nth(0)).to_contain_text("Built-in map")
+    expect(page.locator("#comparison")).to_contain_text("occlusion sensitivity")
+    expect(page.locator("#comparison tbody tr").nth(3)).to_contain_text("model.tflite is not")
+    expect(look).to_be_hidden()
+
+
+def test_nothing_is_offered_where_all_maps_are_there(page, portrait):
+    open_tab(page, "Compare models")
+    page.locator("#compare-models label", has_text="plain 1.0").click()
+    upload(page, portrait, "compare-photo")
+    expect(page.locator("#comparison figure")).to_have_count(2)
+    expect(page.locator("#compare-look")).to_be_hidden()
+
+
+def test_maps_that_come_late_do_not_bring_the_photo_back(page, portrait, monkeypatch):
+    started, go_on = threading.Event(), threading.Event()
+    explain = Detector.explain
+
+    def late(detector, face):
+        started.set()
+        assert go_on.wait(30)
+        return explain(detector, face)
+
+    monkeypatch.setattr(Detector, "explain", late)
+    open_tab(page, "Compare models")
+    upload(page, portrait, "compare-photo")
+    page.locator("#compare-look").click()
+    assert started.wait(20)
+    remove_photo(page, "compare-photo")
+    expect(page.locator("#comparison")).to_contain_text("What do several models say?")
+    go_on.set()
+    page.wait_for_timeout(4000)
+    expect(page.locator("#comparison")).to_contain_text("What do several models say?")
+    expect(page.locator("#compare-look")).to_be_hidden()
+
+
+def test_an_example_is_compared_at_once(page):
+    open_tab(page, "Compare models")
+    page.locator("#compare-examples button", has_text="Grace Hopper").click()
+    expect(page.locator("#comparison tbody tr")).to_have_count(5)
+
+
+@pytest.fixture
+def comparer(make_model):
+    plain = make_model("plain", output={"score": "logit", "kind": "logit", "evidence": None})
+    settings = Settings(rate_limit="2/minute")
+    shelf = Shelf(("default", str(plain)), settings)
+    return Comparer(Choices(shelf), Admission(settings))
+
+
+def test_all_heat_maps_together_count_as_one_analysis(comparer, portrait, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(compare.gr, "Warning", lambda text, **_: warnings.append(text))
+    asked = SimpleNamespace(headers=Headers({}), client=SimpleNamespace(host="192.0.2.1"))
+    models = comparer.choices.labels
+    session, shown, button = comparer.show(str(portrait), models, asked)
+    assert button["visible"] and "No built-in map" in shown
+    session, shown, button = comparer.look(session, asked)
+    assert not button["visible"] and "Map by hiding places" in shown and not warnings
+    refused = comparer.look(session, asked)
+    assert len(warnings) == 1 and all(output == compare.gr.skip() for output in refused)
+
+
+def test_a_map_that_fails_says_so_under_its_face_without_folders(comparer, portrait, monkeypatch):
+    session, _, _ = comparer.show(str(portrait), comparer.choices.labels)
+
+    def fail(_detector, _face):
+        raise ModelError("The model /srv/models/plain is gone. Get it again.")
+
+    monkeypatch.setattr(Detector, "explain", fail)
+    _, shown, button = comparer.look(session)
+    assert "The model plain is gone. Get it again." in shown and "/srv" not in shown
+    # It can be tried again.
+    assert button["visible"] and "Likely fake" in shown
+
+
+def test_only_the_pixels_that_are_shown_are_kept(comparer, portrait, tmp_path):
+    two_faces = tmp_path / "two.png"
+    one = np.asarray(Image.open(portrait).convert("RGB"))
+    Image.fromarray(np.hstack([one, one])).save(two_faces)
+    session, _, _ = comparer.show(str(two_faces), comparer.choices.labels)
+    for row in session.rows:
+        first, second = row.report.faces
+        assert first.crop is not None and second.p_fake is not None
+        assert second.crop is None and second.evidence is None
 
 
 def test_only_the_chosen_models_are_asked(page, portrait):

@@ -226,8 +226,10 @@ def test_clients_that_have_gone_are_forgotten(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "rate", ["", "many", "5", "5/fortnight", "0/minute", "-1/minute", "5/minute;x"]
-)
+    "rate",
+    ["", "many", "5", "5/fortnight", "0/minute", "-1/minute", "5/minute;x", "5/0 minute",
+     "5 per 00 day"],
+)  # fmt: skip
 def test_bad_rates_are_said(rate):
     with pytest.raises(SettingError, match="DEEPFAKE_RATE_LIMIT must be"):
         Limiter(rate)
@@ -237,6 +239,13 @@ def test_bad_rates_are_said(rate):
 def test_bad_addresses_of_redis_are_said(url):
     with pytest.raises(SettingError, match="DEEPFAKE_REDIS_URL must be") as error:
         Limiter("5/minute", url)
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["socket_timeout", "socket_connect_timeout", "TIMEOUT"])
+def test_the_address_of_redis_sets_no_timeouts(name):
+    with pytest.raises(SettingError, match="must set no timeout") as error:
+        Limiter("5/minute", f"redis://:s3cret@127.0.0.1:9/0?protocol=3&{name}=30")
     assert "s3cret" not in str(error.value)
 
 

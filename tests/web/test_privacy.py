@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
@@ -64,6 +65,15 @@ def test_the_scratch_folder_goes_with_the_process(tmp_path):
     assert not folder.exists() and not left_over.exists()
 
 
+def test_a_folder_with_our_own_number_is_a_left_over(tmp_path, monkeypatch):
+    # In a container every process is number 1, the one that was killed, too.
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+    left_over = tmp_path / f"{scratch.PREFIX}{os.getpid()}-x"
+    left_over.mkdir()
+    made = Path(scratch.make_scratch_folder())
+    assert made.parent == tmp_path and made.exists() and not left_over.exists()
+
+
 @pytest.fixture
 def serving(tmp_path):
     """The command in a process of its own: (address, process, everything it wrote)."""
@@ -89,6 +99,17 @@ def serving(tmp_path):
     process.wait()
 
 
+def photo_payload(path):
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def call(url, payload, headers):
+    """What comes of a photo that is sent to /detect."""
+    api = f"{url}/gradio_api/call/detect"
+    started = httpx.post(api, json={"data": [payload]}, headers=headers).json()
+    return httpx.get(f"{api}/{started['event_id']}", headers=headers, timeout=60).text
+
+
 def test_no_log_has_a_file_name_an_address_or_a_score(serving, portrait, tmp_path):
     photo, garbage = tmp_path / "holiday-in-rome.png", tmp_path / "holiday-in-oslo.jpg"
     photo.write_bytes(portrait.read_bytes())
@@ -100,6 +121,29 @@ def test_no_log_has_a_file_name_an_address_or_a_score(serving, portrait, tmp_pat
     client.predict(handle_file(photo), api_name="/predict")
     with pytest.raises(AppError, match="try again in"):
         client.predict(handle_file(photo), api_name="/detect")
+    # What an open tab, or a program, sends of a photo that this process does not have.
+    headers = {"X-Forwarded-For": "203.0.113.78"}
+    upload = httpx.post(
+        f"{serving.url}/gradio_api/upload", files={"files": ("holiday-in-bonn.png", b"x")}
+    ).json()[0]
+    Path(upload).unlink()
+    other = f"{tmp_path}/{scratch.PREFIX}99999-x/abc/holiday-in-paris.jpg"
+    for payload, sentence in [
+        (photo_payload(upload), "no longer here"),
+        (photo_payload(other), "no longer here"),
+        ("holiday-in-kyiv", "does not fit"),
+        ({"path": 5, "url": "holiday", "meta": {"_type": "gradio.FileData"}}, "does not fit"),
+    ]:
+        answer = call(serving.url, payload, headers)
+        assert sentence in answer and "holiday" not in answer and str(tmp_path) not in answer
+    direct = f"{serving.url}/gradio_api/run/detect"
+    answer = httpx.post(direct, json={"data": [photo_payload(other)]}, headers=headers)
+    assert "no longer here" in answer.text and "holiday" not in answer.text
+    httpx.post(direct, json={"data": ["holiday"] * 3}, headers=headers)
+    answer = httpx.post(
+        f"{serving.url}/gradio_api/call/v2/detect", json={"data": [photo_payload(other)]}
+    )
+    assert answer.status_code == 422 and "do not fit the endpoint" in answer.json()["detail"]
     serving.process.terminate()
     assert serving.process.wait(60) == 0
     log = serving.log.read_text()

@@ -32,10 +32,18 @@ def open_page(browser, url, **options):
     assert not problems, problems
 
 
-def upload(page, path, place="photo"):
-    remove = page.locator(
+def remover(page, place):
+    """The button that takes a photo away, by either of the names that Gradio gave it."""
+    return page.locator(
         f"#{place} button[aria-label*=lear i], #{place} button[aria-label*=emove i]"
-    )
-    if remove.count():
-        remove.first.click()
+    ).first
+
+
+def remove_photo(page, place="photo"):
+    remover(page, place).click()
+
+
+def upload(page, path, place="photo"):
+    if remover(page, place).count():
+        remove_photo(page, place)
     page.set_input_files(f"#{place} input[type=file]", path)
