@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import httpx
 
@@ -25,7 +26,8 @@ class Replica:
 
     def __init__(self, folder, **settings):
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        host = settings.get("host", "127.0.0.1")
+        self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
         self.log = folder / f"replica-{self.port}.log"
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("DEEPFAKE_")}
         self.environment.pop("GRADIO_TEMP_DIR", None)
@@ -39,6 +41,8 @@ class Replica:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "deepfake", "serve", "--port", str(self.port)],
                 env=self.environment, stdout=log, stderr=log,
+                # In the background of a script it would be ignored.
+                preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
             )  # fmt: skip
         wait_until(self.is_ready, START_SECONDS, f"the start of the page ({self.log})")
 
@@ -52,8 +56,8 @@ class Replica:
     def ready(self):
         return httpx.get(f"{self.url}/readyz", timeout=30)
 
-    def terminate(self):
-        self.process.send_signal(signal.SIGTERM)
+    def terminate(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
 
     def stop(self):
         """Ask it to stop: its exit code."""
@@ -80,6 +84,10 @@ class Visitor:
     def send(self):
         """Hand an analysis in: the answer, with an `event_id` if it was taken on."""
         return self.client.post(f"{self.api}/call/detect", json=self.payload)
+
+    def send_directly(self):
+        """Have an analysis made in the same request, past the queue: the answer."""
+        return self.client.post(f"{self.api}/run/detect", json=self.payload)
 
     def result(self, sent):
         """Wait for an analysis: ("complete" or "error", what was said)."""

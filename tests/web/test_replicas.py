@@ -1,8 +1,10 @@
 """Real pages as they are hosted: several replicas, a real Redis, a real nginx in front."""
 
 import re
+import signal
 import subprocess
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -182,14 +184,17 @@ def test_on_this_machine_only_proxied_requests_count_and_no_header_decides(
     assert replica.log.read_text().count("DEEPFAKE_TRUSTED_PROXIES") == 1
 
 
-def test_a_page_that_stops_finishes_what_it_has_taken_on(alone, portrait):
-    replica = alone(rate_limit="off", max_queue=10)
+@pytest.mark.parametrize(
+    ("number", "host"), [(signal.SIGTERM, "127.0.0.1"), (signal.SIGINT, "::1")]
+)
+def test_a_page_that_stops_finishes_what_it_has_taken_on(alone, portrait, number, host):
+    replica = alone(rate_limit="off", max_queue=10, host=host)
     visitor = Visitor(replica.url, portrait)
     taken = [visitor.send() for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         waiting = [pool.submit(Visitor.result, visitor, sent) for sent in taken]
         time.sleep(0.2)
-        replica.terminate()
+        replica.terminate(number)
         refused = visitor.send()
         while refused.status_code == 200:
             waiting.append(pool.submit(visitor.result, refused))
@@ -211,3 +216,24 @@ def test_a_full_queue_says_how_long(alone, portrait):
     assert refused
     sentence = refused[0].json()["detail"]
     assert re.search(r"The page is busy: 3 are waiting. Please try again in about \d+ s", sentence)
+    for answer in answers:
+        if answer.status_code == 200:
+            assert visitor.result(answer)[0] == "complete"
+    # Nor can the queue be gone past.
+    with ThreadPoolExecutor(30) as pool:
+        codes = Counter(pool.map(lambda _: visitor.send_directly().status_code, range(30)))
+    assert codes[200] >= 3 and codes[429] > 0 and codes.total() == codes[200] + codes[429]
+    assert visitor.detect()[0] == "complete"
+
+
+def test_uploads_do_not_fill_the_disk(alone, portrait):
+    replica = alone(max_bytes=200_000)
+    visitor = Visitor(replica.url, portrait.with_name("grace_hopper.jpg"))
+    answers = []
+    for number in range(30):
+        files = {"files": ("photo.jpg", bytes([number]) * 190_000)}
+        answers.append(visitor.client.post(f"{visitor.api}/upload", files=files))
+    assert Counter(answer.status_code for answer in answers)[507] >= 3
+    assert "no room for more photos" in answers[-1].json()["detail"]
+    # What is there already is judged.
+    assert visitor.detect()[0] == "complete"
