@@ -123,7 +123,10 @@ def launch(page: gr.Blocks, settings: Settings, **options: Any) -> Any:
             # Unasked, Gradio decides: notebooks on the web cannot do without.
             share=settings.share or None,
             max_file_size=UPLOAD_SLACK * settings.max_bytes,
-            theme=gr.themes.Soft(primary_hue="blue", font=FONT, font_mono=MONO),
+            # The grey of small print, darker than Gradio's, which is hard to read (WCAG 1.4.3).
+            theme=gr.themes.Soft(primary_hue="blue", font=FONT, font_mono=MONO).set(
+                body_text_color_subdued="*neutral_500"
+            ),
             css=(ASSETS / "page.css").read_text(encoding="utf-8"),
             js=(ASSETS / "page.js").read_text(encoding="utf-8"),
             footer_links=["api", "settings"],

@@ -148,6 +148,7 @@ def test_earlier_results_stay_in_this_tab_only(page, portrait, faceless):
     expect(rows.first).to_contain_text("coffee.png")
     upload(page, portrait)
     expect(rows.first).to_contain_text("eileen_collins.png")
+    expect(rows.first).to_contain_text("under 1 %")
     expect(rows).to_have_count(2)
     with page.expect_download() as download:
         page.locator("#history-save").click()

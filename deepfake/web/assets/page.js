@@ -11,6 +11,12 @@
     try { sessionStorage.setItem(KEY, JSON.stringify(rows)); } catch { /* storage is full or off */ }
   };
 
+  // As in verdict.percent: no model can promise 0 % or 100 %.
+  const percent = (share) => {
+    const value = Math.round(100 * share);
+    return value >= 100 ? "over 99 %" : value <= 0 ? "under 1 %" : `${value} %`;
+  };
+
   const cell = (line, text, name) => {
     const data = document.createElement("td");
     data.textContent = text;
@@ -48,7 +54,7 @@
       cell(line, "").append(image);
       cell(line, row.file, "file");
       cell(line, row.verdict.replace("_", " "));
-      cell(line, row.p_fake === null ? "–" : (100 * row.p_fake).toFixed(0) + " %");
+      cell(line, row.p_fake === null ? "–" : percent(row.p_fake));
       cell(line, row.threshold.toFixed(2));
       cell(line, new Date(row.time).toLocaleTimeString());
     }
