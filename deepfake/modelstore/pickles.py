@@ -156,7 +156,9 @@ class _GetAttr(_Name):
         return _UnpickleModel()
 
 
-class _KerasUnpickler(pickle.Unpickler):
+# Python's own, not that of C: where a frame ends within an instruction, the latter goes on with
+# another one than `_look_through` has seen.
+class _KerasUnpickler(pickle._Unpickler):
     """Knows the three names of a pickled Keras 3 model; every other is refused."""
 
     def find_class(self, module: str, name: str) -> Any:

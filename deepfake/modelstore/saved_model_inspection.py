@@ -14,7 +14,12 @@ from pathlib import Path
 
 from deepfake.errors import ModelError
 from deepfake.modelstore.protobuf import fields, messages, text
-from deepfake.modelstore.saved_model_operations import BESIDE_FUNCTIONS, KNOWN, SAVER
+from deepfake.modelstore.saved_model_operations import (
+    BESIDE_FUNCTIONS,
+    FUNCTION_ATTRIBUTES,
+    KNOWN,
+    SAVER,
+)
 
 GRAPH_FILE = "saved_model.pb"
 MAX_GRAPH_BYTES = 256_000_000
@@ -93,6 +98,7 @@ def _inspect_meta_graph(meta: memoryview, folder: Path) -> None:
     functions: dict[str, list[_Node]] = {}
     for function in messages(meta, 2, 2, 1):  # graph_def.library.function
         name = text(function, 1, 1)  # FunctionDef.signature.name
+        _inspect_attributes(function, folder)
         functions.setdefault(name, []).extend(node for _, node in _nodes(function, 3))
     called = {call for body in functions.values() for node in body for call in node.calls}
     served = set(_reached(dict(graph), functions, _signature_outputs(meta)))
@@ -112,6 +118,17 @@ def _inspect_meta_graph(meta: memoryview, folder: Path) -> None:
     unfolded: dict[str, int] = {}
     for name in functions:
         _unfold(name, functions, unfolded, folder)
+
+
+def _inspect_attributes(function: memoryview, folder: Path) -> None:
+    for entry in messages(function, 5):  # FunctionDef.attr
+        name = text(entry, 1)
+        if name not in FUNCTION_ATTRIBUTES:
+            raise ModelError(
+                f"The SavedModel {folder.name} has a function with the attribute {name[:60]!r}, "
+                "which networks for pictures do not need. Such can have other functions called "
+                f"than those that are named, so it was not loaded. {RE_SAVE}"
+            )
 
 
 def _inspect_node(node: _Node, folder: Path, more: frozenset[str]) -> None:

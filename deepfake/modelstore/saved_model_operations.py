@@ -1,8 +1,8 @@
 """The operations of TensorFlow that a network for pictures is made of.
 
-They compute with numbers: none takes the name of a file, a program or a machine, and none ends the
-process. It is what the layers and networks of Keras 2 and 3 were seen to export, and their next of
-kin.
+They compute with numbers: apart from `SAVER`, none takes the name of a file, a program or a
+machine, and none ends the process. It is what the layers and networks of Keras 2 and 3 were seen to
+export, and their next of kin.
 """
 
 # ruff: noqa: SIM905  hundreds of quoted names read worse
@@ -100,5 +100,11 @@ BESIDE_FUNCTIONS = frozenset(("VarHandleOp",))
 SAVER = frozenset(
     """
     MergeV2Checkpoints RestoreV2 SaveV2 ShardedFilename StaticRegexFullMatch StringJoin
+    """.split()
+)
+# Not there: `api_implements`, for which TensorFlow calls another function than the named one.
+FUNCTION_ATTRIBUTES = frozenset(
+    """
+    _XlaMustCompile _construction_context _input_shapes _noinline _output_shapes
     """.split()
 )

@@ -1,16 +1,15 @@
-"""The door of Gradio's queue: shut while the page is full or about to stop.
+"""The door of the page: shut for events while it is full or about to stop.
 
 Gradio can bound its queue, too, but tells visitors neither why nor how long; it has nothing for a
-page that is about to stop, for calls that go past the queue, or for uploads that fill the disk.
+page that is about to stop, nor for uploads that fill the disk.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import anyio
@@ -21,15 +20,26 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepfake.web import scratch
 
+logger = logging.getLogger(__name__)
+
 # Where events come in. What has been accepted is fetched with GET and always let through.
-EVENTS = re.compile(r"/gradio_api/(queue/join|(call|run|api)/.+)$")
-# Those that Gradio runs at once and answers in the same request.
-DIRECT = re.compile(r"/gradio_api/(run|api)/.+$")
-UPLOADS = re.compile(r"/gradio_api/upload/?$")
+EVENTS = re.compile(r"/gradio_api/(queue/join|call/.+)\Z", re.DOTALL)
+# Those that Gradio runs at once; `api_open=False` leaves only what takes no time.
+DIRECT = re.compile(r"/gradio_api/(run|api)/.+\Z", re.DOTALL)
+UPLOADS = re.compile(r"/gradio_api/upload/?\Z")
+# Else what is sent is for components that the page does not have, and some of it stays on the disk.
+OTHERS = re.compile(r"(/gradio_api/(reset|cancel)|/login)/?\Z")
+# Events name uploads; they do not hold them.
+MAX_EVENT_BYTES = 1_000_000
+# What a form has besides its file.
+FORM_BYTES = 10_000
 # Gradio's page shows a sentence of ours with any code but 503.
 REFUSED = 429
 UNFIT = 422
 NO_ROOM = 507
+TOO_LARGE = 413
+NO_LENGTH = 411
+UNKNOWN = 404
 STOPPING = "This page is being restarted. Please try again in a moment."
 UNFIT_SENTENCE = (
     "The parameters do not fit the endpoint. /gradio_api/info says which it takes; a list named "
@@ -38,36 +48,46 @@ UNFIT_SENTENCE = (
 FULL_SENTENCE = (
     "The page has no room for more photos at the moment. Please try again in half an hour."
 )
+LENGTH_SENTENCE = "Requests must say how long they are: send Content-Length, not chunks."
+UNKNOWN_SENTENCE = "There is nothing here that takes what you send."
 RETRY_SECONDS = 5
 # Results go out to those who wait for them.
 DELIVERY_SECONDS = 1.0
 POLL_SECONDS = 0.05
+# Between two looks at the disk.
+LOOK_SECONDS = 1.0
 
 
 class Door:
-    """Knows whether further events can be taken on.
+    """Knows whether further events and uploads can be taken on.
 
     Args:
         page: gradio.Blocks. With its queue.
-        max_queue: int. How many events may wait, those past the queue included.
+        max_queue: int. How many events may wait.
         folder: Path. Where uploads go.
-        max_bytes: int. How many bytes may lie there.
+        max_upload: int. How many bytes one request may upload.
+        max_bytes: int. How many bytes may lie in the folder.
     """
 
-    def __init__(self, page: gr.Blocks, max_queue: int, folder: Path, max_bytes: int):
+    def __init__(
+        self, page: gr.Blocks, max_queue: int, folder: Path, max_upload: int, max_bytes: int
+    ):
         self.page = page
         self.max_queue = max_queue
         self.folder = folder
+        self.max_upload = max_upload
         self.max_bytes = max_bytes
         self.stopping = False
-        # Changed by the one thread of the server, and read by others.
-        self._direct = 0
+        # These three are changed by the one thread of the server only.
+        self._taken = 0
+        self._looked = -math.inf
+        self._coming = 0
 
     def refusal(self) -> tuple[str, int] | None:
         """Why the next event is not taken on, and seconds after which to try again."""
         if self.stopping:
             return STOPPING, RETRY_SECONDS
-        waiting = len(self.page._queue) + self._direct
+        waiting = len(self.page._queue)
         if waiting < self.max_queue:
             return None
         seconds = self._seconds_of_work()
@@ -79,20 +99,29 @@ class Door:
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
         queue = self.page._queue
-        return len(queue) == 0 and queue.get_active_worker_count() == 0 and self._direct == 0
+        return len(queue) == 0 and queue.get_active_worker_count() == 0
 
-    @contextmanager
-    def counting(self) -> Iterator[None]:
-        """Count a call past the queue while it runs."""
-        self._direct += 1
-        try:
-            yield
-        finally:
-            self._direct -= 1
+    async def begin_upload(self, size: int) -> bool:
+        """Keep room for an upload, until `end_upload`.
 
-    def has_room(self, upload: int) -> bool:
-        """Whether an upload of so many bytes is taken on."""
-        return scratch.size(self.folder) + upload <= self.max_bytes
+        Args:
+            size: int. Bytes.
+
+        Returns:
+            Whether there is room.
+        """
+        if time.monotonic() - self._looked > LOOK_SECONDS:
+            self._looked = time.monotonic()
+            self._taken = await anyio.to_thread.run_sync(scratch.size, self.folder)
+        if self._taken + self._coming + size > self.max_bytes:
+            return False
+        self._coming += size
+        return True
+
+    def end_upload(self, size: int) -> None:
+        """Count an upload as lying in the folder, until the next look."""
+        self._coming -= size
+        self._taken += size
 
     def drain(self, seconds: float) -> bool:
         """Shut the door and wait until everybody inside has been served.
@@ -136,39 +165,60 @@ class DoorMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a new event or upload with a sentence, or pass the request on."""
-        path = scope["path"] if scope["type"] == "http" and scope["method"] == "POST" else ""
-        if UPLOADS.search(path):
-            await self._upload(scope, receive, send)
-        elif EVENTS.search(path):
-            await self._event(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
-
-    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
-        length = Headers(scope=scope).get("content-length", "")
-        announced = int(length) if length.isdecimal() else 0
-        if await anyio.to_thread.run_sync(self.door.has_room, announced):
+        if scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
-        # Read away: browsers show no answer that comes while they send.
+        path, headers = scope["path"], Headers(scope=scope)
+        length = int(found) if (found := headers.get("content-length", "0")).isdecimal() else 0
+        if "transfer-encoding" in headers:
+            await _say(LENGTH_SENTENCE, NO_LENGTH)(scope, receive, send)
+        elif UPLOADS.search(path):
+            await self._upload(length, scope, receive, send)
+        elif length > MAX_EVENT_BYTES:
+            sentence = f"This is longer than the {MAX_EVENT_BYTES:,} bytes that fit here."
+            await _say(sentence, TOO_LARGE)(scope, receive, send)
+        elif EVENTS.search(path):
+            await self._event(scope, receive, send)
+        elif DIRECT.search(path):
+            await self._checked(scope, receive, send)
+        elif OTHERS.search(path):
+            await self.app(scope, receive, send)
+        else:
+            await _say(UNKNOWN_SENTENCE, UNKNOWN)(scope, receive, send)
+
+    async def _upload(self, length: int, scope: Scope, receive: Receive, send: Send) -> None:
+        door = self.door
+        if length <= door.max_upload + FORM_BYTES:
+            if await door.begin_upload(length):
+                try:
+                    await self.app(scope, receive, send)
+                finally:
+                    door.end_upload(length)
+                return
+            answer = _say(FULL_SENTENCE, NO_ROOM, scratch.MAX_AGE_SECONDS)
+        else:
+            answer = _say(
+                f"The upload has {length:,} bytes, and {door.max_upload:,} fit here. "
+                "Send a smaller photo.", TOO_LARGE,
+            )  # fmt: skip
+        # Read away, within bounds: browsers show no answer that comes while they send.
         read = 0
-        while read <= self.door.max_bytes:
+        while read <= door.max_bytes:
             message = await receive()
             read += len(message.get("body", b""))
             if not message.get("more_body"):
                 break
-        await _say(FULL_SENTENCE, NO_ROOM, scratch.MAX_AGE_SECONDS)(scope, receive, send)
+        await answer(scope, receive, send)
 
     async def _event(self, scope: Scope, receive: Receive, send: Send) -> None:
-        direct = DIRECT.search(scope["path"]) is not None
-        if direct:
-            # First, so that nobody takes a place by sending slowly.
-            receive = await _whole(receive)
         refusal = self.door.refusal()
-        if refusal is not None:
-            sentence, seconds = refusal
-            await _say(sentence, REFUSED, seconds)(scope, receive, send)
+        if refusal is None:
+            await self._checked(scope, receive, send)
             return
+        sentence, seconds = refusal
+        await _say(sentence, REFUSED, seconds)(scope, receive, send)
+
+    async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
         async def note(message: Message) -> None:
@@ -177,29 +227,17 @@ class DoorMiddleware:
             await send(message)
 
         try:
-            with self.door.counting() if direct else nullcontext():
-                await self.app(scope, receive, note)
-        except (KeyError, TypeError):
+            await self.app(scope, receive, note)
+        except (KeyError, TypeError) as error:
             # What Gradio raises for names that the endpoint, or the page, does not have. Analyses
             # raise nothing here: their errors are results.
             if started:
                 raise
+            # Not its text, which can be a visitor's.
+            logger.debug("A request did not fit: %s", type(error).__name__)
             await _say(UNFIT_SENTENCE, UNFIT)(scope, receive, send)
 
 
 def _say(sentence: str, code: int, retry_seconds: int | None = None) -> JSONResponse:
     headers = {} if retry_seconds is None else {"Retry-After": str(retry_seconds)}
     return JSONResponse({"detail": sentence, "error": sentence}, code, headers)
-
-
-async def _whole(receive: Receive) -> Receive:
-    """Receive a request's body, to be received once more from what is returned."""
-    messages = [await receive()]
-    while messages[-1].get("more_body"):
-        messages.append(await receive())
-    messages.reverse()
-
-    async def again() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return again

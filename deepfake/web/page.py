@@ -91,7 +91,11 @@ def build_page(settings: Settings, names: Sequence[str] = ()) -> gr.Blocks:
         with gr.Tab("About this model"):
             card.render()
         _endpoints(analyser, several)
-    page.queue(default_concurrency_limit=settings.interpreters, max_size=settings.max_queue)
+    page.queue(
+        default_concurrency_limit=settings.interpreters, max_size=settings.max_queue,
+        # Nobody goes past the queue.
+        api_open=False,
+    )  # fmt: skip
     _keep_door(page, settings, choices.shelf, admission)
     return page
 
@@ -191,7 +195,10 @@ def _keep_door(page: gr.Blocks, settings: Settings, shelf: Shelf, admission: Adm
     """Give the page what `launch` and `serve` need: its door, and what it says of itself."""
     keep_names_private(page)
     folder = Path(os.environ["GRADIO_TEMP_DIR"])
-    door = Door(page, settings.max_queue, folder, UPLOADS_KEPT * settings.max_bytes)
+    door = Door(
+        page, settings.max_queue, folder,
+        UPLOAD_SLACK * settings.max_bytes, UPLOADS_KEPT * settings.max_bytes,
+    )  # fmt: skip
     limiter = admission.limiter
 
     def ask() -> Readiness:

@@ -36,9 +36,9 @@ def keep_names_private(page: gr.Blocks) -> None:
             return await take(*arguments, **options)
         except gr.Error:
             raise
-        except InvalidPathError:
+        except (InvalidPathError, OSError):
             raise gr.Error(GONE, print_exception=False) from None
-        except ValueError:
+        except (ValueError, TypeError, AttributeError, LookupError):
             raise gr.Error(UNFIT, print_exception=False) from None
 
     page.preprocess_data = preprocess_data

@@ -15,6 +15,7 @@ PREFIX = "deepfake-web-"
 # Files older than half an hour are looked for every ten minutes: none gets older than an hour.
 MAX_AGE_SECONDS = 1800
 SWEEP_SECONDS = 600
+BLOCK_BYTES = 4096
 
 
 def make_scratch_folder() -> str:
@@ -66,11 +67,11 @@ def sweep(folder: Path, keep: Container[str], max_age: float) -> None:
 
 
 def size(folder: Path) -> int:
-    """How many bytes the files of a folder have."""
+    """How many bytes a folder takes, each file or folder in it at least a block of the disk."""
     total = 0
     for path in folder.rglob("*"):
         try:
-            total += path.stat().st_size if path.is_file() else 0
+            total += max(path.stat().st_size, BLOCK_BYTES)
         except OSError:
             continue  # deleted in between
     return total

@@ -240,6 +240,10 @@ def bad_pickle(path, canary, protocol=4):
     return path
 
 
+# A frame that ends within a text: for some readers the text goes on, for others "r" instructs.
+FRAMED = b"\x8c\x05x"
+BEHIND_A_FRAME = b"r" + (2**26).to_bytes(4, "little") + b"."
+
 # (content, what the sentence says): instructions whose numbers are larger than any file.
 PICKLES_THAT_FILL_MEMORY = {
     "memo of nine bytes": (b"\x80\x04Nr\x00\x00\x00\x04.", "under the number 67108864"),
@@ -252,6 +256,15 @@ PICKLES_THAT_FILL_MEMORY = {
     "copies": (b"\x80\x04N" + b"2" * 100 + b".", "instruction DUP"),
     "nested tuples": (b"\x80\x04}N" + b"q\x00h\x00\x86" * 40 + b"Ns.", "again over 20 times"),
     "registered object": (b"\x80\x04\x82\x01.", "instruction EXT1"),
+    "behind a frame": (
+        b"\x80\x04\x95"
+        + len(FRAMED).to_bytes(8, "little")
+        + FRAMED
+        + b"abcdC"
+        + BEHIND_A_FRAME.ljust(ord("r") + 1, b"A")
+        + b".",
+        "damaged|cut short|frame",
+    ),
     "object of elsewhere": (b"\x80\x04P1\n.", "instruction PERSID"),
 }
 
@@ -328,8 +341,15 @@ def _node(name, operation, *inputs, calls=()):
     return message((1, name), (2, operation), *((3, name) for name in inputs), *attributes)
 
 
-def _function(name, *nodes):
-    return (1, message((1, message((1, name))), *((3, node) for node in nodes)))
+def _function(name, *nodes, attributes=()):
+    return (
+        1,
+        message(
+            (1, message((1, name))),
+            *((3, node) for node in nodes),
+            *((5, message((1, attribute), (2, b""))) for attribute in attributes),
+        ),
+    )
 
 
 def saved_model(folder, *operations, in_function=False, copies=1, version=2, doubled=False):
@@ -362,6 +382,15 @@ def saved_model_that_calls(folder, **functions):
             _function(name, _node("n", "PartitionedCall", calls=calls))
             for name, calls in functions.items()
         )
+    )
+    return _write_saved_model(folder, [(2, message((2, library))), TENSORFLOW_2])
+
+
+def saved_model_with_another_implementation(folder):
+    """One whose served function can be exchanged for the one that saves."""
+    library = message(
+        _function("serve", _node("n", "Relu"), attributes=["_input_shapes", "api_implements"]),
+        _function("__inference__traced_save_9", _node("n", "SaveV2")),
     )
     return _write_saved_model(folder, [(2, message((2, library))), TENSORFLOW_2])
 

@@ -300,6 +300,11 @@ def test_through_the_front_door(tmp_path, canary, settings, case, ending):
     refused(load_model, path, settings, ANSWERS)
 
 
+def test_a_saved_model_whose_functions_can_be_exchanged(tmp_path, settings):
+    folder = hostile.saved_model_with_another_implementation(tmp_path / "m")
+    refused(inspection.inspect_saved_model, folder, settings, match="api_implements")
+
+
 def test_a_saved_model_through_the_front_door(tmp_path, canary, settings):
     folder = hostile.saved_model(tmp_path / "m", "WriteFile")
     (folder / "variables").mkdir()

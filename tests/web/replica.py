@@ -85,10 +85,6 @@ class Visitor:
         """Hand an analysis in: the answer, with an `event_id` if it was taken on."""
         return self.client.post(f"{self.api}/call/detect", json=self.payload)
 
-    def send_directly(self):
-        """Have an analysis made in the same request, past the queue: the answer."""
-        return self.client.post(f"{self.api}/run/detect", json=self.payload)
-
     def result(self, sent):
         """Wait for an analysis: ("complete" or "error", what was said)."""
         event, data = "", ""

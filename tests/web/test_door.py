@@ -1,0 +1,75 @@
+"""What is let in to the page, and what is not."""
+
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from deepfake.web import scratch
+from deepfake.web.door import Door
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["process_recording", "component_server", "vibe-edit", "stream/x", "upload/x", "anything"],
+)
+def test_what_the_page_has_no_use_for_is_not_taken(served, path):
+    files = {"video": ("video.webm", b"x" * 1000)}
+    answer = httpx.post(f"{served.url}/gradio_api/{path}", files=files)
+    assert answer.status_code == 404 and "nothing here" in answer.json()["detail"]
+
+
+def test_what_does_not_say_how_long_it_is_is_not_taken(served):
+    chunks = (b"x" * 10 for _ in range(3))
+    answer = httpx.post(f"{served.url}/gradio_api/upload", content=chunks)
+    assert answer.status_code == 411 and "Content-Length" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["call/detect", "queue/join", "run/predict"])
+def test_events_are_short(served, path):
+    answer = httpx.post(f"{served.url}/gradio_api/{path}", content=b"x" * 1_000_001)
+    assert answer.status_code == 413 and "longer than" in answer.json()["detail"]
+
+
+def test_an_upload_larger_than_any_photo_is_refused_with_both_sizes(served):
+    files = {"files": ("photo.jpg", b"x" * 41_000_000)}
+    answer = httpx.post(f"{served.url}/gradio_api/upload", files=files, timeout=60)
+    assert answer.status_code == 413
+    assert "40,000,000 fit here" in answer.json()["detail"]
+
+
+@pytest.fixture
+def door(tmp_path):
+    queue = SimpleNamespace()
+    return Door(SimpleNamespace(_queue=queue), 10, tmp_path, 100_000, 100_000)
+
+
+@pytest.mark.anyio
+async def test_uploads_that_are_on_their_way_take_room(door):
+    assert await door.begin_upload(60_000)
+    assert not await door.begin_upload(60_000)
+    assert await door.begin_upload(40_000)
+    # What has come counts before the disk is looked at again.
+    door.end_upload(60_000)
+    assert not await door.begin_upload(1)
+
+
+@pytest.mark.anyio
+async def test_what_was_swept_makes_room(door, tmp_path, monkeypatch):
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"x" * 90_000)
+    assert not await door.begin_upload(60_000)
+    photo.unlink()
+    monkeypatch.setattr("deepfake.web.door.LOOK_SECONDS", 0)
+    assert await door.begin_upload(60_000)
+
+
+def test_many_tiny_files_fill_the_disk_too(tmp_path):
+    for number in range(10):
+        (tmp_path / str(number)).write_bytes(b"x")
+    assert scratch.size(tmp_path) >= 10 * scratch.BLOCK_BYTES
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
