@@ -13,6 +13,7 @@ from deepfake.modelstore.manifest import Input
 from deepfake.training import augmentation, blending, donors
 from deepfake.training.dataset import TrainingFace
 from deepfake.training.resynthesis import Resynthesizer
+from deepfake.training.teachers import Teachers
 
 # Shares of self-blended and reenacted faces among the blended ones; the rest are swaps.
 SELF_BLENDS, REENACTMENTS = 0.45, 0.1
@@ -39,6 +40,8 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         weights: float array (count,). How much more often each face is drawn than others of its
             source. Defaults to all alike.
         first_epoch: int. Where to begin; a resumed run goes on with the batches it would have had.
+        teachers: Teachers. Whose answers come beside the labels; None without.
+        teacher_share: float. Their weight in the targets, in [0, 1].
         **workers: as of `keras.utils.PyDataset`.
     """
 
@@ -54,6 +57,8 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         weights: np.ndarray | None = None,
         resynthesis_share: float = 0.0,
         resynthesizer: Resynthesizer | None = None,
+        teachers: Teachers | None = None,
+        teacher_share: float = 0.0,
         **workers: int,
     ):
         super().__init__(**workers)
@@ -70,6 +75,7 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         self._resynthesizer = resynthesizer
         self._resynthesis_share = resynthesis_share if resynthesizer else 0.0
         self._blend_share = blend_share if self._fakes else 1.0 - self._resynthesis_share
+        self._teachers, self._teacher_share = teachers, teacher_share
         self._seed = seed
         self._epoch = first_epoch
 
@@ -81,7 +87,8 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
 
         Returns:
             float32 array (batch, size, size, 3), scaled as the manifest says, and float32 labels
-            (batch, 1), 1 for fake.
+            (batch, 1), 1 for fake. With teachers (batch, 2): the label, and the target between
+            label and teachers.
         """
         random = np.random.default_rng([self._seed, self._epoch, step])
         views, labels = [], []
@@ -89,7 +96,12 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
             for face, view_random in self._pair(random):
                 views.append(augmentation.view(face, self._spec, view_random))
                 labels.append([float(face.label)])
-        return preprocessing.scale(np.stack(views), self._spec), np.array(labels, np.float32)
+        stacked = np.stack(views)
+        targets = np.array(labels)
+        if self._teachers is not None:
+            share, taught = self._teacher_share, self._teachers.p_fake(stacked)[:, None]
+            targets = np.hstack([targets, (1 - share) * targets + share * taught])
+        return preprocessing.scale(stacked, self._spec), targets.astype(np.float32)
 
     def on_epoch_end(self) -> None:
         """Move on to the next epoch's random numbers."""

@@ -103,6 +103,8 @@ def _config(options: argparse.Namespace) -> TrainingConfig:
         resynthesis_share=options.resynthesis_share,
         patience=options.patience,
         weights=options.weights or ("imagenet" if entry.load_imagenet else "none"),
+        teachers=options.teachers,
+        teacher_share=options.teacher_share,
         mixed_precision=options.mixed_precision,
         strategy=options.strategy,
         seed=options.seed,
@@ -148,12 +150,21 @@ def _command(config: TrainingConfig, options: argparse.Namespace) -> str:
     for field in fields(TrainingConfig):
         value = getattr(config, field.name)
         if value != field.default:
-            shown = Path(value).name if field.name == "weights" else value
+            shown = _without_folders(field.name, value)
             words += [f"--{field.name.replace('_', '-')}", str(shown)]
     for name in ("leave_out", "threshold_rule"):
         if getattr(options, name) not in ("", calibration.THRESHOLD_RULES[0]):
             words += [f"--{name.replace('_', '-')}", getattr(options, name)]
     return shlex.join(words)
+
+
+def _without_folders(option: str, value: object) -> object:
+    if option == "weights":
+        return Path(str(value)).name
+    if option == "teachers":
+        names = (name.strip() for name in str(value).split(","))
+        return ",".join(n if n.startswith("hf://") else Path(n).name for n in names)
+    return value
 
 
 def _said_of_the_model(options: argparse.Namespace) -> dict[str, str]:

@@ -42,6 +42,9 @@ class TrainingConfig:
             best epoch's weights; 0 to train to the end and keep the last weights.
         weights: str. "imagenet", "none", or the path of a file: a network of this architecture to
             go on from, whose wrong faces are then drawn more often, or its backbone alone.
+        teachers: str. Models that the network learns from beside the labels, as `load_model` takes
+            them, with commas between; "" for none.
+        teacher_share: float. Weight of what the teachers say; the labels have the rest.
         mixed_precision: str. "auto" (on a GPU), "on" or "off".
         strategy: str. "none", "mirrored" (all devices of this machine) or "multiworker".
         seed: int. Seed of everything random.
@@ -62,6 +65,8 @@ class TrainingConfig:
     resynthesis_share: float = 0.0
     patience: int = 0
     weights: str = "imagenet"
+    teachers: str = ""
+    teacher_share: float = 0.7
     mixed_precision: str = "auto"
     strategy: str = "none"
     seed: int = 0
@@ -97,6 +102,14 @@ class TrainingConfig:
             raise TrainingError(
                 "The resynthesis share must be in 0..1, and no more than 1 together with the blend "
                 f"share. Received: {self.resynthesis_share} and {self.blend_share}."
+            )
+        if self.teachers and not all(name.strip() for name in self.teachers.split(",")):
+            raise TrainingError(
+                f"Teachers are names of models with commas between. Received: {self.teachers!r}."
+            )
+        if not 0.0 <= self.teacher_share <= 1.0:
+            raise TrainingError(
+                f"The teacher share must be in 0..1. Received: {self.teacher_share}."
             )
         if self.mixed_precision not in PRECISIONS:
             raise TrainingError(

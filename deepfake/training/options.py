@@ -88,6 +88,15 @@ def _add_schedule(group: Any) -> None:
         "--resynthesis-share", type=float, default=0.0, metavar="SHARE",
         help="resynthesised faces among the fakes (default: 0)",
     )  # fmt: skip
+    group.add_argument(
+        "--teachers", default="", metavar="MODELS",
+        help="models to learn from beside the labels (distillation), commas between; as --model "
+        "of the other commands takes them",
+    )  # fmt: skip
+    group.add_argument(
+        "--teacher-share", type=float, default=0.7, metavar="SHARE",
+        help="weight of the teachers against the labels (default: 0.7)",
+    )  # fmt: skip
     group.add_argument("--seed", type=int, default=0, help="default: 0")
 
 

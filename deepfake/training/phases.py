@@ -8,6 +8,7 @@ import keras
 
 from deepfake.training import architectures
 from deepfake.training.config import TrainingConfig
+from deepfake.training.taught import LabelAccuracy, TaughtCrossentropy
 
 # Peak of the fine-tuning after a frozen start, as a share of the head's rate.
 FINE_TUNING_SHARE = 0.1
@@ -59,14 +60,14 @@ def prepare(model: keras.Model, phase: Phase, config: TrainingConfig, steps: int
     )
     # The averaging window is about a sixth of the phase, at most a thousand steps.
     momentum = 1.0 - 1.0 / min(1000.0, max(2.0, total / 6))
+    loss = TaughtCrossentropy if config.teachers else keras.losses.BinaryCrossentropy
+    accuracy = LabelAccuracy if config.teachers else keras.metrics.BinaryAccuracy
     model.compile(
         optimizer=keras.optimizers.AdamW(
             schedule, weight_decay=config.weight_decay, clipnorm=5.0,
             use_ema=True, ema_momentum=momentum, ema_overwrite_frequency=None,
         ),
-        loss=keras.losses.BinaryCrossentropy(
-            from_logits=True, label_smoothing=config.label_smoothing
-        ),
-        metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
+        loss=loss(from_logits=True, label_smoothing=config.label_smoothing),
+        metrics=[accuracy(name="accuracy", threshold=0.0)],
         jit_compile=False,
     )  # fmt: skip

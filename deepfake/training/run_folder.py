@@ -196,6 +196,8 @@ class RunFolder:
                 f"{self.path / CONFIG} is damaged, so what the run is made of is not known. Put "
                 "back a whole copy of it to go on, or name a new folder for the run."
             )
+        # A run of an older version knew fewer options.
+        before = {**asdict(TrainingConfig()), **before}
         differences = [key for key in made_of if before.get(key) != made_of[key]]
         if differences:
             names = ", ".join(

@@ -31,6 +31,7 @@ from deepfake.training.run_folder import TENSORBOARD, RunFolder, data_sha256, pu
 from deepfake.training.samples import Sample
 from deepfake.training.starting_weights import load_weights
 from deepfake.training.strategy import Devices, lost_workers_explained
+from deepfake.training.teachers import Teachers, load_teachers
 from deepfake.training.validation import ValidationSet, validation_sets
 from deepfake.training.watch import Watch, best_epoch, is_stalled
 
@@ -65,6 +66,7 @@ def fit(
         The network, as in `architectures.build`, with averaged weights.
 
     Raises:
+        ModelError: a teacher cannot be loaded.
         TrainingError: too few readable faces, a folder of another run, a damaged file in it, a
             training that diverged, or a lost worker.
     """
@@ -78,11 +80,13 @@ def fit(
     if devices.is_chief:
         names = [device.name for device in tf.config.list_logical_devices()]
         folder.note_environment(names, dtype_policy)
+    # Before the faces are read, which takes minutes.
+    teachers = load_teachers(config.teachers, config.input)
     faces, valid = _read_faces(samples, config, devices, folder)
     # Workers differ in their dropout; their weights all come from the chief.
     keras.utils.set_random_seed((config.seed + SEED_STRIDE * devices.index) % SEEDS)
     with precision.using(dtype_policy), devices.scope(), lost_workers_explained():
-        trained = _Run(config, folder, devices, faces, checkpoint_minutes).train(valid)
+        trained = _Run(config, folder, devices, faces, checkpoint_minutes, teachers).train(valid)
     network = _with_evidence(trained, config)
     if devices.is_chief:
         part = folder.network.with_name(f"part-{folder.network.name}")
@@ -101,9 +105,10 @@ class _Run:
         devices: Devices,
         faces: Sequence[TrainingFace],
         checkpoint_minutes: float,
+        teachers: Teachers | None,
     ):
         self._config, self._folder, self._devices = config, folder, devices
-        self._faces = faces
+        self._faces, self._teachers = faces, teachers
         self._seed = config.seed + SEED_STRIDE * devices.index
         self._checkpoint_seconds = 60 * checkpoint_minutes
         (total,) = devices.total([len(faces)])
@@ -210,6 +215,7 @@ class _Run:
             self._faces, config.input, config.batch_size // self._devices.workers, self._steps,
             config.blend_share, self._seed, first_epoch, self._hardness,
             resynthesis_share=config.resynthesis_share, resynthesizer=self._resynthesizer,
+            teachers=self._teachers, teacher_share=config.teacher_share,
             workers=2, use_multiprocessing=False, max_queue_size=8,
         )  # fmt: skip
 
