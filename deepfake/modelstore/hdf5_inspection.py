@@ -55,7 +55,8 @@ def inspect_hdf5_file(path: Path, limit: int, *, description: bool = True) -> No
         import h5py
     except ImportError as error:
         raise ModelError(
-            f"Reading {path.name} needs h5py. Install it with: pip install 'deepfake[keras]'"
+            f"Reading {path.name} needs h5py, and models of Keras more. Install them with: "
+            "pip install keras h5py tensorflow-cpu (on a Mac or on ARM: tensorflow)"
         ) from error
     try:
         with h5py.File(path, "r", locking=False) as file:

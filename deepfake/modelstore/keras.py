@@ -347,7 +347,7 @@ def _need_keras() -> None:
     except ImportError as error:
         raise ModelError(
             f"Models of Keras need more packages ({error.name} is missing). Install them with: "
-            "pip install 'deepfake[keras]'"
+            "pip install keras h5py tensorflow-cpu (on a Mac or on ARM: tensorflow)"
         ) from error
     if keras.backend.backend() != "tensorflow":
         raise ModelError(

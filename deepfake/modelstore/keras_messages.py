@@ -49,8 +49,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"\['batch_shape'\]|batch_shape",
-        "it is newer than the Keras that is installed here. Run: pip install --upgrade "
-        "'deepfake[keras]'.",
+        "it is newer than the Keras that is installed here. Run: pip install --upgrade keras.",
     ),
     (
         r"File format not supported",

@@ -173,8 +173,7 @@ def _session(path: Path, settings: Settings) -> InferenceSession:
         import onnxruntime
     except ImportError as error:
         raise ModelError(
-            "ONNX models need ONNX Runtime, which is not installed. Run: "
-            "pip install 'deepfake[onnx]'"
+            "ONNX models need ONNX Runtime, which is not installed. Run: pip install onnxruntime"
         ) from error
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()

@@ -63,8 +63,7 @@ def _version(kind: str) -> str:
     except metadata.PackageNotFoundError as error:
         if kind == "onnx":
             raise ModelError(
-                "Models in ONNX format need ONNX Runtime. Install it with: "
-                "pip install 'deepfake[onnx]'"
+                "Models in ONNX format need ONNX Runtime. Install it with: pip install onnxruntime"
             ) from error
         return "unknown"
 

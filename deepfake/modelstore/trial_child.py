@@ -49,7 +49,7 @@ def _run_onnx(path: Path) -> None:
         import onnxruntime
     except ImportError as error:
         raise ModelError(
-            "Models in ONNX format need ONNX Runtime. Install it with: pip install 'deepfake[onnx]'"
+            "Models in ONNX format need ONNX Runtime. Install it with: pip install onnxruntime"
         ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

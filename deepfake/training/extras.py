@@ -23,6 +23,6 @@ def needed_for(task: str) -> Iterator[None]:
     except ImportError as error:
         raise TrainingError(
             f"{task} needs more packages ({error.name} is missing). "
-            "Run: pip install 'deepfake[train]'; in a checkout: "
-            "pip install -r requirements-train.txt"
+            "In a checkout run: pip install -r requirements-train.txt; where deepfake was "
+            "installed from a wheel: pip install 'deepfake[train]'"
         ) from error

@@ -184,7 +184,7 @@ def _redis_storage(url: str) -> RedisStorage:
         return RedisStorage(url, key_prefix=PREFIX, **options)
     except (ImportError, ConfigurationError):
         raise SettingError(
-            "DEEPFAKE_REDIS_URL needs the package redis: pip install 'deepfake[redis]'."
+            "DEEPFAKE_REDIS_URL needs the package redis: pip install redis."
         ) from None
     except ValueError:
         # Not shown as it was given: it may hold a password.

@@ -17,7 +17,7 @@ SIZE = 16
 def keras_files():
     """Folder of the models; they are written once for all tests. Not for changing."""
     if importlib.util.find_spec("keras") is None:
-        message = "Keras is missing, so nothing was converted. pip install 'deepfake[keras]'"
+        message = "Keras is missing, so nothing was converted. pip install -r requirements-dev.txt"
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
