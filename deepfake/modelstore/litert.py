@@ -53,6 +53,9 @@ class LiteRTBackend:
 
         Returns:
             The raw scores and, where the network has them, the evidence maps.
+
+        Raises:
+            ModelError: the network returned something else than numbers.
         """
         results = [
             self._run(batch[start : start + self._batch])
@@ -60,6 +63,12 @@ class LiteRTBackend:
         ]
         output = self._manifest.output
         raw = np.concatenate([result[output.score or next(iter(result))] for result in results])
+        if not np.isfinite(raw).all():
+            raise ModelError(
+                "The model returned something that is no number (NaN or infinite). Its weights are "
+                "damaged, or the pictures are scaled otherwise than in its training: get it again, "
+                "or choose another --scale."
+            )
         evidence = None
         if output.evidence:
             evidence = np.concatenate([result[output.evidence] for result in results])

@@ -42,6 +42,7 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         first_epoch: int. Where to begin; a resumed run goes on with the batches it would have had.
         teachers: Teachers. Whose answers come beside the labels; None without.
         teacher_share: float. Their weight in the targets, in [0, 1].
+        label_smoothing: float. Of the labels in the targets, in [0, 1).
         **workers: as of `keras.utils.PyDataset`.
     """
 
@@ -59,6 +60,7 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         resynthesizer: Resynthesizer | None = None,
         teachers: Teachers | None = None,
         teacher_share: float = 0.0,
+        label_smoothing: float = 0.0,
         **workers: int,
     ):
         super().__init__(**workers)
@@ -76,6 +78,7 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         self._resynthesis_share = resynthesis_share if resynthesizer else 0.0
         self._blend_share = blend_share if self._fakes else 1.0 - self._resynthesis_share
         self._teachers, self._teacher_share = teachers, teacher_share
+        self._label_smoothing = label_smoothing
         self._seed = seed
         self._epoch = first_epoch
 
@@ -100,7 +103,8 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         targets = np.array(labels)
         if self._teachers is not None:
             share, taught = self._teacher_share, self._teachers.p_fake(stacked)[:, None]
-            targets = np.hstack([targets, (1 - share) * targets + share * taught])
+            smooth = (1 - self._label_smoothing) * targets + self._label_smoothing / 2
+            targets = np.hstack([targets, (1 - share) * smooth + share * taught])
         return preprocessing.scale(stacked, self._spec), targets.astype(np.float32)
 
     def on_epoch_end(self) -> None:

@@ -41,7 +41,7 @@ def train(data: str, run: Path, options: argparse.Namespace) -> str:
         What to tell the user.
 
     Raises:
-        TrainingError: the data or an option cannot be used.
+        TrainingError: the data, a teacher or an option cannot be used.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     config = _config(options)
@@ -163,7 +163,7 @@ def _without_folders(option: str, value: object) -> object:
         return Path(str(value)).name
     if option == "teachers":
         names = (name.strip() for name in str(value).split(","))
-        return ",".join(n if n.startswith("hf://") else Path(n).name for n in names)
+        return ",".join(n if n.startswith("hf://") else Path(n).resolve().name for n in names)
     return value
 
 

@@ -107,6 +107,8 @@ class TrainingConfig:
             raise TrainingError(
                 f"Teachers are names of models with commas between. Received: {self.teachers!r}."
             )
+        if not self.teachers and self.teacher_share != type(self).teacher_share:
+            raise TrainingError("A teacher share without --teachers has no meaning. Leave it out.")
         if not 0.0 <= self.teacher_share <= 1.0:
             raise TrainingError(
                 f"The teacher share must be in 0..1. Received: {self.teacher_share}."

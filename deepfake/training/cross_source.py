@@ -22,6 +22,7 @@ from deepfake.training.samples import Sample
 # At most this many files of a family, and as many reals beside them.
 MEASURED = 500
 KINDS = ("real_source", "generator")
+MAYBE_KNOWN = "the models that it learned from may have been trained with it"
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,16 @@ def divide(samples: Sequence[Sample], names: str) -> Division:
     return Division(kept, families)
 
 
-def measure(detector: Detector, division: Division, seed: int = 0) -> list[dict[str, Any]]:
+def measure(
+    detector: Detector, division: Division, seed: int = 0, taught: bool = False
+) -> list[dict[str, Any]]:
     """Judge what was left out.
 
     Args:
         detector: Detector. Trained, calibrated and given its threshold without the families.
         division: Division. What was left out, and the test reals that generators are told from.
         seed: int. Of the drawing, where there are more than 500 files.
+        taught: bool. Whether other models had a part in the training, which may know the families.
 
     Returns:
         For each family "held_out", "kind" ("generator" or "real_source"), "count", and "auc" with
@@ -101,6 +105,8 @@ def measure(detector: Detector, division: Division, seed: int = 0) -> list[dict[
         }
         others = [other for other in division.families if other != name]
         row["note"] = f"trained without {', '.join(others)} too" if others else ""
+        if taught:
+            row["note"] = "; ".join(filter(None, [row["note"], MAYBE_KNOWN]))
         if not len(left_out.labels):
             row["note"] = "no face was found"
         elif label == 1 and known is not None:

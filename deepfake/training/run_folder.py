@@ -25,10 +25,11 @@ from deepfake.training.samples import Sample
 
 CONFIG, ENVIRONMENT, HISTORY = "config.json", "environment.json", "history.csv"
 CHECKPOINT, NETWORK, SHIPPED = "last.keras", "network.keras", "shipped.json"
-TENSORBOARD = "tensorboard"
+TENSORBOARD, TEACHERS = "tensorboard", "teachers.json"
 # What there may be in a folder whose run failed before its first checkpoint.
 BEGUN = (
-    CONFIG, ENVIRONMENT, HISTORY, TENSORBOARD, "autoencoder.keras", "best-*.weights.h5", "part-*",
+    CONFIG, ENVIRONMENT, HISTORY, TENSORBOARD, TEACHERS, "autoencoder.keras",
+    "best-*.weights.h5", "part-*",
 )  # fmt: skip
 PACKAGES = (
     "tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless", "pillow",
@@ -87,6 +88,9 @@ class RunFolder:
         path = self.path / CONFIG
         if path.is_file():
             before = _read_config(path)
+            if before is not None:
+                # A run of an older version knew fewer options.
+                before = {**asdict(TrainingConfig()), **before}
             if before == made_of or not self._is_only_begun():
                 self._compare(before, made_of)
                 return
@@ -105,6 +109,32 @@ class RunFolder:
         if any(found.name not in (f"part-{CONFIG}", ENVIRONMENT) for found in self.path.iterdir()):
             raise TrainingError(f"{self.path} holds other files. Name a new folder for the run.")
         self._write(CONFIG, json.dumps(made_of, indent=2) + "\n")
+
+    def claim_teachers(self, identities: Sequence[Mapping[str, str]]) -> None:
+        """Write down which models teach the run, or compare them.
+
+        Args:
+            identities: sequence of dict. name, version and sha256 of each.
+
+        Raises:
+            TrainingError: the run has learnt from others so far.
+        """
+        path = self.path / TEACHERS
+        if self.checkpoint.is_file() and self.teachers() != list(identities):
+            raise TrainingError(
+                f"The run in {self.path} was taught by other models than those that are there now "
+                f"({path} lists them with their hashes). Put them back, or name a new folder."
+            )
+        if identities:
+            self._write(TEACHERS, json.dumps(list(identities), indent=2) + "\n")
+
+    def teachers(self) -> list[dict[str, str]]:
+        """Which models teach or taught the run; empty if none did, or if it is not known."""
+        try:
+            found = json.loads((self.path / TEACHERS).read_text("utf-8"))
+        except (OSError, ValueError):
+            return []
+        return found if isinstance(found, list) else []
 
     def note_environment(self, devices: Sequence[str], precision: str) -> None:
         """Add to the list of starts: when, with which code, packages and devices."""
@@ -196,8 +226,6 @@ class RunFolder:
                 f"{self.path / CONFIG} is damaged, so what the run is made of is not known. Put "
                 "back a whole copy of it to go on, or name a new folder for the run."
             )
-        # A run of an older version knew fewer options.
-        before = {**asdict(TrainingConfig()), **before}
         differences = [key for key in made_of if before.get(key) != made_of[key]]
         if differences:
             names = ", ".join(

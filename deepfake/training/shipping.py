@@ -44,7 +44,7 @@ from deepfake.training import (
 )
 from deepfake.training.config import TrainingConfig
 from deepfake.training.dataset import FaceReader, Sample
-from deepfake.training.run_folder import HISTORY
+from deepfake.training.run_folder import HISTORY, RunFolder
 
 EVALUATION = "evaluation"
 # Faces whose logits are compared between the Keras and the LiteRT file.
@@ -195,7 +195,11 @@ def ship(
             "threshold_rule": threshold_rule,
             "threshold_reached": decision.reached(),
             "blends": _blends(manifest, forged(test)),
-            "protocols": cross_source.measure(detector, division, config.seed) if division else [],
+            "protocols": cross_source.measure(
+                detector, division, config.seed, taught=bool(config.teachers)
+            )
+            if division
+            else [],
             "card": {"command": description.command, "data": description.data},
         },
     )
@@ -239,6 +243,7 @@ def _draft(
             else ""
         )
         + f". Started from {STARTS.get(config.weights, 'a network that was trained before')}."
+        + _taught(config, folder)
     )
     return ModelManifest(
         format=1,
@@ -257,6 +262,17 @@ def _draft(
         licence=description.licence,
         training_data=printable(training_data),
     )
+
+
+def _taught(config: TrainingConfig, folder: Path) -> str:
+    if not config.teachers:
+        return ""
+    names = [
+        f"{teacher['name']} {teacher['version']} (SHA-256 {teacher['sha256'][:8]}…)"
+        for teacher in RunFolder(folder).teachers()
+    ]
+    share = f"{100 * config.teacher_share:.0f} %"
+    return f" Learned also from other models, with a weight of {share}: {', '.join(names)}."
 
 
 def _calibrated(

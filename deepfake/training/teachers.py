@@ -12,9 +12,12 @@ import numpy as np
 from PIL import Image
 
 from deepfake import preprocessing, verdict
-from deepfake.errors import TrainingError
+from deepfake.errors import ModelError, TrainingError
+from deepfake.modelstore.compiled import CompiledBackend
 from deepfake.modelstore.manifest import Input
 from deepfake.modelstore.resolve import LoadedModel, load_model
+
+SAY_FIRST = " Say it once with `deepfake detect PHOTO --model {name} …`, which keeps it."
 
 
 class Teachers:
@@ -25,31 +28,53 @@ class Teachers:
         spec: Input. The student's, whose views they are shown, resized where theirs are of another
             size.
 
+    Attributes:
+        identities: list of dict. name, version and sha256 of each.
+        error: TrainingError. The last thing that went wrong; None if nothing did. An error that is
+            raised while batches are made reaches the trainer as one of TensorFlow's.
+
     Raises:
         TrainingError: a model is used to see more or less around the face than the student.
     """
 
     def __init__(self, models: Sequence[LoadedModel], spec: Input):
         for model in models:
-            seen = model.manifest.input.crop
-            if seen != spec.crop:
-                raise TrainingError(
-                    f"The teacher {model.manifest.name} {model.manifest.version} looks at a crop "
-                    f"of {seen}, this run at one of {spec.crop}. A teacher has to see what its "
-                    "student sees: name another one, or give --crop with the teacher's."
-                )
+            _compare_crops(model, spec)
+            if isinstance(model.backend, CompiledBackend):
+                # Else it would change from Keras to LiteRT in the middle of an epoch.
+                model.backend.ready()
         self._models = tuple(models)
+        self.error: TrainingError | None = None
+        self.identities = [
+            {"name": m.manifest.name, "version": m.manifest.version, "sha256": m.sha256}
+            for m in models
+        ]
 
     def p_fake(self, views: np.ndarray) -> np.ndarray:
-        """The mean of the teachers' calibrated probabilities.
+        """The mean of the teachers' calibrated probabilities, by their `ensemble_weight`.
 
         Args:
             views: uint8 array (count, size, size, 3).
 
         Returns:
             float64 array (count,) in [0, 1].
+
+        Raises:
+            TrainingError: a teacher fails, or returns something else than numbers.
         """
-        mean: np.ndarray = np.mean([_p_fake(model, views) for model in self._models], axis=0)
+        answers = []
+        for model in self._models:
+            try:
+                answers.append(_p_fake(model, views))
+            except ModelError as error:
+                manifest = model.manifest
+                self.error = TrainingError(
+                    f"The teacher {manifest.name} {manifest.version} failed. {error} Or train "
+                    "without it, in a new folder."
+                )
+                raise self.error from error
+        weights = [model.manifest.ensemble_weight for model in self._models]
+        mean: np.ndarray = np.average(answers, axis=0, weights=weights)
         return mean
 
 
@@ -61,12 +86,34 @@ def load_teachers(names: str, spec: Input) -> Teachers | None:
         spec: Input. The student's.
 
     Raises:
-        TrainingError: a model does not go with the student.
-        ModelError: a model cannot be loaded.
+        TrainingError: a model cannot be loaded, or does not go with the student.
     """
     if not names:
         return None
-    return Teachers([load_model(name.strip()) for name in names.split(",")], spec)
+    return Teachers([_load(name.strip()) for name in names.split(",")], spec)
+
+
+def _load(name: str) -> LoadedModel:
+    try:
+        return load_model(name)
+    except ModelError as error:
+        # Options of commands that use a model; in training some of them mean the student.
+        hint = SAY_FIRST.format(name=name) if " --" in str(error) else ""
+        raise TrainingError(f"The teacher {name} cannot be used. {error}{hint}") from error
+
+
+def _compare_crops(model: LoadedModel, spec: Input) -> None:
+    manifest = model.manifest
+    who, crop = f"The teacher {manifest.name} {manifest.version}", manifest.input.crop
+    if crop == "full":
+        raise TrainingError(
+            f"{who} judges whole pictures, and here faces are learnt from. Name another one."
+        )
+    if crop != spec.crop:
+        raise TrainingError(
+            f"{who} looks at {crop} face boxes, this run at {spec.crop}. A teacher has to see what "
+            f"its student sees: name another one, or pass --crop {crop}."
+        )
 
 
 def _p_fake(model: LoadedModel, views: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ import json
 import logging
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,26 +67,33 @@ def fit(
         The network, as in `architectures.build`, with averaged weights.
 
     Raises:
-        ModelError: a teacher cannot be loaded.
-        TrainingError: too few readable faces, a folder of another run, a damaged file in it, a
-            training that diverged, or a lost worker.
+        TrainingError: a teacher that cannot be used, too few readable faces, a folder of another
+            run, a damaged file in it, a training that diverged, or a lost worker.
     """
     config.require_weights()
     devices = devices or Devices(config.strategy)
     folder = RunFolder(run)
     if devices.is_chief:
         folder.claim(config, samples)
-    _compare_workers(samples, config, devices)
+    # Before the faces are read, which takes minutes.
+    teachers = load_teachers(config.teachers, config.input)
+    identities = teachers.identities if teachers else []
+    if devices.is_chief:
+        folder.claim_teachers(identities)
+    _compare_workers(samples, config, devices, identities)
     dtype_policy = precision.policy(config.mixed_precision)
     if devices.is_chief:
         names = [device.name for device in tf.config.list_logical_devices()]
         folder.note_environment(names, dtype_policy)
-    # Before the faces are read, which takes minutes.
-    teachers = load_teachers(config.teachers, config.input)
     faces, valid = _read_faces(samples, config, devices, folder)
     # Workers differ in their dropout; their weights all come from the chief.
     keras.utils.set_random_seed((config.seed + SEED_STRIDE * devices.index) % SEEDS)
-    with precision.using(dtype_policy), devices.scope(), lost_workers_explained():
+    with (
+        precision.using(dtype_policy),
+        devices.scope(),
+        lost_workers_explained(),
+        _errors_of(teachers),
+    ):
         trained = _Run(config, folder, devices, faces, checkpoint_minutes, teachers).train(valid)
     network = _with_evidence(trained, config)
     if devices.is_chief:
@@ -216,6 +224,7 @@ class _Run:
             config.blend_share, self._seed, first_epoch, self._hardness,
             resynthesis_share=config.resynthesis_share, resynthesizer=self._resynthesizer,
             teachers=self._teachers, teacher_share=config.teacher_share,
+            label_smoothing=config.label_smoothing,
             workers=2, use_multiprocessing=False, max_queue_size=8,
         )  # fmt: skip
 
@@ -296,16 +305,32 @@ def _read_faces(
     return faces, valid
 
 
-def _compare_workers(samples: Sequence[Sample], config: TrainingConfig, devices: Devices) -> None:
+@contextmanager
+def _errors_of(teachers: Teachers | None) -> Iterator[None]:
+    """What a teacher said when it failed, instead of what TensorFlow makes of it."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if teachers is None or teachers.error is None:
+            raise
+        raise teachers.error from error
+
+
+def _compare_workers(
+    samples: Sequence[Sample],
+    config: TrainingConfig,
+    devices: Devices,
+    teachers: Sequence[Mapping[str, str]],
+) -> None:
     if devices.workers == 1:
         return
-    text = json.dumps([asdict(config), data_sha256(samples)])
+    text = json.dumps([asdict(config), data_sha256(samples), list(teachers)])
     # As many bits as a float64 holds exactly.
     mine = int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
     if int(devices.from_chief([mine])[0]) != mine:
         raise TrainingError(
-            "This worker was started with other options or other data than the first one. Start "
-            "all workers with the same command."
+            "This worker was started with other options, data or teachers than the first one. "
+            "Start all workers with the same command."
         )
 
 

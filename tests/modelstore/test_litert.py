@@ -35,6 +35,11 @@ def test_the_evidence_map_adds_up_to_the_logit(model, faces):
     assert scores.evidence.mean(axis=(1, 2)) == pytest.approx(scores.raw, abs=1e-2)
 
 
+def test_what_is_no_number_is_refused(model, faces):
+    with pytest.raises(ModelError, match="NaN"):
+        model.backend.scores(np.full_like(faces, np.nan))
+
+
 def test_threads_get_their_own_answers(model, faces):
     expected = [float(model.backend.scores(face[None]).raw[0]) for face in faces]
     with ThreadPoolExecutor(8) as pool:

@@ -148,7 +148,7 @@ def test_a_manifest_that_does_not_fit_gets_a_sentence(tmp_path):
             opened.backend(manifest(opened.network, output=output), SETTINGS)
 
 
-def test_without_onnx_runtime_the_extra_is_named(tmp_path):
+def test_without_onnx_runtime_it_is_named(tmp_path):
     path = classifier(tmp_path / "m.onnx")
     code = (
         "import sys; sys.modules['onnxruntime'] = None\n"
