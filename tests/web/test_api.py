@@ -71,7 +71,7 @@ def test_programs_get_the_comparison_of_the_command_line(served_several, portrai
     assert "They disagree" in answer["sentence"] and answer["ensemble"]["models"] == 3
     # Where it lies on the server is not told.
     assert answer["models"][3]["error"].startswith("model.tflite is not the file")
-    two = client.predict(handle_file(portrait), ["default 1.1.0", "plain 1.0"], api_name="/compare")
+    two = client.predict(handle_file(portrait), ["default 1.2.0", "plain 1.0"], api_name="/compare")
     assert len(two["models"]) == 2
 
 

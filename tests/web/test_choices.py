@@ -12,7 +12,7 @@ def choices(*names, **settings):
 
 def test_a_broken_first_model_does_not_keep_the_page_from_starting(broken_model):
     made = choices(broken_model, "default")
-    assert made.labels == ["broken 1.0", "default 1.1.0"] and made.default == "default 1.1.0"
+    assert made.labels == ["broken 1.0", "default 1.2.0"] and made.default == "default 1.2.0"
     assert made.detector(None).model.manifest.name == "default"
 
 
