@@ -25,6 +25,8 @@ THUMBNAIL_SIDE = 96
 EVIDENCE_SIDE = 448
 # Visitors between the two steps of choosing a model.
 COUNTED = 500
+# Gradio rounds the bars to whole percents, and no verdict is certain.
+LOWEST_BAR, HIGHEST_BAR = 0.01, 0.99
 NOTHING = "Choose a photo first: drop it on the page, paste it, or take one of the examples."
 
 
@@ -275,7 +277,7 @@ class Analyser:
 
     def _present(self, session: Session, face: int) -> tuple[Any, ...]:
         report = session.report
-        bars = None if report.p_fake is None else report.labels()
+        bars = None if report.p_fake is None else _bars(report.labels())
         return (
             wording.verdict_panel(report),
             gr.update(value=bars, visible=bars is not None),
@@ -305,6 +307,10 @@ class Analyser:
             "" if heading == wording.UNUSABLE_MODEL else self._meaning(threshold, model),
             None,
         )
+
+
+def _bars(labels: dict[str, float]) -> dict[str, float]:
+    return {word: min(max(share, LOWEST_BAR), HIGHEST_BAR) for word, share in labels.items()}
 
 
 def _choices(report: Report, face: int) -> Any:
