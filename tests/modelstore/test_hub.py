@@ -322,5 +322,5 @@ def test_the_models_of_this_machine_are_listed_and_shown(hub, client):
     assert lines[2].startswith("hf://team/faces") and hub.repos["team/faces"].refs["main"][
         :12] in lines[2]  # fmt: skip
     shown = client.deepfake("models", "show", "hf://team/faces").stdout
-    assert "1.3 × its box, scaled to 192 × 192" in shown and "means fake" in shown
+    assert "1.3 × its box, scaled to 224 × 224" in shown and "means fake" in shown
     assert f"hf://team/faces@{hub.repos['team/faces'].refs['main']}" in shown

@@ -102,7 +102,7 @@ def test_a_worker_that_disagrees_stops_all_with_a_sentence(labelled, tmp_path):
     errors = [worker.communicate(timeout=300)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [1, 1], errors
     assert "Another worker has gone away" in errors[0]
-    assert "other options or other data" in errors[1]
+    assert "other options, data or teachers" in errors[1]
     assert not any("Traceback" in error for error in errors)
 
 

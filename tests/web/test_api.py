@@ -59,7 +59,7 @@ def test_programs_may_name_the_model(served_several, portrait):
     report = client.predict(photo, model="strict", api_name="/detect")
     assert report["model"]["name"] == "strict" and report["verdict"] == "fake"
     for name in ("nobody's", "/etc/passwd"):
-        with pytest.raises(AppError, match=r"Choose from: default 1\.1\.0, plain 1\.0"):
+        with pytest.raises(AppError, match=r"Choose from: default 1\.2\.0, plain 1\.0"):
             client.predict(photo, model=name, api_name="/predict")
 
 

@@ -48,7 +48,7 @@ def test_another_model_brings_its_threshold_its_verdict_and_its_card(page, other
     open_tab(page, "Photo")
     choose(page, "default 1.2.0")
     expect(page.locator("#verdict")).to_contain_text("Model default")
-    expect(page.locator("#threshold input[type=number]")).to_have_value("0.79")
+    expect(page.locator("#threshold input[type=number]")).to_have_value("0.78")
 
 
 def test_choosing_a_model_without_a_photo_only_moves_the_threshold(page):
