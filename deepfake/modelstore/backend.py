@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from deepfake.errors import ModelError
 from deepfake.modelstore.manifest import ModelManifest
 from deepfake.settings import Settings
 
@@ -86,6 +87,23 @@ class Opened:
     network: Network
     backend: Callable[[ModelManifest, Settings], Backend]
     changes: tuple[str, ...] = ()
+
+
+def require_numbers(raw: np.ndarray) -> None:
+    """Refuse what a network returned if it is no score.
+
+    Args:
+        raw: float array of any shape.
+
+    Raises:
+        ModelError: some of it is NaN or infinite.
+    """
+    if not np.isfinite(raw).all():
+        raise ModelError(
+            "The model returned something that is no number (NaN or infinite). Its weights are "
+            "damaged, or the pictures are scaled otherwise than in its training: get it again, "
+            "or choose another --scale."
+        )
 
 
 def output_kind(outputs: np.ndarray) -> OutputKind:

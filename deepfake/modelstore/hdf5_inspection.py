@@ -14,6 +14,7 @@ from typing import Any
 
 from deepfake.errors import ModelError
 from deepfake.modelstore.config_inspection import inspect_config, parse_config
+from deepfake.modelstore.keras_messages import INSTALL
 
 MAX_OBJECTS = 100_000
 MAX_DEPTH = 100
@@ -56,7 +57,7 @@ def inspect_hdf5_file(path: Path, limit: int, *, description: bool = True) -> No
     except ImportError as error:
         raise ModelError(
             f"Reading {path.name} needs h5py, and models of Keras more. Install them with: "
-            "pip install keras h5py tensorflow-cpu (on a Mac or on ARM: tensorflow)"
+            f"{INSTALL}"
         ) from error
     try:
         with h5py.File(path, "r", locking=False) as file:

@@ -23,7 +23,7 @@ import numpy as np
 
 from deepfake.errors import ModelError
 from deepfake.modelstore import keras_messages, legacy, pickles, sandbox
-from deepfake.modelstore.backend import Backend, Network, Opened, Scores
+from deepfake.modelstore.backend import Backend, Network, Opened, Scores, require_numbers
 from deepfake.modelstore.interpreters import silence
 from deepfake.modelstore.keras_network import describe, pick
 from deepfake.modelstore.magic import FileKind, kind_of
@@ -89,12 +89,7 @@ class KerasBackend:
             raws.append(raw)
             maps.append(evidence)
         raw = np.concatenate(raws)
-        if not np.isfinite(raw).all():
-            raise ModelError(
-                "The model returned something that is no number (NaN or infinite). Its weights are "
-                "damaged, or the pictures are scaled otherwise than in its training: get it again, "
-                "or choose another --scale."
-            )
+        require_numbers(raw)
         return Scores(raw, np.concatenate(maps) if self._output.evidence else None)
 
     def _part(self, batch: np.ndarray) -> tuple[np.ndarray, Any]:
@@ -347,7 +342,7 @@ def _need_keras() -> None:
     except ImportError as error:
         raise ModelError(
             f"Models of Keras need more packages ({error.name} is missing). Install them with: "
-            "pip install keras h5py tensorflow-cpu (on a Mac or on ARM: tensorflow)"
+            f"{keras_messages.INSTALL}"
         ) from error
     if keras.backend.backend() != "tensorflow":
         raise ModelError(

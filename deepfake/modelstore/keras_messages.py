@@ -6,6 +6,7 @@ import re
 
 from deepfake.errors import ModelError
 
+INSTALL = "pip install keras h5py tensorflow-cpu (on a Mac or on ARM: tensorflow)"
 SAVE_AGAIN = "Where the model was made, save it again with model.save('model.keras')"
 RE_BUILD = (
     "Where the model was made, build it again with ordinary layers (layers.Rescaling(1/255) for "

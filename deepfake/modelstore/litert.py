@@ -9,7 +9,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from deepfake.errors import ModelError
-from deepfake.modelstore.backend import Network, Opened, Scores, output_kind
+from deepfake.modelstore.backend import Network, Opened, Scores, output_kind, require_numbers
 from deepfake.modelstore.interpreters import InterpreterPool
 from deepfake.modelstore.manifest import MANIFEST_NAME, ModelManifest
 from deepfake.settings import Settings
@@ -63,12 +63,7 @@ class LiteRTBackend:
         ]
         output = self._manifest.output
         raw = np.concatenate([result[output.score or next(iter(result))] for result in results])
-        if not np.isfinite(raw).all():
-            raise ModelError(
-                "The model returned something that is no number (NaN or infinite). Its weights are "
-                "damaged, or the pictures are scaled otherwise than in its training: get it again, "
-                "or choose another --scale."
-            )
+        require_numbers(raw)
         evidence = None
         if output.evidence:
             evidence = np.concatenate([result[output.evidence] for result in results])

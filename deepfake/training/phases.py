@@ -60,16 +60,18 @@ def prepare(model: keras.Model, phase: Phase, config: TrainingConfig, steps: int
     )
     # The averaging window is about a sixth of the phase, at most a thousand steps.
     momentum = 1.0 - 1.0 / min(1000.0, max(2.0, total / 6))
-    smoothing = config.label_smoothing
-    loss = TaughtCrossentropy if config.teachers else keras.losses.BinaryCrossentropy
-    accuracy = LabelAccuracy if config.teachers else keras.metrics.BinaryAccuracy
+    if config.teachers:
+        # Only the labels are smoothed, where the targets are made.
+        loss, accuracy, smoothing = TaughtCrossentropy, LabelAccuracy, 0.0
+    else:
+        loss, accuracy = keras.losses.BinaryCrossentropy, keras.metrics.BinaryAccuracy
+        smoothing = config.label_smoothing
     model.compile(
         optimizer=keras.optimizers.AdamW(
             schedule, weight_decay=config.weight_decay, clipnorm=5.0,
             use_ema=True, ema_momentum=momentum, ema_overwrite_frequency=None,
         ),
-        # With teachers only the labels are smoothed, where the targets are made.
-        loss=loss(from_logits=True, label_smoothing=0 if config.teachers else smoothing),
+        loss=loss(from_logits=True, label_smoothing=smoothing),
         metrics=[accuracy(name="accuracy", threshold=0.0)],
         jit_compile=False,
     )  # fmt: skip

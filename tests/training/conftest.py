@@ -41,3 +41,16 @@ def labelled(tmp_path_factory, portrait, other_portrait):
                 Image.fromarray(pixels if label == "real" else pixels[..., ::-1].copy()).save(path)
     (folder / "train" / "real" / "broken.jpg").write_bytes(b"broken")
     return folder
+
+
+@pytest.fixture
+def two_makers(labelled, tmp_path):
+    """A table of `labelled` in which the reals are of a camera, the fakes of two makers."""
+    rows = ["path,label,split,generator"]
+    for path in sorted(labelled.rglob("*.png")):
+        split, label = path.parts[-3:-1]
+        maker = f"maker_{int(path.stem) % 2}" if label == "fake" else "camera"
+        rows.append(f"{path},{label},{split},{maker}")
+    table = tmp_path / "faces.csv"
+    table.write_text("\n".join(rows))
+    return table

@@ -165,15 +165,9 @@ def test_a_run_is_not_gone_on_with_under_other_teachers(labelled, tmp_path, make
     assert "was taught by other models" in capsys.readouterr().err
 
 
-def test_a_source_that_the_teachers_may_know_is_said_to_be_so(labelled, tmp_path):
-    rows = ["path,label,split,generator"]
-    for path in sorted(labelled.rglob("*.png")):
-        split, label = path.parts[-3:-1]
-        maker = f"maker_{int(path.stem) % 2}" if label == "fake" else "camera"
-        rows.append(f"{path},{label},{split},{maker}")
-    (tmp_path / "faces.csv").write_text("\n".join(rows))
+def test_a_source_that_the_teachers_may_know_is_said_to_be_so(two_makers, tmp_path):
     run = tmp_path / "run"
-    command = ["train", str(tmp_path / "faces.csv"), "-o", str(run), *SMALL]
+    command = ["train", str(two_makers), "-o", str(run), *SMALL]
     assert main([*command, "--leave-out", "maker_1", "--teachers", "default"]) == 0
     document = json.loads((run / "evaluation" / "report.json").read_text())
     assert "learned from may have been trained with it" in document["protocols"][0]["note"]
