@@ -115,7 +115,7 @@ def test_the_button_and_the_enter_key_analyse(page, portrait, scored):
     page.keyboard.press("Enter")
     page.wait_for_timeout(200)
     expect(verdict(page).locator("[role=status]")).to_be_visible()
-    for _ in range(50):
+    for _ in range(300):
         if len(scored) > runs:
             break
         page.wait_for_timeout(100)
