@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import shlex
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from zipfile import BadZipFile
@@ -72,7 +73,7 @@ def train(data: str, run: Path, options: argparse.Namespace) -> str:
                 return f"{run} is finished. {_try_it(run)}"
             logger.info(
                 "%s is trained, but the model was shipped with another %s: shipping it again",
-                run, ", ".join(key.replace("_", " ") for key in now if before.get(key) != now[key]),
+                run, ", ".join(_changed(before, now)),
             )  # fmt: skip
         else:
             logger.info("%s is trained; what is left is to calibrate and export the model", run)
@@ -134,7 +135,8 @@ def _ship(
     )
     manifest = shipping.ship(
         network, division.kept, config, run, description,
-        threshold_rule=options.threshold_rule, division=division,
+        threshold_rule=options.threshold_rule, flip_average=options.flip_average,
+        division=division,
     )  # fmt: skip
     figures = manifest.metrics["test"]
     return (
@@ -155,6 +157,8 @@ def _command(config: TrainingConfig, options: argparse.Namespace) -> str:
     for name in ("leave_out", "threshold_rule"):
         if getattr(options, name) not in ("", calibration.THRESHOLD_RULES[0]):
             words += [f"--{name.replace('_', '-')}", getattr(options, name)]
+    if options.flip_average:
+        words.append("--flip-average")
     return shlex.join(words)
 
 
@@ -169,12 +173,19 @@ def _without_folders(option: str, value: object) -> object:
 
 def _said_of_the_model(options: argparse.Namespace) -> dict[str, str]:
     """The options that change the shipped model, but not its training."""
-    return {
+    said = {
         "name": options.name,
         "version": options.version_name,
         "licence": options.licence,
         "threshold_rule": options.threshold_rule,
     }
+    # Not there means no, as in runs from before there was this option.
+    return said | {"flip_average": "yes"} if options.flip_average else said
+
+
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    names = dict.fromkeys([*now, *before])
+    return [name.replace("_", " ") for name in names if before.get(name) != now.get(name)]
 
 
 def _try_it(run: Path) -> str:

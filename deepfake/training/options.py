@@ -126,6 +126,10 @@ def _add_model(group: Any) -> None:
         help="fpr (default): at most 5%% of validation reals count as fake; half: 0.5; youden: "
         "most fakes caught less reals called fake",
     )  # fmt: skip
+    group.add_argument(
+        "--flip-average", action="store_true",
+        help="judge each face and its mirror image and say the mean: fewer errors, twice the time",
+    )  # fmt: skip
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -40,6 +40,7 @@ from deepfake.training import (
     card,
     cross_source,
     export,
+    flip_averaging,
     resynthesis,
 )
 from deepfake.training.config import TrainingConfig
@@ -118,6 +119,7 @@ def ship(
     description: Description,
     *,
     threshold_rule: str = "fpr",
+    flip_average: bool = False,
     resynthesizer: blend_faces.Forger | None = None,
     division: cross_source.Division | None = None,
     grid_faces: int = evaluator.GRID_FACES,
@@ -132,6 +134,8 @@ def ship(
             `history.csv` in it is drawn.
         description: Description. Name, version, licence, command and data.
         threshold_rule: str. One of `calibration.THRESHOLD_RULES`.
+        flip_average: bool. Whether the model judges each face and its mirror image, and says the
+            mean.
         resynthesizer: Forger. Adds resynthesised fakes to what is measured. Defaults to that of
             the folder's own run, if it has one.
         division: Division. What was left out of the training, to be measured as well. `samples`
@@ -155,11 +159,13 @@ def ship(
     crops = [] if len({sample.label for sample in test}) < 2 else reader.crops(valid)
     if {sample.label for sample, _ in crops} != {0, 1}:
         raise TrainingError(ONE_CLASS)
+    if flip_average:
+        network = flip_averaging.flip_averaged(network)
     parity = np.stack([crop for _, crop in crops[:PARITY_FACES]])
     difference = export.export(network, folder, preprocessing.scale(parity, config.input))
     # A network that ends in more than one dense layer has no exact map.
     evidence = "evidence" if "evidence" in network.output else None
-    manifest = _draft(config, folder, samples, description, evidence)
+    manifest = _draft(config, folder, samples, description, evidence, flip_average)
     backend = LiteRTBackend((folder / export.LITERT_FILE).read_bytes(), manifest, Settings())
 
     def forged(split: Sequence[Sample]) -> ScoredSet:
@@ -223,6 +229,7 @@ def _draft(
     samples: Sequence[Sample],
     description: Description,
     evidence: str | None,
+    flip_average: bool,
 ) -> ModelManifest:
     trained = [sample for sample in samples if sample.split == "train"]
     counts = Counter((("real", "fake")[sample.label], sample.source) for sample in trained)
@@ -249,7 +256,7 @@ def _draft(
         format=1,
         name=description.name,
         version=description.version,
-        architecture=config.architecture,
+        architecture=config.architecture + (f", {flip_averaging.SAID}" if flip_average else ""),
         labels=Labels(order=("real", "fake"), fake="fake"),
         input=config.input,
         output=Output(score="logit", kind="logit", evidence=evidence),

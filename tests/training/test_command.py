@@ -115,6 +115,14 @@ def test_a_finished_run_ships_again_when_other_things_are_said_of_the_model(
     assert (small_run / "network.keras").read_bytes() == network
     assert main([*command, "--name", "other", "--threshold-rule", "half"]) == 0
     assert "is finished" in capsys.readouterr().out
+    assert main([*command, "--flip-average"]) == 0
+    assert "is finished" not in capsys.readouterr().out
+    assert "mean of face and mirror image" in (small_run / "model.json").read_text()
+    assert "--flip-average" in (small_run / "README.md").read_text()
+    assert main([*command, "--flip-average"]) == 0
+    assert "is finished" in capsys.readouterr().out
+    assert main(command) == 0
+    assert "mirror image" not in (small_run / "model.json").read_text()
 
 
 def test_a_finished_run_needs_its_starting_weights_no_more(small_run, labelled, tmp_path, capsys):

@@ -1,0 +1,76 @@
+"""A network and its mirror image → one model that says their mean."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from deepfake import preprocessing
+from deepfake.modelstore.resolve import load_model
+from deepfake.training import architectures, dataset, shipping
+from deepfake.training.config import TrainingConfig
+from deepfake.training.flip_averaging import flip_averaged
+from deepfake.training.starting_weights import load_weights
+
+CONFIG = TrainingConfig(architecture="meso4", image_size=32, weights="none")
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(3)
+    return architectures.build("meso4", 32)
+
+
+@pytest.fixture
+def faces():
+    return np.random.default_rng(0).normal(size=(3, 32, 32, 3)).astype(np.float32)
+
+
+def mirror_image(faces):
+    return np.ascontiguousarray(faces[:, :, ::-1])
+
+
+def test_the_mean_is_said_and_the_evidence_lies_over_the_face(network, faces):
+    upright, flipped = (network.predict_on_batch(f) for f in (faces, mirror_image(faces)))
+    said = flip_averaged(network).predict_on_batch(faces)
+    assert np.abs(upright["logit"] - flipped["logit"]).max() > 1e-3
+    assert said["logit"] == pytest.approx((upright["logit"] + flipped["logit"]) / 2, abs=1e-5)
+    evidence = (upright["evidence"] + flipped["evidence"][:, :, ::-1]) / 2
+    assert said["evidence"] == pytest.approx(evidence, abs=1e-5)
+
+
+def test_a_network_without_evidence_is_averaged_as_well(faces):
+    network = architectures.build("cnn", 32)
+    averaged = flip_averaged(keras.Model(network.input, {"logit": network.output["logit"]}))
+    said, other = (averaged.predict_on_batch(f)["logit"] for f in (faces, mirror_image(faces)))
+    assert said == pytest.approx(other, abs=1e-6)
+
+
+def test_both_files_of_a_shipped_model_do_it(network, labelled, tmp_path):
+    shipping.ship(
+        network, dataset.find_samples(labelled), CONFIG, tmp_path,
+        shipping.Description("tiny", "1", "for tests"), flip_average=True, grid_faces=0,
+    )  # fmt: skip
+    manifest = json.loads((tmp_path / "model.json").read_text())
+    assert manifest["architecture"] == "meso4, mean of face and mirror image"
+    assert "mean of face and mirror image" in (tmp_path / "README.md").read_text()
+    views = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 3), np.uint8)
+    for file in ("model.tflite", "model.keras"):
+        model = load_model(tmp_path / file)
+        said = [
+            model.backend.scores(preprocessing.scale(v, model.manifest.input))
+            for v in (views, mirror_image(views))
+        ]
+        assert said[0].raw == pytest.approx(said[1].raw, abs=1e-5)
+        assert np.ptp(said[0].raw) > 1e-4
+        evidence = [scores.evidence for scores in said]
+        assert evidence[0] == pytest.approx(evidence[1][:, :, ::-1], abs=1e-4)
+
+
+def test_training_goes_on_from_an_averaged_file(network, faces, tmp_path):
+    flip_averaged(network).save(tmp_path / "model.keras")
+    other = architectures.build("meso4", 32)
+    assert load_weights(other, tmp_path / "model.keras")
+    expected = network.predict_on_batch(faces)["logit"]
+    assert other.predict_on_batch(faces)["logit"] == pytest.approx(expected, abs=1e-6)
