@@ -19,13 +19,16 @@ class HubUnreachableError(ModelError):
 
 
 @contextmanager
-def explained(repository: str, revision: str, doing: str = "fetched") -> Iterator[None]:
+def explained(
+    repository: str, revision: str, doing: str = "fetched", kind: str = "model"
+) -> Iterator[None]:
     """Call the Hub's client within this, and its errors become sentences.
 
     Args:
         repository: str. "owner/repo".
         revision: str. Branch, tag or commit; "" for the main branch.
         doing: str. What could not be done with it, as a participle. Defaults to "fetched".
+        kind: str. What the repository holds. Defaults to "model".
 
     Raises:
         HubUnreachableError: no answer came.
@@ -45,7 +48,7 @@ def explained(repository: str, revision: str, doing: str = "fetched") -> Iterato
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise ModelError(
-            f"The Hub has no model {repository}, or it is private. Check the name; for a private "
+            f"The Hub has no {kind} {repository}, or it is private. Check the name; for a private "
             f"one, {LOG_IN}."
         ) from error
     except errors.RevisionNotFoundError as error:
@@ -55,7 +58,7 @@ def explained(repository: str, revision: str, doing: str = "fetched") -> Iterato
         ) from error
     except errors.DisabledRepoError as error:
         raise ModelError(
-            f"{repository} was disabled by its owners or by the Hub. Use another model."
+            f"{repository} was disabled by its owners or by the Hub. Use another {kind}."
         ) from error
     except errors.RemoteEntryNotFoundError as error:
         raise ModelError(

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake.errors import TrainingError
+from deepfake.errors import ModelError, TrainingError
+from deepfake.modelstore.hub_errors import HubUnreachableError, explained
 from deepfake.training.samples import SUFFIXES
 
 # `Path("hf://…")` drops one of the slashes.
@@ -19,6 +20,7 @@ PATTERNS = [
     "*/metadata.jsonl",
     *(f"*{ending}" for suffix in sorted(SUFFIXES) for ending in (suffix, suffix.upper())),
 ]
+KIND = "data set"
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 
 
@@ -59,55 +61,34 @@ def download(address: str | Path) -> HubFolder:
             "A data set of the Hub is written hf://datasets/owner/name or "
             f"hf://datasets/owner/name@revision. Received: {address}."
         )
-    from huggingface_hub import errors, snapshot_download
+    from huggingface_hub import snapshot_download
 
     name, revision = found["repository"], found["revision"] or "main"
     try:
-        path = Path(
-            snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=PATTERNS)
-        )
-    except errors.GatedRepoError as error:
+        with explained(name, revision, kind=KIND):
+            path = Path(
+                snapshot_download(
+                    name, repo_type="dataset", revision=revision, allow_patterns=PATTERNS
+                )
+            )
+    except HubUnreachableError as error:
         raise TrainingError(
-            f"{name} is open only to people whom its owners let in. Ask for access on its page on "
-            "the Hub, then log in with `hf auth login` and try again."
+            f"{error} Or download the {KIND} where there is a connection, and name its folder."
         ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise TrainingError(
-            f"The Hub has no data set {name}, or it is private. Check the name; for a private one, "
-            "log in with `hf auth login`."
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise TrainingError(
-            f"{name} has no revision {revision!r}. Name a branch, tag or commit that exists."
-        ) from error
-    except errors.HFValidationError as error:
-        raise TrainingError(f"{name} is no name that the Hub allows: {error}.") from error
-    except _network_errors() as error:
-        raise TrainingError(
-            f"{name} could not be fetched from the Hub, and this machine holds no full copy of it. "
-            "Check the connection (and HF_HUB_OFFLINE) and try again, or download the data set and "
-            f"name its folder. ({type(error).__name__})"
-        ) from error
+    except ModelError as error:
+        raise TrainingError(str(error)) from error
     if not any(path.rglob("*")):
         raise TrainingError(_without_pictures(name, revision))
     return HubFolder(path, f"hf://datasets/{name}@{path.name}")
-
-
-def _network_errors() -> tuple[type[Exception], ...]:
-    """Of the client and of the HTTP library below it, which changed from version to version."""
-    from huggingface_hub import errors
-
-    bases = errors.HfHubHTTPError.__bases__
-    library = (base for base in bases if issubclass(base, Exception))
-    return (OSError, ValueError, errors.XetDownloadError, *library)
 
 
 def _without_pictures(name: str, revision: str) -> str:
     from huggingface_hub import HfApi
 
     try:
-        files = HfApi().list_repo_files(name, repo_type="dataset", revision=revision)
-    except _network_errors():
+        with explained(name, revision, kind=KIND):
+            files = HfApi().list_repo_files(name, repo_type="dataset", revision=revision)
+    except ModelError:
         files = []
     if any(file.endswith(".parquet") for file in files):
         what, remedy = "in Parquet files", "Export them as picture files in real/ and fake/"

@@ -246,7 +246,7 @@ def _photo_tab(analyser: Analyser, card: gr.Markdown) -> None:
             bars = gr.Label(label="Confidence", show_heading=False, visible=False, elem_id="bars")
             with gr.Column(visible=False) as details:
                 picture = gr.Image(
-                    label="Faces (click one to see its evidence)", interactive=False,
+                    label="Faces (click one for its evidence)", interactive=False,
                     alt_text="The photo with a numbered box around each face", height=440,
                     buttons=["fullscreen"], elem_id="faces",
                 )  # fmt: skip

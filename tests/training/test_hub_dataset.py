@@ -168,6 +168,7 @@ def test_what_was_fetched_is_there_without_the_hub(answers):
         ("parquet", "in Parquet files"),
         ("zip", "in archives, which are not read here. Download and unpack"),
         ("unreachable", "could not be fetched"),
+        ("unreachable", "name its folder"),
         ("dropped", "could not be fetched"),
         ("cut", "could not be fetched"),
         ("sly", "names no pictures"),
