@@ -7,6 +7,7 @@ import pytest
 
 from deepfake import __version__
 from deepfake.cli import main
+from tests import default_model
 
 
 def run(*arguments, **options):
@@ -76,7 +77,9 @@ def test_several_models_are_compared(make_model, portrait, faceless, capsys):
     assert main(["detect", *models, str(portrait), str(faceless)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{portrait}: One of two models calls it fake. They disagree")
-    assert lines[1].startswith("  default 1.2.0  real ") and "reals called fake" in lines[1]
+    assert (
+        lines[1].startswith(f"  {default_model.TITLE}  real ") and "reals called fake" in lines[1]
+    )
     assert lines[2].startswith("  strict 1.0     fake ")
     assert lines[3].startswith("  ensemble ") and "not measured" in lines[3]
     assert "No face found" in lines[4] and len(lines) == 8
@@ -90,7 +93,7 @@ def test_of_several_models_the_broken_one_is_said(broken_model, portrait, capsys
     assert main(["detect", "--model", "default", "--model", str(broken_model), str(portrait)]) == 2
     output = capsys.readouterr()
     assert "not the file that its manifest describes" in output.err
-    assert "  default 1.2.0  real " in output.out and "failed: " in output.out
+    assert f"  {default_model.TITLE}  real " in output.out and "failed: " in output.out
     assert main(["detect", "--model", "no", "--model", str(broken_model), str(portrait)]) == 1
     output = capsys.readouterr()
     assert output.out == "" and "None of the models can be used" in output.err

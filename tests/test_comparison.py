@@ -8,6 +8,7 @@ from deepfake.comparison import Comparison, Row, combine, compare, explain
 from deepfake.errors import SettingError
 from deepfake.settings import Settings, models_folder
 from deepfake.shelf import Shelf
+from tests import default_model
 
 FILE = models_folder() / "default" / "model.tflite"
 
@@ -47,7 +48,7 @@ def test_models_side_by_side_score_as_they_do_alone(
     assert default.report.p_fake == pytest.approx(alone.p_fake, abs=1e-9)
     assert default.report.verdict == alone.verdict
     assert other.report.verdict == "fake" and other.report.threshold == 0.01
-    assert default.title == "default 1.2.0" and default.report.model["backend"] == "LiteRT"
+    assert default.title == default_model.TITLE and default.report.model["backend"] == "LiteRT"
     assert default.file_bytes == FILE.stat().st_size and default.milliseconds > 0
     assert "reals called fake" in default.error_rate
     assert result.ensemble.threshold == pytest.approx((alone.threshold + 0.01) / 2)

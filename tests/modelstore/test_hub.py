@@ -14,6 +14,7 @@ from hub_server import TOKEN, HubServer, sha256
 
 from deepfake.modelstore.hub_convention import read_convention
 from deepfake.settings import models_folder
+from tests import default_model
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -322,5 +323,6 @@ def test_the_models_of_this_machine_are_listed_and_shown(hub, client):
     assert lines[2].startswith("hf://team/faces") and hub.repos["team/faces"].refs["main"][
         :12] in lines[2]  # fmt: skip
     shown = client.deepfake("models", "show", "hf://team/faces").stdout
-    assert "1.3 × its box, scaled to 224 × 224" in shown and "means fake" in shown
+    size = default_model.MANIFEST.input.size
+    assert f"1.3 × its box, scaled to {size} × {size}" in shown and "means fake" in shown
     assert f"hf://team/faces@{hub.repos['team/faces'].refs['main']}" in shown

@@ -1,6 +1,7 @@
 """The endpoints for programs, through the real gradio_client."""
 
 import json
+import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -11,6 +12,7 @@ from gradio_client.exceptions import AppError
 
 from deepfake.cli import main
 from deepfake.settings import Settings
+from tests import default_model
 from tests.programs import free_port
 from tests.web.conftest import serve
 
@@ -59,7 +61,7 @@ def test_programs_may_name_the_model(served_several, portrait):
     report = client.predict(photo, model="strict", api_name="/detect")
     assert report["model"]["name"] == "strict" and report["verdict"] == "fake"
     for name in ("nobody's", "/etc/passwd"):
-        with pytest.raises(AppError, match=r"Choose from: default 1\.2\.0, plain 1\.0"):
+        with pytest.raises(AppError, match=f"Choose from: {re.escape(default_model.TITLE)}, plain"):
             client.predict(photo, model=name, api_name="/predict")
 
 
@@ -71,7 +73,8 @@ def test_programs_get_the_comparison_of_the_command_line(served_several, portrai
     assert "They disagree" in answer["sentence"] and answer["ensemble"]["models"] == 3
     # Where it lies on the server is not told.
     assert answer["models"][3]["error"].startswith("model.tflite is not the file")
-    two = client.predict(handle_file(portrait), ["default 1.2.0", "plain 1.0"], api_name="/compare")
+    names = [default_model.TITLE, "plain 1.0"]
+    two = client.predict(handle_file(portrait), names, api_name="/compare")
     assert len(two["models"]) == 2
 
 

@@ -17,7 +17,10 @@ from deepfake.web import compare
 from deepfake.web.admission import Admission
 from deepfake.web.choices import Choices
 from deepfake.web.compare import Comparer
+from tests import default_model
 from tests.web.visitor import open_page, remove_photo, upload
+
+SIZE = f"{(default_model.FOLDER / 'model.tflite').stat().st_size / 1e6:.1f} MB"
 
 
 @pytest.fixture
@@ -46,9 +49,11 @@ def test_another_model_brings_its_threshold_its_verdict_and_its_card(page, other
     expect(page.locator("#about")).to_contain_text("without a model card")
     expect(page.locator("#about")).to_contain_text("nothing <much>")
     open_tab(page, "Photo")
-    choose(page, "default 1.2.0")
+    choose(page, default_model.TITLE)
     expect(page.locator("#verdict")).to_contain_text("Model default")
-    expect(page.locator("#threshold input[type=number]")).to_have_value("0.78")
+    expect(page.locator("#threshold input[type=number]")).to_have_value(
+        str(default_model.MANIFEST.threshold)
+    )
 
 
 def test_choosing_a_model_without_a_photo_only_moves_the_threshold(page):
@@ -85,7 +90,9 @@ def test_a_visitor_cannot_have_files_of_the_server_loaded(page, portrait):
     expect(page.locator("#verdict")).to_contain_text("Model default")
     page.locator("#model input").fill("/etc/passwd")
     page.keyboard.press("Enter")
-    expect(page.locator("#verdict [role=alert]")).to_contain_text("Choose from: default 1.2.0")
+    expect(page.locator("#verdict [role=alert]")).to_contain_text(
+        f"Choose from: {default_model.TITLE}"
+    )
 
 
 def test_models_are_compared_side_by_side(page, portrait):
@@ -98,7 +105,7 @@ def test_models_are_compared_side_by_side(page, portrait):
     )
     for row, texts in enumerate(
         [
-            ("default 1.2.0", "run by LiteRT", "real", "6.8 MB", "of reals called fake"),
+            (default_model.TITLE, "run by LiteRT", "real", SIZE, "of reals called fake"),
             ("plain 1.0", "real", "nothing <much>", "not measured"),
             ("strict 1.0", "fake"),
             ("changed 1.0", "model.tflite is not the file that its manifest describes"),
