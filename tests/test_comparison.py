@@ -40,18 +40,18 @@ def comparison(*reports):
 def test_models_side_by_side_score_as_they_do_alone(
     detector, make_model, portrait, other_portrait, settings
 ):
-    strict = str(make_model("strict", threshold=0.01, uncertain_band=[0.005, 0.02]))
+    strict = str(make_model("strict", threshold=0.0, uncertain_band=[0.0, 0.0]))
     shelf = Shelf(("default", strict), settings)
     result = compare(imaging.read(other_portrait), shelf.names, shelf)
     alone = detector.detect(other_portrait)
     default, other = result.rows
     assert default.report.p_fake == pytest.approx(alone.p_fake, abs=1e-9)
     assert default.report.verdict == alone.verdict
-    assert other.report.verdict == "fake" and other.report.threshold == 0.01
+    assert other.report.verdict == "fake" and other.report.threshold == 0.0
     assert default.title == default_model.TITLE and default.report.model["backend"] == "LiteRT"
     assert default.file_bytes == FILE.stat().st_size and default.milliseconds > 0
     assert "reals called fake" in default.error_rate
-    assert result.ensemble.threshold == pytest.approx((alone.threshold + 0.01) / 2)
+    assert result.ensemble.threshold == pytest.approx(alone.threshold / 2)
 
 
 def test_a_broken_model_has_its_sentence_in_its_row(broken_model, portrait, settings):

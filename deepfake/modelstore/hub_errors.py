@@ -69,9 +69,13 @@ def explained(
         raise ModelError(f"{repository!r} is no name that the Hub allows: {error}") from error
     except errors.HfHubHTTPError as error:
         raise _answered(repository, doing, error) from error
+    except errors.LocalEntryNotFoundError as error:
+        # What the client makes of anything that goes wrong while it asks what there is.
+        if isinstance(error.__cause__, errors.HfHubHTTPError):
+            raise _answered(repository, doing, error.__cause__) from error
+        raise HubUnreachableError(_unreachable(repository, doing, error)) from error
     except (
         httpx2.HTTPError,
-        errors.LocalEntryNotFoundError,
         errors.OfflineModeIsEnabled,
         errors.XetDownloadError,
         ConnectionError,

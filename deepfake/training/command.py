@@ -72,7 +72,7 @@ def train(data: str, run: Path, options: argparse.Namespace) -> str:
             if before == now:
                 return f"{run} is finished. {_try_it(run)}"
             logger.info(
-                "%s is trained, but the model was shipped with another %s: shipping it again",
+                "%s is trained, but was shipped with other options (%s): shipping it again",
                 run, ", ".join(_changed(before, now)),
             )  # fmt: skip
         else:
@@ -80,6 +80,7 @@ def train(data: str, run: Path, options: argparse.Namespace) -> str:
         network = _load(folder)
     if folder.history.is_file():
         plots.history(folder.history, run)
+    folder.forget_shipped()
     told = _ship(network, division, config, run, options)
     # After the model: a run that was cut off in between ships again.
     folder.note_shipped(_said_of_the_model(options))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import keras
 
-SAID = "mean of face and mirror image"
+SAID = "mean logit of the face and its mirror image"
 
 
 def flip_averaged(network: keras.Model) -> keras.Model:
@@ -24,7 +24,7 @@ def flip_averaged(network: keras.Model) -> keras.Model:
         A network of the same name, inputs and outputs, which takes twice the time. Its evidence is
         laid over the face as it came.
     """
-    faces = keras.Input(network.input_shape[1:], name="face")
+    faces = keras.Input(network.input_shape[1:], name=network.inputs[0].name)
     # One batch of both: two calls would hold the unpacked weights twice in LiteRT.
     both = network(keras.layers.Concatenate(axis=0)([faces, keras.ops.flip(faces, axis=2)]))
     outputs = {"logit": keras.ops.mean(_pairs(both["logit"]), axis=0)}

@@ -73,7 +73,8 @@ def download(address: str | Path) -> HubFolder:
             )
     except HubUnreachableError as error:
         raise TrainingError(
-            f"{error} Or download the {KIND} where there is a connection, and name its folder."
+            f"{error} This machine holds no full copy of it; you can also download it elsewhere "
+            "and name its folder."
         ) from error
     except ModelError as error:
         raise TrainingError(str(error)) from error

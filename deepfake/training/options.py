@@ -128,7 +128,8 @@ def _add_model(group: Any) -> None:
     )  # fmt: skip
     group.add_argument(
         "--flip-average", action="store_true",
-        help="judge each face and its mirror image and say the mean: fewer errors, twice the time",
+        help="judge each face and its mirror image and say the mean of both: usually fewer "
+        "errors, at twice the time",
     )  # fmt: skip
 
 

@@ -194,6 +194,10 @@ class RunFolder:
         """Write down what was said of the model that was shipped."""
         self._write(SHIPPED, json.dumps(dict(description), indent=2) + "\n")
 
+    def forget_shipped(self) -> None:
+        """Forget what was said of the model: it is about to change."""
+        self.remove(SHIPPED)
+
     def shipped_as(self) -> dict[str, str]:
         """What was said of the model that was shipped; empty if it is not known."""
         try:

@@ -162,6 +162,8 @@ def ship(
     if flip_average:
         network = flip_averaging.flip_averaged(network)
     parity = np.stack([crop for _, crop in crops[:PARITY_FACES]])
+    # With an older manifest beside newer files, a run that is cut off would look finished.
+    (folder / MANIFEST_NAME).unlink(missing_ok=True)
     difference = export.export(network, folder, preprocessing.scale(parity, config.input))
     # A network that ends in more than one dense layer has no exact map.
     evidence = "evidence" if "evidence" in network.output else None

@@ -323,6 +323,9 @@ def test_the_models_of_this_machine_are_listed_and_shown(hub, client):
     assert lines[2].startswith("hf://team/faces") and hub.repos["team/faces"].refs["main"][
         :12] in lines[2]  # fmt: skip
     shown = client.deepfake("models", "show", "hf://team/faces").stdout
-    size = default_model.MANIFEST.input.size
-    assert f"1.3 × its box, scaled to {size} × {size}" in shown and "means fake" in shown
+    seen = default_model.MANIFEST.input
+    assert (
+        f"{seen.crop} × its box, scaled to {seen.size} × {seen.size}" in shown
+        and "means fake" in shown
+    )
     assert f"hf://team/faces@{hub.repos['team/faces'].refs['main']}" in shown

@@ -7,6 +7,8 @@ import pytest
 
 from deepfake import Detector
 from deepfake.cli import main
+from deepfake.errors import TrainingError
+from deepfake.evaluation import report
 from deepfake.settings import Settings
 from tests.programs import free_port
 
@@ -117,12 +119,30 @@ def test_a_finished_run_ships_again_when_other_things_are_said_of_the_model(
     assert "is finished" in capsys.readouterr().out
     assert main([*command, "--flip-average"]) == 0
     assert "is finished" not in capsys.readouterr().out
-    assert "mean of face and mirror image" in (small_run / "model.json").read_text()
+    assert "mirror image" in (small_run / "model.json").read_text()
     assert "--flip-average" in (small_run / "README.md").read_text()
     assert main([*command, "--flip-average"]) == 0
     assert "is finished" in capsys.readouterr().out
     assert main(command) == 0
     assert "mirror image" not in (small_run / "model.json").read_text()
+
+
+def test_a_run_that_fails_while_it_ships_again_is_not_taken_for_finished(
+    small_run, labelled, portrait, monkeypatch, capsys
+):
+    command = ["train", str(labelled), "-o", str(small_run), *SMALL]
+    assert main(command) == 0
+
+    def fail(*_, **__):
+        raise TrainingError("The disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(report, "build", fail)
+        assert main([*command, "--flip-average"]) == 1
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "is finished" not in capsys.readouterr().out
+    assert main(["detect", "--model", str(small_run), str(portrait)]) == 0
 
 
 def test_a_finished_run_needs_its_starting_weights_no_more(small_run, labelled, tmp_path, capsys):

@@ -46,6 +46,7 @@ REPOSITORIES = {
     "team/zipped": {"faces.zip": b"PK"},
     "team/sly": {"labels.csv": b"path,label\n../../../../secret.png,real\n/etc/passwd,fake\n"},
 }
+STATUS = {"team/forbidden": 403, "team/busy": 429, "team/ill": 500}
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
@@ -66,6 +67,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
             return self.connection.close()
         if name == "team/gated":
             return self.answer(403, b"", {"X-Error-Code": "GatedRepo"})
+        if name in STATUS:
+            return self.answer(STATUS[name], b"", {})
         files = REPOSITORIES.get(name)
         if files is None:
             return self.answer(404, b"", {"X-Error-Code": "RepoNotFound"})
@@ -134,6 +137,8 @@ def answers(tmp_path_factory):
         "gated": "hf://datasets/team/gated", "parquet": "hf://datasets/team/table",
         "zip": "hf://datasets/team/zipped", "sly": "hf://datasets/team/sly",
         "dropped": "hf://datasets/team/dropped", "cut": "hf://datasets/team/cut",
+        "forbidden": "hf://datasets/team/forbidden", "busy": "hf://datasets/team/busy",
+        "ill": "hf://datasets/team/ill",
     }  # fmt: skip
     online = dict(zip(names, ask(home, endpoint, *names.values()), strict=True))
     server.shutdown()
@@ -169,7 +174,10 @@ def test_what_was_fetched_is_there_without_the_hub(answers):
         ("zip", "in archives, which are not read here. Download and unpack"),
         ("unreachable", "could not be fetched"),
         ("unreachable", "name its folder"),
-        ("dropped", "could not be fetched"),
+        ("dropped", "the Hub cannot be reached"),
+        ("forbidden", "Your token does not allow this"),
+        ("busy", "too many requests"),
+        ("ill", "out of order (HTTP 500)"),
         ("cut", "could not be fetched"),
         ("sly", "names no pictures"),
     ],

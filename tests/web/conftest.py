@@ -27,7 +27,7 @@ def served_several(make_model):
     models = [
         "default",
         make_model("plain", output=plain, threshold=0.5, uncertain_band=[0.4, 0.6], **unmeasured),
-        make_model("strict", threshold=0.0001, uncertain_band=[0.0001, 0.0001]),
+        make_model("strict", threshold=0.0, uncertain_band=[0.0, 0.0]),
         changed,
     ]
     yield from serve(Settings(port=free_port(), model_field="yes"), [str(m) for m in models])
