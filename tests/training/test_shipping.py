@@ -95,6 +95,20 @@ def test_own_forgeries_are_told_by_kind(shipped):
         assert row["reals"] == 2
 
 
+def test_the_seed_of_a_training_changes_no_forgery(shipped, network, labelled, tmp_path):
+    shipping.ship(
+        network, dataset.find_samples(labelled), replace(CONFIG, seed=5), tmp_path, DESCRIPTION,
+        grid_faces=0,
+    )  # fmt: skip
+    said = [
+        {row["source"]: (row["count"], row["roc_auc"]) for row in document["blends"]}
+        for document in (report.read(folder / "evaluation") for folder in (shipped, tmp_path))
+    ]
+    assert said[0] == said[1]
+    # One real of the test is swapped and one blended with itself, three times each.
+    assert said[0]["face_swap"][0] + said[0]["self_blend"][0] == 6
+
+
 def test_the_card_holds_what_had_to_be_said_and_what_was_measured(shipped):
     text = (shipped / "README.md").read_text()
     document = json.loads((shipped / "evaluation" / "report.json").read_text())
