@@ -52,8 +52,8 @@ EVALUATION = "evaluation"
 PARITY_FACES = 32
 # Reals of a split that fakes are made from; a swap takes longer than everything else.
 FORGED_REALS = 500
-# How many times each is forged, and from which seed on. AUCs of one forging differ by up to 0.025
-# from those of the next, and must not depend on the seed of the training.
+# How many times each is forged, and from which seed on. With another seed, AUCs of the same network
+# differed by up to 0.025 (other reals were drawn): it must not be that of the training.
 FORGINGS = 3
 FORGING_SEED = 0
 STARTS = {"imagenet": "ImageNet weights", "none": "random weights"}
