@@ -289,7 +289,8 @@ def history(history_csv: Path, folder: Path, prefix: str = "") -> list[Path]:
             title = {"loss": "loss", "accuracy": "accuracy", "auc": "ROC-AUC"}[kind]
             axes.set(xlabel="epoch", ylabel=title)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.legend(frameon=False)
+            # Above: a run can go anywhere within.
+            axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         path = folder / f"{prefix}{file}"
         _save(figure, path)
         written.append(path)
