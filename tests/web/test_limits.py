@@ -124,6 +124,17 @@ def test_redis_killed_and_started_again_during_requests(make_limiter, redis, cap
     assert "Each replica counts for itself until it is back" in messages[0]
 
 
+def test_replicas_count_together_right_after_a_restart_of_redis(make_limiter, redis, monkeypatch):
+    # What they do at the next request, and not what they find out by looking.
+    monkeypatch.setattr(counts, "WATCH_SECONDS", 600)
+    replicas = [make_limiter("5/minute", redis.url) for _ in range(2)]
+    assert count(replicas) == 5
+    redis.kill()
+    redis.start()
+    assert count(replicas) == 5
+    assert [replica.redis for replica in replicas] == ["up", "up"]
+
+
 def test_redis_killed_amid_requests_loses_none(make_limiter, redis):
     limiter = make_limiter("1000/minute", redis.url)
 
