@@ -6,11 +6,11 @@ import pytest
 from deepfake import imaging
 from deepfake.comparison import Comparison, Row, combine, compare, explain
 from deepfake.errors import SettingError
-from deepfake.settings import Settings, models_folder
+from deepfake.settings import Settings
 from deepfake.shelf import Shelf
 from tests import default_model
 
-FILE = models_folder() / "default" / "model.tflite"
+FILE = default_model.FOLDER / "model.tflite"
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from deepfake.errors import ModelError
 from deepfake.modelstore import hub_assembly, hub_files, hub_record
 from deepfake.modelstore.digest import sha256_of
 from deepfake.modelstore.hub_address import HubAddress
-from deepfake.modelstore.hub_errors import HubUnreachableError, explained
+from deepfake.modelstore.hub_errors import NO_COPY, HubUnreachableError, explained
 from deepfake.modelstore.hub_files import RemoteFile
 from deepfake.modelstore.hub_record import HubRecord, RecordedFile
 from deepfake.modelstore.manifest import (
@@ -182,7 +182,7 @@ def _list_cached(
 
 
 def _without_copy(error: HubUnreachableError) -> HubUnreachableError:
-    return HubUnreachableError(f"{error} This machine holds no full copy of it.")
+    return HubUnreachableError(f"{error} {NO_COPY}.")
 
 
 def _fetch(

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from deepfake.errors import ModelError
 
 LOG_IN = "log in with `hf auth login` (or set HF_TOKEN)"
+NO_COPY = "This machine holds no full copy of it"
 # A quota and a limit on the size of files show as these.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)

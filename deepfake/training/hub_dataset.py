@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepfake.errors import ModelError, TrainingError
-from deepfake.modelstore.hub_errors import HubUnreachableError, explained
+from deepfake.modelstore.hub_errors import NO_COPY, HubUnreachableError, explained
 from deepfake.training.samples import SUFFIXES
 
 # `Path("hf://…")` drops one of the slashes.
@@ -73,8 +73,7 @@ def download(address: str | Path) -> HubFolder:
             )
     except HubUnreachableError as error:
         raise TrainingError(
-            f"{error} This machine holds no full copy of it; you can also download it elsewhere "
-            "and name its folder."
+            f"{error} {NO_COPY}; you can also download it elsewhere and name its folder."
         ) from error
     except ModelError as error:
         raise TrainingError(str(error)) from error

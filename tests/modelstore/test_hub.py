@@ -13,7 +13,6 @@ import pytest
 from hub_server import TOKEN, HubServer, sha256
 
 from deepfake.modelstore.hub_convention import read_convention
-from deepfake.settings import models_folder
 from tests import default_model
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +74,7 @@ def client(hub, tmp_path):
 
 
 def shipped(*names):
-    folder = models_folder() / "default"
+    folder = default_model.FOLDER
     return {name: (folder / name).read_bytes() for name in names}
 
 

@@ -42,7 +42,7 @@ def verdict(page):
 def test_a_dropped_photo_gets_a_verdict_with_its_measured_error(page, portrait):
     upload(page, portrait)
     expect(verdict(page).locator("[role=status]")).to_contain_text("One face was judged")
-    # P(fake) is 0.2 %, but nothing is certain.
+    # P(fake) is under 1 %, but nothing is certain.
     expect(page.locator("#bars")).to_contain_text(re.compile(r"Real\D+99%.*Fake\D+1%", re.DOTALL))
     expect(page.locator("#faces img")).to_be_visible()
     expect(page.locator("#evidence img").first).to_be_visible()

@@ -207,7 +207,7 @@ def test_a_page_that_stops_finishes_what_it_has_taken_on(alone, portrait, number
                 assert "The page is busy" in refused.text
             time.sleep(0.02)
             refused = visitor.send()
-        assert "being restarted" in refused.text
+        assert "being restarted" in refused.json()["detail"]
         assert refused.status_code == 429
         assert int(refused.headers["Retry-After"]) > 0
         assert {future.result()[0] for future in waiting} == {"complete"}
