@@ -35,8 +35,8 @@ def evaluate(options: argparse.Namespace) -> str:
         ModelError: a model cannot be loaded.
         SettingError: an option is out of range.
     """
-    if options.grid < 0 or (options.limit is not None and options.limit < 1):
-        raise SettingError("--limit must be at least 1, and --grid at least 0.")
+    if min(options.grid, options.edits) < 0 or (options.limit is not None and options.limit < 1):
+        raise SettingError("--limit must be at least 1, --grid and --edits at least 0.")
     if options.seed < 0:
         raise SettingError(f"--seed must be at least 0. Received: {options.seed}.")
     if options.output.is_file():
@@ -61,7 +61,8 @@ def evaluate(options: argparse.Namespace) -> str:
     models = [
         evaluator.evaluate(
             name, detector, sets,
-            tiers=not options.no_tiers, grid_faces=options.grid, seed=options.seed,
+            tiers=not options.no_tiers, grid_faces=options.grid, edited_faces=options.edits,
+            seed=options.seed,
         )
         for name, detector in detectors.items()
     ]  # fmt: skip

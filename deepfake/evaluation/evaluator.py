@@ -1,4 +1,4 @@
-"""Models and sets → scores: every file, in three tiers, and a sample of them in the grid."""
+"""Models and sets → scores: every file, in three tiers, and samples, edited and in the grid."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ from deepfake.modelstore.manifest import ModelManifest
 from deepfake.verdict import uncertain_band
 
 GRID_FACES = 100
+EDITED_FACES = 1000
+
+
+Delivered = tuple[tuple[Delivery, Sequence[FileScore]], ...]
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,13 @@ class SetScores:
         data: EvaluationSet. The files.
         tiers: dict. Name of the tier → scores, in the order of the files; always with "clean".
         grid: tuple of (Delivery, scores). Of a sample of the files; empty where not asked for.
+        edits: tuple of (Delivery, scores). Likewise.
     """
 
     data: EvaluationSet
     tiers: Mapping[str, Sequence[FileScore]]
-    grid: tuple[tuple[Delivery, Sequence[FileScore]], ...] = ()
+    grid: Delivered = ()
+    edits: Delivered = ()
 
     @property
     def clean(self) -> Sequence[FileScore]:
@@ -68,6 +74,7 @@ def evaluate(
     *,
     tiers: bool = True,
     grid_faces: int = GRID_FACES,
+    edited_faces: int = EDITED_FACES,
     seed: int = 0,
 ) -> ModelScores:
     """Judge every file of every set.
@@ -79,32 +86,27 @@ def evaluate(
         tiers: bool. Whether to judge each file in the tiers "web" and "hard" as well.
         grid_faces: int. How many files of each set go through the robustness grid, half of each
             class where both are there; 0 for none.
+        edited_faces: int. How many of them are judged edited, chosen likewise.
         seed: int. Of the drawing of these.
 
     Returns:
         The scores.
     """
     deliveries = robustness.TIERS if tiers else (robustness.CLEAN,)
-    cells = robustness.grid()
     scored = []
     for data in sets:
         title = f"{name} on {data.name}"
         with tqdm(total=len(data.samples), desc=title, unit="file", disable=None) as bar:
             rows = scoring.score(detector, data.samples, deliveries, bar.update)
-        drawn = [
-            sample for label in (0, 1)
-            for sample in draw(
-                [s for s in data.samples if s.label == label], grid_faces // 2, seed
-            )
-        ]  # fmt: skip
-        grid: tuple[tuple[Delivery, Sequence[FileScore]], ...] = ()
-        if drawn:
-            with tqdm(total=len(drawn), desc=f"{title}, grid", unit="file", disable=None) as bar:
-                grid = tuple(
-                    zip(cells, scoring.score(detector, drawn, cells, bar.update), strict=True)
-                )
         names = [delivery.name for delivery in deliveries]
-        scored.append(SetScores(data, dict(zip(names, rows, strict=True)), grid))
+        scored.append(
+            SetScores(
+                data,
+                dict(zip(names, rows, strict=True)),
+                _sample(detector, data, robustness.grid(), grid_faces, seed, f"{title}, grid"),
+                _sample(detector, data, robustness.edits(), edited_faces, seed, f"{title}, edits"),
+            )
+        )
     return ModelScores(
         name,
         detector.model.manifest,
@@ -114,3 +116,23 @@ def evaluate(
         tuple(scored),
         scoring.latency(detector, [sample for data in sets for sample in data.samples]),
     )
+
+
+def _sample(
+    detector: Detector,
+    data: EvaluationSet,
+    deliveries: Sequence[Delivery],
+    faces: int,
+    seed: int,
+    title: str,
+) -> Delivered:
+    """Some files of a set, half of each class where both are there, in each delivery."""
+    drawn = [
+        sample for label in (0, 1)
+        for sample in draw([s for s in data.samples if s.label == label], faces // 2, seed)
+    ]  # fmt: skip
+    if not drawn:
+        return ()
+    with tqdm(total=len(drawn), desc=title, unit="file", disable=None) as bar:
+        rows = scoring.score(detector, drawn, deliveries, bar.update)
+    return tuple(zip(deliveries, rows, strict=True))

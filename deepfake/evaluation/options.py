@@ -50,6 +50,11 @@ def add_commands(commands: Any) -> None:
         help="faces for the robustness grid of JPEG × size × blur; 0 for none (default: 100)",
     )  # fmt: skip
     evaluate.add_argument(
+        "--edits", type=int, default=1000, metavar="N",
+        help="faces for the table of edited pictures (darker, paler, …); 0 for none "
+        "(default: 1000)",
+    )  # fmt: skip
+    evaluate.add_argument(
         "--no-tiers", action="store_true",
         help="judge the files only as they are, not also recompressed as on the web and worse",
     )  # fmt: skip

@@ -231,6 +231,14 @@ def _describe_set(model: ModelScores, scores: SetScores) -> dict[str, Any]:
             }
             for delivery, rows in scores.grid
         ],
+        "edits": [
+            {
+                **(delivery.edit.describe() if delivery.edit else {}),
+                **_cell(Judged.of(rows), model.threshold),
+                "not_judged": sum(_not_judged(rows).values()),
+            }
+            for delivery, rows in scores.edits
+        ],
     }
 
 

@@ -1,7 +1,7 @@
 """What happens to a picture on its way: scaled, blurred, compressed, before any face is looked for.
 
 Three tiers are told for every set: as it is, as a web site hands it on, and worse. The grid takes
-the three kinds of damage apart.
+the three kinds of damage apart. Edits change light and colour alone.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from deepfake import imaging
+from deepfake.evaluation.edits import EDITS, Edit
 from deepfake.imaging import Picture
 from deepfake.settings import Settings
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A way for a picture to be delivered. First scaled, then blurred, then compressed.
+    """A way for a picture to be delivered. First edited, then scaled, blurred and compressed.
 
     Attributes:
         name: str. What it is called.
@@ -29,6 +30,7 @@ class Delivery:
         face_side: int. The face is at most this many pixels large; None for any.
         blur: float. Sigma of a Gaussian blur in pixels of the scaled picture.
         quality: int. Of the JPEG that it becomes; None for none.
+        edit: Edit. Of light and colour; None for none.
     """
 
     name: str
@@ -36,9 +38,10 @@ class Delivery:
     face_side: int | None = None
     blur: float = 0.0
     quality: int | None = None
+    edit: Edit | None = None
 
     def describe(self) -> dict[str, Any]:
-        """What goes into the report."""
+        """What goes into the report, beside the edit, which describes itself."""
         return {
             "longer_side": self.longer_side,
             "face_side": self.face_side,
@@ -67,6 +70,11 @@ def grid() -> tuple[Delivery, ...]:
     )  # fmt: skip
 
 
+def edits() -> tuple[Delivery, ...]:
+    """Every edit by itself, beginning with none."""
+    return tuple(Delivery(edit.name, edit=edit) for edit in EDITS)
+
+
 def deliver(
     picture: Picture,
     delivery: Delivery,
@@ -92,14 +100,16 @@ def deliver(
     ratio = min(1.0, (delivery.longer_side or longer) / longer)
     if delivery.face_side is not None and face_side:
         ratio = min(ratio, delivery.face_side / face_side)
-    if ratio == 1.0 and not delivery.blur and delivery.quality is None:
-        return picture
-    image = Image.fromarray(picture.pixels)
+    image = original = Image.fromarray(picture.pixels)
+    if delivery.edit is not None:
+        image = delivery.edit.apply(image)
     if ratio < 1.0:
         size = max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio))
         image = image.resize(size, Image.Resampling.LANCZOS)
     if delivery.blur:
         image = image.filter(ImageFilter.GaussianBlur(delivery.blur))
+    if image is original and delivery.quality is None:
+        return picture
     if delivery.quality is None:
         return Picture.from_array(np.asarray(image))
     file = io.BytesIO()

@@ -92,6 +92,8 @@ def write(manifest: ModelManifest, document: Mapping[str, Any]) -> str:
         + tables.sources(tested["sources"], "fake"),
         "Pictures delivered worse": tables.tiers(tested["tiers"]),
         "Robustness": tables.grid(tested["grid"]),
+        # Reports of deepfake 0.1 up to default 1.3.0 have none.
+        "Edited pictures": tables.edits(tested.get("edits", [])),
         "Face swaps and other forgeries": tables.blends(document["blends"]),
         "Left out of training": tables.protocols(document["protocols"]),
         "Threshold and uncertain band": f"{RULES[document['threshold_rule']]} Here it is "

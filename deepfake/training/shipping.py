@@ -133,6 +133,7 @@ def ship(
     resynthesizer: blend_faces.Forger | None = None,
     division: cross_source.Division | None = None,
     grid_faces: int = evaluator.GRID_FACES,
+    edited_faces: int = evaluator.EDITED_FACES,
 ) -> ModelManifest:
     """Export, calibrate on "valid", measure on "test", and write a model folder.
 
@@ -151,6 +152,7 @@ def ship(
         division: Division. What was left out of the training, to be measured as well. `samples`
             are then those kept. Defaults to none.
         grid_faces: int. Test faces for the robustness grid; 0 for none.
+        edited_faces: int. Test faces for the table of edited pictures; 0 for none.
 
     Returns:
         The manifest, as written.
@@ -200,8 +202,9 @@ def ship(
     tested = EvaluationSet(test[0].split, root, placed, f"the split “{test[0].split}”")
     detector = Detector(model)
     scores = evaluator.evaluate(
-        description.name, detector, [tested], grid_faces=grid_faces, seed=config.seed
-    )
+        description.name, detector, [tested],
+        grid_faces=grid_faces, edited_faces=edited_faces, seed=config.seed,
+    )  # fmt: skip
     if len(np.unique(Judged.of(scores.sets[0].clean).labels)) < 2:
         raise TrainingError(ONE_CLASS)
     measured_on = (

@@ -14,7 +14,7 @@ from deepfake.cli import main
 from deepfake.evaluation import robustness
 
 DEFAULT = Path(deepfake.__file__).parents[1] / "models" / "default"
-QUICK = ["--grid", "0", "--no-tiers"]
+QUICK = ["--grid", "0", "--edits", "0", "--no-tiers"]
 
 
 def rows_of(folder):

@@ -42,6 +42,17 @@ def test_tiers_and_grid_are_told_with_their_counts(evaluated):
     assert all(c["reals"] + c["fakes"] + c["not_judged"] == 2 for c in scores["grid"])
 
 
+def test_edits_are_told_with_their_counts_and_their_strength(evaluated):
+    (scores,) = json.loads((evaluated / "report.json").read_text())["models"][0]["sets"]
+    none, *others = scores["edits"]
+    assert none["brightness"] == none["contrast"] == none["saturation"] == 1 and not none["clarity"]
+    assert len({tuple(map(str, row.values())) for row in others}) == len(others) == 8
+    page = (evaluated / "report.html").read_text()
+    for row in scores["edits"]:
+        assert row["reals"] + row["fakes"] + row["not_judged"] == 7
+        assert f"<td>{row['name']}</td>" in page
+
+
 def test_protocols_can_be_added_later(evaluated, tmp_path):
     for path in evaluated.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())

@@ -32,3 +32,15 @@ def test_damage_keeps_size_and_type(shape):
     for seed in range(40):
         damaged = augmentation.damage(pixels, np.random.default_rng(seed))
         assert damaged.shape == pixels.shape and damaged.dtype == np.uint8
+
+
+def test_edits_change_light_and_colour_far_and_keep_what_is_shown(collins):
+    means, alike = [], []
+    grey = collins.pixels.astype(float).mean(axis=2)
+    for seed in range(60):
+        changed = augmentation.edit(collins.pixels, np.random.default_rng(seed))
+        assert changed.shape == collins.pixels.shape and changed.dtype == np.uint8
+        means.append(changed.mean() / collins.pixels.mean())
+        alike.append(np.corrcoef(changed.astype(float).mean(axis=2).ravel(), grey.ravel())[0, 1])
+    assert min(means) < 0.65 and max(means) > 1.15
+    assert min(alike) > 0.8

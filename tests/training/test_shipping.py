@@ -98,7 +98,7 @@ def test_own_forgeries_are_told_by_kind(shipped):
 def test_the_seed_of_a_training_changes_no_forgery(shipped, network, labelled, tmp_path):
     shipping.ship(
         network, dataset.find_samples(labelled), replace(CONFIG, seed=5), tmp_path, DESCRIPTION,
-        grid_faces=0,
+        grid_faces=0, edited_faces=0,
     )  # fmt: skip
     said = [
         {row["source"]: (row["count"], row["roc_auc"]) for row in document["blends"]}
@@ -145,7 +145,9 @@ def test_one_class_cannot_be_shipped(network, labelled, tmp_path):
     samples = [*dataset.find_samples(labelled)]
     samples = [s for s in samples if s.split != "test" or s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
-        shipping.ship(network, samples, CONFIG, tmp_path, replace(DESCRIPTION), grid_faces=0)
+        shipping.ship(
+            network, samples, CONFIG, tmp_path, replace(DESCRIPTION), grid_faces=0, edited_faces=0
+        )
     assert not (tmp_path / "model.json").exists()
 
 
@@ -155,6 +157,6 @@ def test_paths_relative_and_absolute_ship_together(network, labelled, tmp_path, 
         replace(s, path=s.path.relative_to(labelled)) if s.label else s
         for s in dataset.find_samples(labelled)
     ]
-    shipping.ship(network, samples, CONFIG, tmp_path, DESCRIPTION, grid_faces=0)
+    shipping.ship(network, samples, CONFIG, tmp_path, DESCRIPTION, grid_faces=0, edited_faces=0)
     paths = {row["path"] for row in scores_of(tmp_path)}
     assert {path.split("/")[0] for path in paths} == {"real", "fake"}
