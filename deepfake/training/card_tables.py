@@ -132,8 +132,9 @@ def edits(measured: Sequence[Mapping[str, Any]]) -> str:
         return ""
     pictures = measured[0]["reals"] + measured[0]["fakes"]
     return (
-        f"Light, contrast and colour of {pictures} test pictures changed with Pillow, before any face "
-        "was looked for; “clarity” is an unsharp mask with a wide radius. None of this makes a real face a fake.\n\n"
+        f"Light, contrast and colour of {pictures} test pictures changed with Pillow, before any "
+        "face was looked for; “clarity” is an unsharp mask with a wide radius. None of this makes "
+        "a real face a fake.\n\n"
         + table(
             ("edit", "ROC-AUC", "reals called fake", "fakes caught", "balanced accuracy"),
             [
