@@ -3,17 +3,16 @@
 import csv
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
-import deepfake
 from deepfake import Detector, imaging
 from deepfake.cli import main
 from deepfake.evaluation import robustness
+from tests import default_model
 
-DEFAULT = Path(deepfake.__file__).parents[1] / "models" / "default"
+DEFAULT = default_model.FOLDER
 QUICK = ["--grid", "0", "--edits", "0", "--no-tiers"]
 
 

@@ -7,11 +7,11 @@ from huggingface_hub import ModelCard
 
 from deepfake.errors import TrainingError
 from deepfake.evaluation import report
-from deepfake.modelstore.manifest import read_manifest
 from deepfake.training import card
+from tests import default_model
 
 ROOT = Path(__file__).parents[2]
-DEFAULT = ROOT / "models" / "default"
+DEFAULT = default_model.FOLDER
 REMEDY = "run: python -m deepfake.training.card models/default README.md"
 
 
@@ -22,7 +22,7 @@ def document():
 
 @pytest.fixture(scope="module")
 def manifest():
-    return read_manifest(DEFAULT)
+    return default_model.MANIFEST
 
 
 def test_the_card_is_what_was_measured(document, manifest):
