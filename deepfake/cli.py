@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -17,6 +18,7 @@ from deepfake.training import data_options
 from deepfake.training import options as training_options
 
 RAN, FAILED, INTERRUPTED = 0, 1, 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,13 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         could not be read.
     """
     given = sys.argv[1:] if arguments is None else arguments
-    options = parser().parse_args(answers.joined(given))
-    # Names that the terminal cannot show are escaped; Pillow's remarks on odd files are for
-    # programmers.
+    # What the terminal cannot show is escaped, in help texts, too; Pillow's remarks on odd files
+    # are for programmers.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", module="PIL")
+    options = parser().parse_args(answers.joined(given))
     try:
         code: int = options.run(options)
         return code
@@ -47,9 +49,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("deepfake: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader (`| head`) has gone; Python would complain again when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (`| head`) has gone.
+        _let_go_of_stdout()
         return RAN
+    except OSError as error:
+        # Errors of files have their name, and sentences of their own.
+        if error.errno not in FULL or error.filename is not None:
+            raise
+        print(f"deepfake: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        _let_go_of_stdout()
+        return FAILED
+
+
+def _let_go_of_stdout() -> None:
+    """Python would complain again when it closes stdout."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,15 +68,10 @@ def run(options: argparse.Namespace) -> int:
     else:
         judge, failed = _several(names, options)
         code = SOME_UNREADABLE if failed else RAN
-    files = []
-    for name in options.files:
-        found = list(_expand(name))
-        if not found:
-            code = SOME_UNREADABLE
-            print(f"deepfake: {_printable(name)}: There is no picture in it.", file=sys.stderr)
-        files += found
-    for file in files:
+    for file, problem in [found for name in options.files for found in _expand(name)]:
         try:
+            if problem:
+                raise ImageError(problem)
             text = judge(file)
         except ImageError as error:
             code = SOME_UNREADABLE
@@ -150,15 +145,26 @@ def say_failure(model: str, sentence: str) -> None:
     print(f"deepfake: {_printable(model)}: {sentence}", file=sys.stderr, flush=True)
 
 
-def _expand(name: str) -> Iterator[str]:
+def _expand(name: str) -> list[tuple[str, str]]:
+    """(file, "") for each photo of a folder, and (folder, what is wrong) where there is none."""
     # Unlike Path.is_dir, this says no to names that the system refuses.
     if not os.path.isdir(name):  # noqa: PTH112
-        yield name
-        return
-    # A file that is named is read whatever its ending.
-    for found in sorted(Path(name).rglob("*")):
-        if found.suffix.lower() in SUFFIXES and found.is_file():
-            yield str(found)
+        return [(name, "")]
+    refused: list[OSError] = []
+    # A file that is named is read whatever its ending. Unlike this, Path.rglob passes over folders
+    # that may not be opened.
+    found = [
+        path
+        for folder, _, files in os.walk(name, onerror=refused.append)
+        for path in (Path(folder, file) for file in files)
+        if path.suffix.lower() in SUFFIXES and path.is_file()
+    ]
+    rows = [(str(path), "") for path in sorted(found)]
+    rows += [
+        (str(error.filename), f"The folder cannot be opened: {error.strerror}.")
+        for error in refused
+    ]
+    return rows or [(name, "There is no picture in it.")]
 
 
 def _as_line(report: Report) -> str:

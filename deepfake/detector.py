@@ -296,7 +296,7 @@ class Detector:
         if isinstance(source, np.ndarray):
             return Picture.from_array(source)
         if isinstance(source, Image.Image):
-            return Picture.from_array(np.asarray(source.convert("RGB")))
+            return Picture.from_image(source)
         if isinstance(source, bytearray):
             source = bytes(source)
         if not isinstance(source, str | bytes | PathLike):
@@ -328,7 +328,7 @@ class Detector:
     def _pass_over(self, face: Face, picture: Picture) -> FaceReport:
         smallest = self.settings.min_face
         if face.side < smallest:
-            note = f"Too small to judge: {face.side:.0f} pixels, at least {smallest} are needed."
+            note = f"Too small to judge: {int(face.side)} pixels, at least {smallest} are needed."
         else:
             note = f"Not judged: only the {self.settings.max_faces} largest faces are."
         return FaceReport(
@@ -382,5 +382,6 @@ def _whole_pixels(face: Face, picture: Picture) -> tuple[int, int, int, int]:
 
 def _no_face(faces: tuple[FaceReport, ...]) -> str:
     if faces:
-        return f"The faces found are too small to judge. {faces[0].note}"
+        found = "The face found is" if len(faces) == 1 else "The faces found are"
+        return f"{found} too small to judge. {faces[0].note}"
     return "No face was found. This model judges faces only: send a photo that shows one."

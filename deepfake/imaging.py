@@ -12,7 +12,7 @@ import io
 import re
 import threading
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
@@ -47,6 +47,7 @@ NOT_PICTURES = (
 XML_START = re.compile(rb"(\xef\xbb\xbf)?\s*<")
 ACCEPTED = "JPEG, PNG, WebP, AVIF, HEIC, BMP, TIFF or GIF"
 SNIFFED_BYTES = 4096
+READ_BYTES = 1_000_000
 # Camera and web encoders write about ten scans into a progressive JPEG; each one is a pass over
 # all pixels, so a small file with thousands of them would keep a processor busy for hours.
 MAX_JPEG_SCANS = 100
@@ -55,6 +56,8 @@ JPEG_WITHOUT_LENGTH = frozenset((0x01, 0xD8, *range(0xD0, 0xD8)))
 # The next marker behind compressed data, in which FF is followed by 00 or a restart marker.
 JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 PNG_END = b"IEND\xaeB`\x82"
+TIFF_COMPRESSION, TIFF_PHOTOMETRIC = 259, 262
+TIFF_UNCOMPRESSED, TIFF_YCBCR = 1, 6
 TIFF_TILE_WIDTH, TIFF_TILE_LENGTH = 322, 323
 EXIF_ORIENTATION = 0x0112
 UPRIGHT = {
@@ -66,6 +69,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+HIGHEST_16_BIT = 65_535
 # Pictures above this are decoded one at a time: each may need a few hundred megabytes.
 LARGE_PIXELS = 12_000_000
 _LARGE = threading.Lock()
@@ -121,6 +125,26 @@ class Picture:
         digest = hashlib.sha256(data.tobytes()).hexdigest()
         return cls(data, "array", data.nbytes, digest)
 
+    @classmethod
+    def from_image(cls, image: Image.Image) -> Picture:
+        """Take over what Pillow has opened, as `read` would: upright, sRGB, alpha on white.
+
+        Args:
+            image: Image. In any mode. It stays as it is.
+
+        Raises:
+            ImageError: it has no pixels, or its file is damaged.
+        """
+        try:
+            upright, notes = _turn_upright(image)
+            colour, note = _to_srgb(upright)
+            taken = cls.from_array(np.asarray(colour))
+        except ImageError:
+            raise
+        except Exception as error:
+            raise ImageError(_damaged(image.format or "Pillow", error)) from error
+        return replace(taken, notes=(*notes, *note))
+
 
 def read(source: str | PathLike[str] | bytes, settings: Settings | None = None) -> Picture:
     """Read a picture from a path or from bytes.
@@ -136,6 +160,8 @@ def read(source: str | PathLike[str] | bytes, settings: Settings | None = None) 
         ImageError: no such file, over a limit, not a picture, or damaged.
     """
     settings = settings or Settings.from_environment()
+    if source == "":
+        raise ImageError("The name of the file is empty. Name a photo.")
     data = source if isinstance(source, bytes) else _read_bytes(Path(source), settings)
     _check_byte_count(len(data), settings)
     kind = sniff(data)
@@ -191,9 +217,13 @@ def _read_bytes(path: Path, settings: Settings) -> bytes:
     try:
         if path.is_dir():
             raise ImageError("This is a folder. Name a picture in it.")
+        data = bytearray()
         with path.open("rb") as file:
-            # One byte more than allowed tells "too large" without reading an endless device.
-            return file.read(settings.max_bytes + 1)
+            # One byte more than allowed tells "too large" without reading an endless device; in
+            # pieces, since Python reserves as much memory as it is asked to read.
+            while len(data) <= settings.max_bytes and (piece := file.read(READ_BYTES)):
+                data += piece
+        return bytes(data)
     except FileNotFoundError:
         raise ImageError("There is no such file. Check the path.") from None
     except (OSError, ValueError) as error:
@@ -250,6 +280,12 @@ def _check_dimensions(image: Image.Image, settings: Settings) -> None:
         raise ImageError(
             "The TIFF file has tiles larger than any picture allowed. Export it again."
         )
+    # Pillow reads it as RGB and says that it is cut off.
+    if (tags.get(TIFF_COMPRESSION), tags.get(TIFF_PHOTOMETRIC)) == (TIFF_UNCOMPRESSED, TIFF_YCBCR):
+        raise ImageError(
+            "The TIFF file has YCbCr colours without compression, which cannot be read here. "
+            "Export it in RGB."
+        )
     if width * height > settings.max_pixels:
         raise ImageError(
             f"The picture has {width * height / 1e6:.0f} megapixels ({width} × {height}), more "
@@ -300,13 +336,18 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
 def _to_8_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode == "I":
         values = np.asarray(image)
+        if values.min(initial=0) < 0 or values.max(initial=0) > HIGHEST_16_BIT:
+            raise ImageError(
+                "The picture has 32-bit values, of which nobody knows which one is white. Export "
+                "it with 8 or 16 bits a channel."
+            )
         # Mode "I" holds 16-bit grey of some formats and 8-bit grey of others.
         shift = 8 if image.mode != "I" or values.max(initial=0) > 255 else 0
         return _grey(np.clip(values >> shift, 0, 255), image)
     if image.mode == "F":
         values = np.nan_to_num(np.asarray(image, np.float32))
         highest = values.max(initial=0.0)
-        scale = 255.0 if highest <= 1.0 else 1.0 if highest <= 255.0 else 255.0 / 65535.0
+        scale = 255.0 if highest <= 1.0 else 1.0 if highest <= 255.0 else 255.0 / HIGHEST_16_BIT
         return _grey(np.clip(values * scale, 0, 255), image)
     return image
 

@@ -137,7 +137,7 @@ def sentence(verdict: Verdict, p_fake: float | None, faces: int) -> str:
         faces: int. How many faces were found, judged or not.
     """
     if p_fake is None and faces:
-        return "The faces are too small to judge"
+        return f"The face{' is' if faces == 1 else 's are'} too small to judge"
     if p_fake is None:
         return "No face found: this model judges faces only"
     if verdict == "fake":

@@ -1,14 +1,17 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from deepfake import __version__
 from deepfake.cli import main
 from tests import default_model
+from tests.programs import required
 
 
 def run(*arguments, **options):
@@ -101,8 +104,44 @@ def test_of_several_models_the_broken_one_is_said(broken_model, portrait, capsys
 
 
 def test_an_empty_folder_is_said(tmp_path, capsys):
-    assert main(["detect", str(tmp_path)]) == 2
-    assert "no picture" in capsys.readouterr().err
+    assert main(["detect", "--json", str(tmp_path)]) == 2
+    output = capsys.readouterr()
+    assert "no picture" in output.err and "no picture" in json.loads(output.out)["error"]
+
+
+def test_a_folder_that_cannot_be_opened_is_said_and_the_rest_reported(portrait, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    shutil.copy(portrait, closed)
+    shutil.copy(portrait, tmp_path)
+    command = [sys.executable, "-m", "deepfake", "detect", tmp_path]
+    if os.geteuid() == 0:
+        # Root may open every folder, unless it gives up the right to.
+        command = [
+            required("setpriv", "util-linux"), "--inh-caps=-all",
+            "--bounding-set=-dac_override,-dac_read_search", *command,
+        ]  # fmt: skip
+    closed.chmod(0)
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    finally:
+        closed.chmod(0o700)
+    assert result.returncode == 2 and result.stdout.count("\n") == 1
+    assert f"{closed}: The folder cannot be opened: Permission denied." in result.stderr
+
+
+def test_a_full_disk_is_said(portrait):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "deepfake", "detect", str(portrait)]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line == "deepfake: The output cannot be written: No space left on device."
+
+
+def test_help_fits_any_terminal():
+    result = run("serve", "--help", env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+    assert result.returncode == 0 and result.stderr == ""
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "a\tb", "\u202e.png"])

@@ -70,7 +70,7 @@ def test_faces_under_40_pixels_are_listed_but_not_judged(detector, portrait):
     assert 20 < face.box[2] - face.box[0] < 40
     assert (face.p_fake, face.verdict, report.verdict) == (None, "not_applicable", "not_applicable")
     assert "Too small" in face.note
-    assert report.sentence == "The faces are too small to judge"
+    assert report.sentence == "The face is too small to judge"
     with pytest.raises(NoFaceError, match="too small"):
         report.labels()
 

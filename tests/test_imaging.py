@@ -232,6 +232,11 @@ HOSTILE = {
     "bomb by header": (png_header_only(60_000, 60_000), "megapixels|too large"),
     "just over the limit": (png_header_only(8_000, 5_001), "40 megapixels|more than the 40"),
     "gif that is javascript": (b"GIF89a/*" + b"\0" * 20 + b"*/=1;alert(1)//", "damaged|cut off"),
+    "32-bit grey": (
+        encoded(Image.fromarray(np.full((8, 8), 70_000, np.int32)), "TIFF"),
+        "32-bit values",
+    ),
+    "YCbCr tiff": (encoded(Image.new("YCbCr", (64, 64), (90, 120, 130)), "TIFF"), "YCbCr colours"),
     "bmp that is a script": (b"BM#!/bin/sh\nrm -rf /\n" + b" " * 60, "damaged|cut off"),
 }
 
@@ -278,6 +283,7 @@ def test_name_and_ending_are_not_believed(tmp_path):
     [
         pytest.param(lambda folder: folder / "missing.jpg", "no such file", id="missing"),
         pytest.param(lambda folder: folder, "folder", id="folder"),
+        pytest.param(lambda folder: "", "name of the file is empty", id="no name"),
         pytest.param(lambda folder: "bad\0name.jpg", "cannot be opened", id="null byte"),
     ],
 )
@@ -289,3 +295,33 @@ def test_paths_that_cannot_be_read_get_a_sentence(tmp_path, make, expected):
 def test_pictures_refuse_other_arrays():
     with pytest.raises(ImageError, match="uint8"):
         imaging.Picture.from_array(np.zeros((4, 4), np.float32))
+
+
+def test_a_limit_beyond_any_memory_is_no_error(tmp_path):
+    (tmp_path / "a.png").write_bytes(encoded(halves(size=(64, 48)), "PNG"))
+    assert imaging.read(tmp_path / "a.png", Settings(max_bytes=10**25)).width == 64
+
+
+def turned():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return encoded(halves(size=(64, 48)), "JPEG", exif=exif)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(turned(), id="turned"),
+        pytest.param(encoded(Image.new("RGBA", (8, 8), (0, 0, 0, 90)), "PNG"), id="transparent"),
+        pytest.param(encoded(Image.fromarray(np.full((8, 8), 30_000, np.uint16)), "PNG"), id="16"),
+        pytest.param(encoded(Image.new("CMYK", (8, 8), (90, 10, 0, 0)), "JPEG"), id="CMYK"),
+    ],
+)
+def test_what_pillow_opened_looks_like_the_file(data):
+    opened = Image.open(io.BytesIO(data))
+    assert np.array_equal(imaging.Picture.from_image(opened).pixels, imaging.read(data).pixels)
+
+
+def test_what_pillow_cannot_read_to_its_end_gets_a_sentence():
+    with pytest.raises(ImageError, match="cut off"):
+        imaging.Picture.from_image(Image.open(io.BytesIO(truncated("JPEG"))))

@@ -127,10 +127,14 @@ def _sample(
     title: str,
 ) -> Delivered:
     """Some files of a set, half of each class where both are there, in each delivery."""
+    classes = [[s for s in data.samples if s.label == label] for label in (0, 1)]
+    both = all(classes)
+    counts = (faces // 2, faces - faces // 2) if both else (faces, faces)
     drawn = [
-        sample for label in (0, 1)
-        for sample in draw([s for s in data.samples if s.label == label], faces // 2, seed)
-    ]  # fmt: skip
+        sample
+        for samples, count in zip(classes, counts, strict=True)
+        for sample in draw(samples, count, seed)
+    ]
     if not drawn:
         return ()
     with tqdm(total=len(drawn), desc=title, unit="file", disable=None) as bar:

@@ -16,7 +16,7 @@ MAX_MANIFEST_BYTES = 1_000_000
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Labels(_Part):

@@ -130,16 +130,24 @@ def edits(measured: Sequence[Mapping[str, Any]]) -> str:
     """
     if not measured:
         return ""
-    pictures = measured[0]["reals"] + measured[0]["fakes"]
+    pictures = sum(measured[0][key] for key in ("reals", "fakes", "not_judged"))
     return (
         f"Light, contrast and colour of {pictures} test pictures changed with Pillow, before any "
         "face was looked for; “clarity” is an unsharp mask with a wide radius. None of this makes "
         "a real face a fake.\n\n"
         + table(
-            ("edit", "ROC-AUC", "reals called fake", "fakes caught", "balanced accuracy"),
+            (
+                "edit",
+                "not judged",
+                "ROC-AUC",
+                "reals called fake",
+                "fakes caught",
+                "balanced accuracy",
+            ),
             [
                 (
                     row["name"],
+                    str(row["not_judged"]),
                     number(row["roc_auc"]),
                     percent(row["false_positive_rate"]),
                     percent(row["true_positive_rate"]),

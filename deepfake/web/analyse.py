@@ -101,7 +101,7 @@ class Analyser:
         except ModelError as error:
             return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
-            return self._failure(NOTHING, threshold, model)
+            return self._failure(NOTHING, threshold, model, wording.NO_PHOTO)
         progress(0.3, desc="Looking for faces")
         try:
             picture = imaging.read(photo, detector.settings)

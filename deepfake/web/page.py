@@ -132,7 +132,9 @@ def launch(page: gr.Blocks, settings: Settings, **options: Any) -> Any:
                 body_text_color_subdued="*neutral_500"
             ),
             css=(ASSETS / "page.css").read_text(encoding="utf-8"),
-            js=(ASSETS / "page.js").read_text(encoding="utf-8"),
+            js=(ASSETS / "page.js")
+            .read_text(encoding="utf-8")
+            .replace("MAX_BYTES", str(settings.max_bytes)),
             footer_links=["api", "settings"],
             run_history=False,
             state_session_capacity=SESSIONS,
@@ -226,6 +228,7 @@ def _photo_tab(analyser: Analyser, card: gr.Markdown) -> None:
             photo = PhotoInput(
                 label="Photo", type="filepath", image_mode=None,
                 sources=["upload", "clipboard", "webcam"], height=360, elem_id="photo", buttons=[],
+                alt_text="The photo that was chosen",
             )  # fmt: skip
             model = gr.Dropdown(
                 choices.labels, value=choices.default, label="Model",

@@ -34,7 +34,9 @@ def keep_names_private(page: gr.Blocks) -> None:
     async def preprocess_data(*arguments: Any, **options: Any) -> Any:
         try:
             return await take(*arguments, **options)
-        except gr.Error:
+        except gr.Error as error:
+            # Also Gradio's own, such as of a number out of range: nothing for the log.
+            error.print_exception = False
             raise
         except (InvalidPathError, OSError):
             raise gr.Error(GONE, print_exception=False) from None

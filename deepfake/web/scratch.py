@@ -11,6 +11,8 @@ import time
 from collections.abc import Container
 from pathlib import Path
 
+from deepfake.errors import SettingError
+
 PREFIX = "deepfake-web-"
 # Files older than half an hour are looked for every ten minutes: none gets older than an hour.
 MAX_AGE_SECONDS = 1800
@@ -18,20 +20,38 @@ SWEEP_SECONDS = 600
 BLOCK_BYTES = 4096
 
 
-def make_scratch_folder() -> str:
+def make_scratch_folder(parent: str | None = None) -> str:
     """Make the folder, readable by this user only; it is deleted when the process exits.
 
     Folders of processes that were killed before they could do so are deleted now. One with our own
     number is such a folder, too: in a container every process is number 1.
 
+    Args:
+        parent: str. The folder to make it in, itself made if needed; others may use it, too.
+            Defaults to the system's folder for temporary files.
+
     Returns:
         Its path.
+
+    Raises:
+        SettingError: it cannot be made.
     """
-    for left_over in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    try:
+        return _make(Path(parent or tempfile.gettempdir()))
+    except OSError as error:
+        raise SettingError(
+            f"The page needs a folder for uploads, and none can be made in {parent or 'TMPDIR'}: "
+            f"{error.strerror}. Set GRADIO_TEMP_DIR to a folder that can be written to."
+        ) from error
+
+
+def _make(parent: Path) -> str:
+    parent.mkdir(parents=True, exist_ok=True)
+    for left_over in parent.glob(f"{PREFIX}*"):
         owner = left_over.name.removeprefix(PREFIX).split("-")[0]
         if owner.isdecimal() and (int(owner) == os.getpid() or not _is_running(int(owner))):
             shutil.rmtree(left_over, ignore_errors=True)
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent.absolute())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

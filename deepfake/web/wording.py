@@ -17,6 +17,7 @@ WELCOME = (
     "<p>Drop a photo, paste one, or take one of the examples. The verdict appears here.</p>"
     "</section>"
 )
+NO_PHOTO = "No photo yet"
 UNREADABLE_FILE = "This file could not be checked"
 REFUSED = "Not analysed"
 UNUSABLE_MODEL = "This model cannot be used"

@@ -1,7 +1,11 @@
+import json
+import shutil
+
 import numpy as np
 import pytest
 
 from deepfake import imaging
+from deepfake.cli import main
 from deepfake.evaluation.edits import EDITS, Edit
 from deepfake.evaluation.robustness import Delivery, deliver, edits
 
@@ -40,6 +44,17 @@ def test_clarity_raises_the_contrast_of_regions_and_not_of_single_pixels():
     # Five pixels from the edge, far beyond what a sharpening of edges reaches.
     assert changed[95] < 95 and changed[105] > 155
     assert changed[5] == 100 and changed[195] == 150
+
+
+def test_of_one_class_as_many_as_asked_for_are_judged(portrait, tmp_path):
+    (tmp_path / "real").mkdir()
+    for number in range(4):
+        shutil.copy(portrait, tmp_path / "real" / f"{number}.png")
+    options = ["--grid", "0", "--edits", "3", "--no-tiers"]
+    out = tmp_path / "out"
+    assert main(["evaluate", str(tmp_path / "real"), "-o", str(out), *options]) == 0
+    (scores,) = json.loads((out / "report.json").read_text())["models"][0]["sets"]
+    assert {row["reals"] for row in scores["edits"]} == {3}
 
 
 def test_a_picture_is_edited_before_it_is_compressed(picture):

@@ -44,6 +44,9 @@ def test_the_shipped_model_loads(model):
         pytest.param(lambda d: d["input"].update(std=[0, 1, 1]), "std", id="std"),
         pytest.param(lambda d: d.update(extra=1), "extra", id="unknown field"),
         pytest.param(lambda d: d["calibration"].update(temperature=0), "temperature", id="T"),
+        pytest.param(lambda d: d["calibration"].update(bias=float("nan")), "bias", id="no number"),
+        pytest.param(lambda d: d["calibration"].update(temperature=float("inf")), "temperature",
+                     id="endless"),
     ],
 )  # fmt: skip
 def test_incomplete_manifests_are_refused_with_a_sentence(model, change, expected):

@@ -1,5 +1,6 @@
 """The page in a real Chromium, as a visitor uses it."""
 
+import base64
 import re
 
 import pytest
@@ -105,8 +106,64 @@ def test_garbage_gets_our_sentence_and_the_page_goes_on(page, portrait, tmp_path
     expect(verdict(page).locator("[role=status]")).to_contain_text("One face was judged")
 
 
+def test_what_a_file_is_called_does_not_matter(page, portrait, tmp_path):
+    for name, data, expected in (
+        ("photo", portrait.read_bytes(), "One face was judged"),
+        ("notes.txt", b"this is no picture at all", "This is a text file"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        upload(page, tmp_path / name)
+        expect(verdict(page)).to_contain_text(expected)
+
+
+def test_a_file_of_any_name_can_be_dropped(page, portrait):
+    data = base64.b64encode(portrait.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """async (data) => {
+            const bytes = await (await fetch("data:;base64," + data)).blob();
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], "photo"));
+            return transfer;
+        }""",
+        data,
+    )
+    page.locator("#photo button").first.dispatch_event("drop", {"dataTransfer": transfer})
+    expect(verdict(page)).to_contain_text("One face was judged")
+
+
+def test_a_file_that_is_too_large_gets_our_sentence(page, tmp_path):
+    (tmp_path / "large.jpg").write_bytes(b"\xff\xd8\xff" + bytes(45_000_000))
+    upload(page, tmp_path / "large.jpg")
+    expect(verdict(page).locator("[role=alert]")).to_contain_text("larger than 20 MB")
+
+
+@pytest.mark.parametrize("typed", ["", ".", "5", "-1"])
+def test_a_half_typed_threshold_changes_nothing(page, portrait, typed):
+    upload(page, portrait)
+    expect(verdict(page).locator("[role=status]")).to_contain_text("No signs")
+    number = page.locator("#threshold input[type=number]")
+    before = number.input_value()
+    number.press("ControlOrMeta+a")
+    number.press("Delete")
+    number.press_sequentially(typed)
+    number.press("Tab")
+    expect(number).to_have_value(before)
+    # An error would be on the console, which no test may leave with one.
+    page.wait_for_timeout(500)
+    expect(verdict(page).locator("[role=status]")).to_contain_text("No signs")
+
+
+def test_pictures_are_described_to_those_who_cannot_see_them(page, portrait):
+    upload(page, portrait)
+    expect(page.locator("#evidence img")).to_have_count(2)
+    for place in ("#photo", "#faces", "#evidence"):
+        for picture in page.locator(f"{place} img").all():
+            expect(picture).to_have_attribute("alt", re.compile(r"\w+ \w+"))
+
+
 def test_the_button_and_the_enter_key_analyse(page, portrait, scored):
     page.locator("#analyse").click()
+    expect(verdict(page).locator("h2")).to_contain_text("No photo yet")
     expect(verdict(page)).to_contain_text("Choose a photo first")
     upload(page, portrait)
     expect(verdict(page).locator("[role=status]")).to_be_visible()

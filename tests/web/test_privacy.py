@@ -74,6 +74,32 @@ def test_a_folder_with_our_own_number_is_a_left_over(tmp_path, monkeypatch):
     assert made.parent == tmp_path and made.exists() and not left_over.exists()
 
 
+def test_in_a_folder_that_others_use_only_our_own_is_swept(tmp_path):
+    foreign = tmp_path / "foreign.txt"
+    foreign.touch()
+    os.utime(foreign, (0, 0))
+    code = (
+        "import deepfake.web, os; from deepfake.web.scratch import sweep; from pathlib import Path;"
+        "folder = os.environ['GRADIO_TEMP_DIR']; sweep(Path(folder), (), 1); print(folder)"
+    )
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    folder = Path(result.stdout.strip())
+    assert folder.parent == tmp_path and not folder.exists() and foreign.exists()
+
+
+def test_a_temporary_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    result = subprocess.run(
+        [sys.executable, "-m", "deepfake", "serve"], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "GRADIO_TEMP_DIR": str(tmp_path / "file")},
+    )  # fmt: skip
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert "Set GRADIO_TEMP_DIR to a folder that can be written to." in result.stderr
+
+
 @pytest.fixture
 def serving(tmp_path):
     """The command in a process of its own: (address, process, everything it wrote)."""

@@ -107,6 +107,45 @@
     document.getElementById("analyse")?.click();
   });
 
+  // Gradio refuses files by their names, in its own words. What a file is, and whether it is too
+  // large, is for the server to say; for the latter it need not see more than one byte too many.
+  const limit = MAX_BYTES;
+  const unjudged = (files) => {
+    const transfer = new DataTransfer();
+    for (const file of files) {
+      const type = file.type.startsWith("image/") ? file.type : "image/unknown";
+      transfer.items.add(new File([file.slice(0, limit + 1)], file.name, { type }));
+    }
+    return transfer.files;
+  };
+  const needsIt = (files) =>
+    [...files].some((file) => !file.type.startsWith("image/") || file.size > limit);
+  window.addEventListener("change", ({ target }) => {
+    if (target.type === "file" && needsIt(target.files)) target.files = unjudged(target.files);
+  }, true);
+  window.addEventListener("drop", ({ dataTransfer }) => {
+    if (!dataTransfer || !needsIt(dataTransfer.files)) return;
+    Object.defineProperty(dataTransfer, "files", { value: unjudged(dataTransfer.files) });
+  }, true);
+
+  // Half-typed numbers are not thresholds: Gradio would send each, and make 0 of an empty box.
+  const THRESHOLD = "#threshold input[type=number]";
+  const unusable = (box) => box.value === "" || !(box.valueAsNumber >= 0 && box.valueAsNumber <= 1);
+  window.addEventListener("input", (event) => {
+    if (event.target.matches(THRESHOLD) && unusable(event.target)) event.stopImmediatePropagation();
+  }, true);
+  window.addEventListener("blur", ({ target }) => {
+    if (!target.matches?.(THRESHOLD) || !unusable(target)) return;
+    target.value = document.querySelector("#threshold input[type=range]").value;
+  }, true);
+
+  // Gradio's slider of two pictures takes no text for those who cannot see them.
+  const EVIDENCE = ["The same face with its evidence", "The face as the model saw it"];
+  const describe = () => document.querySelectorAll("#evidence img").forEach((image, index) => {
+    if (!image.alt) image.alt = EVIDENCE[index];
+  });
+  new MutationObserver(describe).observe(document.body, { childList: true, subtree: true });
+
   // The page is drawn piece by piece; wait for the table's place.
   const wait = () => (document.getElementById("history-rows") ? render() : setTimeout(wait, 100));
   wait();
