@@ -156,6 +156,9 @@ def test_a_half_typed_threshold_changes_nothing(page, portrait, typed):
 def test_pictures_are_described_to_those_who_cannot_see_them(page, portrait):
     upload(page, portrait)
     expect(page.locator("#evidence img")).to_have_count(2)
+    # The one that is cut off at the handle, so that its right part is seen.
+    right = page.locator("#evidence img[style*=clip-path]")
+    expect(right).to_have_attribute("alt", "The same face with its evidence")
     for place in ("#photo", "#faces", "#evidence"):
         for picture in page.locator(f"{place} img").all():
             expect(picture).to_have_attribute("alt", re.compile(r"\w+ \w+"))

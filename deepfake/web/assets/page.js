@@ -140,7 +140,7 @@
   }, true);
 
   // Gradio's slider of two pictures takes no text for those who cannot see them.
-  const EVIDENCE = ["The same face with its evidence", "The face as the model saw it"];
+  const EVIDENCE = ["The face as the model saw it", "The same face with its evidence"];
   const describe = () => document.querySelectorAll("#evidence img").forEach((image, index) => {
     if (!image.alt) image.alt = EVIDENCE[index];
   });
