@@ -60,6 +60,8 @@ source. These are **expected and were not measured**:
   them is chance.
 - **Tiny or blurred faces** hold too few pixels. Under 40 pixels none is judged; the robustness grid
   has measurements of artificial blur and shrinking, not of phones and zoomed-in screenshots.
+- **Dark photographs and strong edits** of light and contrast cost accuracy; “Edited pictures” has
+  measurements of edits, not of photographs taken in the dark.
 - **Profile views and covered faces** are rare in the training data, and the face finder may miss
   them.
 - **Screens and prints photographed again** add and hide traces.

@@ -132,7 +132,7 @@ def edits(measured: Sequence[Mapping[str, Any]]) -> str:
         return ""
     pictures = sum(measured[0][key] for key in ("reals", "fakes", "not_judged"))
     return (
-        f"Light, contrast and colour of {pictures} test pictures changed with Pillow, before any "
+        f"Light, contrast and colour of {pictures:,} test pictures changed with Pillow, before any "
         "face was looked for; “clarity” is an unsharp mask with a wide radius. None of this makes "
         "a real face a fake.\n\n"
         + table(
