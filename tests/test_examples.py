@@ -29,6 +29,12 @@ def test_examples_get_the_expected_verdict(detector, name):
     assert detector.detect(EXAMPLES / name).verdict == EXPECTED[name]
 
 
+@pytest.mark.parametrize("name", EXPECTED)
+def test_no_example_gets_the_opposite_verdict(detector, name):
+    opposite = {"real": "fake", "fake": "real"}.get(EXPECTED[name])
+    assert detector.detect(EXAMPLES / name).verdict != opposite
+
+
 def test_every_example_is_expected_and_has_its_source_written_down():
     pictures = {path.name for path in EXAMPLES.iterdir() if path.suffix in (".jpg", ".png")}
     sources = (EXAMPLES / "README.md").read_text()
