@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(answers.joined(given))
     try:
         code: int = options.run(options)
+        # Or a full disk would show only when Python closes stdout.
+        sys.stdout.flush()
         return code
     except DeepfakeError as error:
         print(f"deepfake: {error}", file=sys.stderr)

@@ -157,7 +157,9 @@ def _expand(name: str) -> list[tuple[str, str]]:
         path
         for folder, _, files in os.walk(name, onerror=refused.append)
         for path in (Path(folder, file) for file in files)
-        if path.suffix.lower() in SUFFIXES and path.is_file()
+        # Not Path.is_file, which raises in a folder that may be listed but not entered; the
+        # reader says why such a file cannot be opened.
+        if path.suffix.lower() in SUFFIXES and not _is_something_else(path)
     ]
     rows = [(str(path), "") for path in sorted(found)]
     rows += [
@@ -165,6 +167,14 @@ def _expand(name: str) -> list[tuple[str, str]]:
         for error in refused
     ]
     return rows or [(name, "There is no picture in it.")]
+
+
+def _is_something_else(path: Path) -> bool:
+    """Whether it is there and no file, such as a pipe, or a link to nowhere."""
+    try:
+        return not path.is_file()
+    except OSError:
+        return False
 
 
 def _as_line(report: Report) -> str:

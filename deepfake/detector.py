@@ -296,7 +296,7 @@ class Detector:
         if isinstance(source, np.ndarray):
             return Picture.from_array(source)
         if isinstance(source, Image.Image):
-            return Picture.from_image(source)
+            return Picture.from_image(source, self.settings)
         if isinstance(source, bytearray):
             source = bytes(source)
         if not isinstance(source, str | bytes | PathLike):

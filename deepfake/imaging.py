@@ -126,17 +126,22 @@ class Picture:
         return cls(data, "array", data.nbytes, digest)
 
     @classmethod
-    def from_image(cls, image: Image.Image) -> Picture:
+    def from_image(cls, image: Image.Image, settings: Settings | None = None) -> Picture:
         """Take over what Pillow has opened, as `read` would: upright, sRGB, alpha on white.
+
+        A picture that was changed after opening is not turned: nobody knows whether it was before.
 
         Args:
             image: Image. In any mode. It stays as it is.
+            settings: Settings. With the limit on pixels. Defaults to the environment's.
 
         Raises:
-            ImageError: it has no pixels, or its file is damaged.
+            ImageError: it has no pixels or too many, or its file is damaged.
         """
         try:
-            upright, notes = _turn_upright(image)
+            _check_dimensions(image, settings or Settings.from_environment())
+            # Pillow forgets the format of what is made from a file, but not its orientation.
+            upright, notes = _turn_upright(image) if image.format else (image, [])
             colour, note = to_srgb(upright)
             taken = cls.from_array(np.asarray(colour))
         except ImageError:

@@ -110,10 +110,10 @@ def test_an_empty_folder_is_said(tmp_path, capsys):
 
 
 def test_a_folder_that_cannot_be_opened_is_said_and_the_rest_reported(portrait, tmp_path):
-    closed = tmp_path / "closed"
-    closed.mkdir()
-    shutil.copy(portrait, closed)
-    shutil.copy(portrait, tmp_path)
+    closed, half = tmp_path / "closed", tmp_path / "half"
+    for folder in (closed, half, tmp_path):
+        folder.mkdir(exist_ok=True)
+        shutil.copy(portrait, folder)
     command = [sys.executable, "-m", "deepfake", "detect", tmp_path]
     if os.geteuid() == 0:
         # Root may open every folder, unless it gives up the right to.
@@ -122,21 +122,29 @@ def test_a_folder_that_cannot_be_opened_is_said_and_the_rest_reported(portrait, 
             "--bounding-set=-dac_override,-dac_read_search", *command,
         ]  # fmt: skip
     closed.chmod(0)
+    # Names can be listed, and no more.
+    half.chmod(0o444)
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     finally:
         closed.chmod(0o700)
+        half.chmod(0o700)
     assert result.returncode == 2 and result.stdout.count("\n") == 1
     assert f"{closed}: The folder cannot be opened: Permission denied." in result.stderr
+    assert f"{half / portrait.name}: The file cannot be opened: Permission" in result.stderr
 
 
 def test_a_full_disk_is_said(portrait):
-    with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-m", "deepfake", "detect", str(portrait)]
-        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
-    assert result.returncode == 1
-    (line,) = result.stderr.splitlines()
-    assert line == "deepfake: The output cannot be written: No space left on device."
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    for arguments in (["detect", str(portrait)], ["models", "list"]):
+        with Path("/dev/full").open("w") as full:
+            result = subprocess.run(
+                [sys.executable, "-m", "deepfake", *arguments],
+                stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, env=buffered,
+            )  # fmt: skip
+        assert result.returncode == 1
+        (line,) = result.stderr.splitlines()
+        assert line == "deepfake: The output cannot be written: No space left on device."
 
 
 def test_help_fits_any_terminal():

@@ -325,3 +325,14 @@ def test_what_pillow_opened_looks_like_the_file(data):
 def test_what_pillow_cannot_read_to_its_end_gets_a_sentence():
     with pytest.raises(ImageError, match="cut off"):
         imaging.Picture.from_image(Image.open(io.BytesIO(truncated("JPEG"))))
+
+
+def test_what_was_turned_after_opening_is_not_turned_again():
+    upright = Image.open(io.BytesIO(turned())).transpose(Image.Transpose.ROTATE_270)
+    picture = imaging.Picture.from_image(upright)
+    assert (picture.width, picture.height) == upright.size
+
+
+def test_the_limit_on_pixels_holds_for_what_pillow_opened():
+    with pytest.raises(ImageError, match="megapixels"):
+        imaging.Picture.from_image(Image.new("RGB", (64, 48)), Settings(max_pixels=64))

@@ -60,8 +60,8 @@ source. These are **expected and were not measured**:
   them is chance.
 - **Tiny or blurred faces** hold too few pixels. Under 40 pixels none is judged; the robustness grid
   has measurements of artificial blur and shrinking, not of phones and zoomed-in screenshots.
-- **Dark photographs and strong edits** of light and contrast cost accuracy; “Edited pictures” has
-  measurements of edits, not of photographs taken in the dark.
+- **Photographs taken in the dark** are noisy besides; darkening a picture afterwards, as in “Edited
+  pictures” where it is above, is not the same.
 - **Profile views and covered faces** are rare in the training data, and the face finder may miss
   them.
 - **Screens and prints photographed again** add and hide traces.
@@ -94,7 +94,7 @@ def write(manifest: ModelManifest, document: Mapping[str, Any]) -> str:
         + tables.sources(tested["sources"], "fake"),
         "Pictures delivered worse": tables.tiers(tested["tiers"]),
         "Robustness": tables.grid(tested["grid"]),
-        # Reports of deepfake 0.1 up to default 1.3.0 have none.
+        # Older reports have none.
         "Edited pictures": tables.edits(tested.get("edits", [])),
         "Face swaps and other forgeries": tables.blends(document["blends"]),
         "Left out of training": tables.protocols(document["protocols"]),

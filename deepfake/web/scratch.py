@@ -13,6 +13,11 @@ from pathlib import Path
 
 from deepfake.errors import SettingError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 PREFIX = "deepfake-web-"
 # Files older than half an hour are looked for every ten minutes: none gets older than an hour.
 MAX_AGE_SECONDS = 1800
@@ -49,10 +54,12 @@ def _make(parent: Path) -> str:
     parent.mkdir(parents=True, exist_ok=True)
     for left_over in parent.glob(f"{PREFIX}*"):
         owner = left_over.name.removeprefix(PREFIX).split("-")[0]
-        if owner.isdecimal() and (int(owner) == os.getpid() or not _is_running(int(owner))):
+        dead = owner.isdecimal() and (int(owner) == os.getpid() or not _is_running(int(owner)))
+        if dead and not _is_locked(left_over):
             shutil.rmtree(left_over, ignore_errors=True)
     folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent.absolute())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _lock(folder)
     return folder
 
 
@@ -95,6 +102,32 @@ def size(folder: Path) -> int:
         except OSError:
             continue  # deleted in between
     return total
+
+
+def _lock(folder: str | Path) -> int | None:
+    """Lock a folder until the process ends, or the number that is returned is closed.
+
+    Containers that share a folder do not see each other's processes, but their locks.
+    """
+    if fcntl is None:
+        return None
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(number)
+        raise
+    return number
+
+
+def _is_locked(folder: Path) -> bool:
+    try:
+        number = _lock(folder)
+    except OSError:
+        return True
+    if number is not None:
+        os.close(number)
+    return False
 
 
 def _is_running(process: int) -> bool:

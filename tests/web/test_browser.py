@@ -116,6 +116,22 @@ def test_what_a_file_is_called_does_not_matter(page, portrait, tmp_path):
         expect(verdict(page)).to_contain_text(expected)
 
 
+def test_of_several_dropped_files_the_photo_is_judged(page, portrait):
+    data = base64.b64encode(portrait.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """async (data) => {
+            const bytes = await (await fetch("data:;base64," + data)).blob();
+            const transfer = new DataTransfer();
+            transfer.items.add(new File(["notes"], "a.txt", { type: "text/plain" }));
+            transfer.items.add(new File([bytes], "b.png", { type: "image/png" }));
+            return transfer;
+        }""",
+        data,
+    )
+    page.locator("#photo button").first.dispatch_event("drop", {"dataTransfer": transfer})
+    expect(verdict(page)).to_contain_text("One face was judged")
+
+
 def test_a_file_of_any_name_can_be_dropped(page, portrait):
     data = base64.b64encode(portrait.read_bytes()).decode()
     transfer = page.evaluate_handle(

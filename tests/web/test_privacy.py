@@ -90,6 +90,26 @@ def test_in_a_folder_that_others_use_only_our_own_is_swept(tmp_path):
     assert folder.parent == tmp_path and not folder.exists() and foreign.exists()
 
 
+def test_the_folder_of_a_running_page_stays_though_its_process_is_not_seen(tmp_path):
+    # As in another container: the folder's number is no process here, but it is in use.
+    code = (
+        "import os, sys; os.getpid = lambda: 999999999;"
+        "from deepfake.web import scratch; print(scratch.make_scratch_folder(sys.argv[1]));"
+        "sys.stdout.flush(); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        running = Path(other.stdout.readline().strip())
+        assert running.name.startswith(f"{scratch.PREFIX}999999999-")
+        scratch.make_scratch_folder(str(tmp_path))
+        assert running.exists()
+        other.kill()
+    scratch.make_scratch_folder(str(tmp_path))
+    assert not running.exists()
+
+
 def test_a_temporary_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").touch()
     result = subprocess.run(
