@@ -116,34 +116,34 @@ def test_what_a_file_is_called_does_not_matter(page, portrait, tmp_path):
         expect(verdict(page)).to_contain_text(expected)
 
 
-def test_of_several_dropped_files_the_photo_is_judged(page, portrait):
-    data = base64.b64encode(portrait.read_bytes()).decode()
+def drop(page, *files):
+    """Drop files on the photo's place: (name, type, path) each."""
+    data = [
+        [name, kind, base64.b64encode(path.read_bytes()).decode()] for name, kind, path in files
+    ]
     transfer = page.evaluate_handle(
-        """async (data) => {
-            const bytes = await (await fetch("data:;base64," + data)).blob();
+        """async (files) => {
             const transfer = new DataTransfer();
-            transfer.items.add(new File(["notes"], "a.txt", { type: "text/plain" }));
-            transfer.items.add(new File([bytes], "b.png", { type: "image/png" }));
+            for (const [name, type, data] of files) {
+                const bytes = await (await fetch("data:;base64," + data)).blob();
+                transfer.items.add(new File([bytes], name, { type }));
+            }
             return transfer;
         }""",
         data,
     )
     page.locator("#photo button").first.dispatch_event("drop", {"dataTransfer": transfer})
+
+
+def test_of_several_dropped_files_the_photo_is_judged(page, portrait, tmp_path):
+    notes = tmp_path / "notes.txt"
+    notes.write_text("notes")
+    drop(page, ("a.txt", "text/plain", notes), ("b.png", "image/png", portrait))
     expect(verdict(page)).to_contain_text("One face was judged")
 
 
 def test_a_file_of_any_name_can_be_dropped(page, portrait):
-    data = base64.b64encode(portrait.read_bytes()).decode()
-    transfer = page.evaluate_handle(
-        """async (data) => {
-            const bytes = await (await fetch("data:;base64," + data)).blob();
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], "photo"));
-            return transfer;
-        }""",
-        data,
-    )
-    page.locator("#photo button").first.dispatch_event("drop", {"dataTransfer": transfer})
+    drop(page, ("photo", "", portrait))
     expect(verdict(page)).to_contain_text("One face was judged")
 
 
