@@ -120,9 +120,7 @@ def jitter_colour(pixels: np.ndarray, random: np.random.Generator, strength: flo
     channels = np.stack([table * (1 + 0.1 * amount[3 + c]) for c in range(3)], axis=-1)
     lut = np.clip(channels * 255 + 0.5, 0, 255).astype(np.uint8)[None]
     changed = cv2.LUT(pixels, lut)
-    grey = cv2.cvtColor(cv2.cvtColor(changed, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    saturation = 1 + 0.6 * float(amount[6])
-    return np.array(cv2.addWeighted(changed, saturation, grey, 1 - saturation, 0))
+    return _saturate(changed, 1 + 0.6 * float(amount[6]))
 
 
 def edit(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -140,12 +138,17 @@ def edit(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     table = (table - 0.45) * contrast + 0.45
     lut = np.clip(table[:, None] * balance * 255 + 0.5, 0, 255).astype(np.uint8)[None]
     changed = cv2.LUT(pixels, lut)
-    grey = cv2.cvtColor(cv2.cvtColor(changed, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    changed = cv2.addWeighted(changed, saturation, grey, 1 - saturation, 0)
+    changed = _saturate(changed, saturation)
     if random.random() < 0.4:
         radius = pixels.shape[1] * float(np.exp(random.uniform(np.log(0.012), np.log(0.1))))
         changed = sharpen(changed, random.uniform(0.2, 0.7), radius)
     return np.array(changed)
+
+
+def _saturate(pixels: np.ndarray, factor: float) -> np.ndarray:
+    """Multiply the distance of each colour from grey."""
+    grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return np.array(cv2.addWeighted(pixels, factor, grey, 1 - factor, 0))
 
 
 def sharpen(pixels: np.ndarray, amount: float, sigma: float = 1.0) -> np.ndarray:
