@@ -26,10 +26,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import keras
 import numpy as np
 
+from deepfake.files.digest import sha256_of
 from deepfake.modelstore.answers import Answers
-from deepfake.modelstore.compiled import CompiledBackend
-from deepfake.modelstore.digest import sha256_of
-from deepfake.modelstore.keras import open_keras
+from deepfake.modelstore.backends.keras import open_keras
+from deepfake.modelstore.compiling.compiled import CompiledBackend
 from deepfake.settings import Settings
 
 SIZE = 224

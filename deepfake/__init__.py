@@ -19,12 +19,12 @@ from deepfake.errors import (
     SettingError,
     TrainingError,
 )
+from deepfake.version import __version__
 
 if TYPE_CHECKING:
     from deepfake.detector import Detector, FaceReport, Report, predict
     from deepfake.modelstore.resolve import load_model
 
-__version__ = "0.1.0"
 __all__ = [
     "DeepfakeError",
     "Detector",

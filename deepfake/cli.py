@@ -10,12 +10,12 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from deepfake import __version__, detect_command, serve_command
+from deepfake.commands import convert, data, detect, models, serve
+from deepfake.commands import evaluate as evaluation_options
+from deepfake.commands import train as training_options
 from deepfake.errors import DeepfakeError
-from deepfake.evaluation import options as evaluation_options
-from deepfake.modelstore import answers, convert_options, models_options
-from deepfake.training import data_options
-from deepfake.training import options as training_options
+from deepfake.modelstore import answers
+from deepfake.version import __version__
 
 RAN, FAILED, INTERRUPTED = 0, 1, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -77,13 +77,13 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"deepfake {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
-    detect_command.add_command(commands)
-    serve_command.add_command(commands)
-    data_options.add_commands(commands)
+    detect.add_command(commands)
+    serve.add_command(commands)
+    data.add_commands(commands)
     training_options.add_commands(commands)
     evaluation_options.add_commands(commands)
-    models_options.add_commands(commands)
-    convert_options.add_commands(commands)
+    models.add_commands(commands)
+    convert.add_commands(commands)
     return top
 
 

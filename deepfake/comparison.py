@@ -9,7 +9,7 @@ from typing import Any
 from deepfake import verdict
 from deepfake.detector import FaceReport, Report
 from deepfake.imaging import Picture
-from deepfake.modelstore.manifest import OperatingPoint
+from deepfake.manifest import OperatingPoint
 from deepfake.shelf import Shelf, sentence_of
 from deepfake.verdict import Verdict
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -13,12 +14,11 @@ import numpy as np
 from PIL import Image
 
 from deepfake import imaging, preprocessing, verdict
-from deepfake.clock import Clock
 from deepfake.errors import ImageError, NoFaceError
 from deepfake.evidence import occlusion
 from deepfake.faces import Face, FaceDetector
 from deepfake.imaging import Picture
-from deepfake.modelstore.manifest import ModelManifest
+from deepfake.manifest import ModelManifest
 from deepfake.modelstore.resolve import LoadedModel, load_model
 from deepfake.settings import Settings
 from deepfake.verdict import Verdict
@@ -385,3 +385,21 @@ def _no_face(faces: tuple[FaceReport, ...]) -> str:
         found = "The face found is" if len(faces) == 1 else "The faces found are"
         return f"{found} too small to judge. {faces[0].note}"
     return "No face was found. This model judges faces only: send a photo that shows one."
+
+
+class Clock:
+    """Milliseconds between laps, counted from its making."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        """A stage has just ended."""
+        now = time.perf_counter()
+        self._laps[stage] = round(1000 * (now - self._last), 2)
+        self._last = now
+
+    def finish(self) -> dict[str, float]:
+        """Milliseconds by stage, and "total"."""
+        return {**self._laps, "total": round(1000 * (time.perf_counter() - self._start), 2)}

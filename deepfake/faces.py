@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from deepfake.imaging import Picture
+from deepfake.interpreters import InterpreterPool
 from deepfake.mesh import FaceMesh
-from deepfake.modelstore.interpreters import InterpreterPool
 from deepfake.settings import Settings, models_folder
 
 INPUT_SIDE = 256

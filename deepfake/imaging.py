@@ -34,6 +34,11 @@ MAGIC = (
     ("TIFF", re.compile(rb"II\*\x00|MM\x00\*|II\+\x00|MM\x00\+")),
     ("GIF", re.compile(rb"GIF8[79]a")),
 )
+# Endings of picture files, for searching folders; a file that is named is read whatever its own.
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic",
+     ".heif")
+)  # fmt: skip
 NOT_PICTURES = (
     ("a web page", re.compile(rb"\s*<(!doctype html|html|head)", re.IGNORECASE)),
     ("a PDF document", re.compile(rb"%PDF")),

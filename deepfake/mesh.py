@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from deepfake.modelstore.interpreters import InterpreterPool
+from deepfake.interpreters import InterpreterPool
 from deepfake.settings import Settings, models_folder
 
 MESH_MODEL = "face/face_landmark.tflite"

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from deepfake.imaging import Picture
-from deepfake.modelstore.manifest import Input
+from deepfake.manifest import Input
 
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,

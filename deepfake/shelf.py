@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -14,8 +15,10 @@ import numpy as np
 from deepfake.detector import Detector
 from deepfake.errors import DeepfakeError, ModelError
 from deepfake.faces import FaceDetector
-from deepfake.modelstore.located import HUB, locate
-from deepfake.modelstore.manifest import ModelManifest
+from deepfake.formatting import on_one_line
+from deepfake.manifest import ModelManifest
+from deepfake.modelstore.hub.address import HUB
+from deepfake.modelstore.located import locate
 from deepfake.settings import Settings
 
 # A model that failed is not tried again before this: a large broken file, or a network that is
@@ -179,3 +182,8 @@ def sentence_of(name: str, error: Exception) -> str:
         f"The model {Path(name).name} does not run as it should ({type(error).__name__}: {error}). "
         "Get it again, or leave it out."
     )
+
+
+def say_failure(model: str, sentence: str) -> None:
+    """Tell the operator why a model cannot be used, while the others go on."""
+    print(f"deepfake: {on_one_line(model)}: {sentence}", file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from deepfake.errors import SettingError
-from deepfake.modelstore.manifest import Calibration, ModelManifest, OperatingPoint
+from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
 # Beyond this the sigmoid is 0 or 1 in double precision.

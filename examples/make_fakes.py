@@ -7,9 +7,9 @@ from PIL import Image
 
 from deepfake import imaging
 from deepfake.faces import FaceDetector
+from deepfake.forging import blending
+from deepfake.forging.face_reader import TrainingFace
 from deepfake.mesh import FaceMesh
-from deepfake.training import blending
-from deepfake.training.dataset import TrainingFace
 
 FOLDER = Path(__file__).parent
 QUALITY = 92

@@ -10,6 +10,7 @@ from deepfake import Detector
 from deepfake.settings import Settings, models_folder
 from tests.programs import required
 
+pytest_plugins = ["tests.training_faces"]
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 

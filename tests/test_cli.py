@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deepfake import __version__
 from deepfake.cli import main
+from deepfake.version import __version__
 from tests import default_model
 from tests.programs import required
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from deepfake.imaging import Picture
-from deepfake.modelstore.manifest import Input
+from deepfake.manifest import Input
 from deepfake.preprocessing import crop, crop_area, scale
 
 SPEC = Input(size=32, crop=1.5, mean=(127, 127, 127), std=(128, 128, 128))

@@ -3,7 +3,7 @@ import pytest
 
 from deepfake import verdict
 from deepfake.errors import SettingError
-from deepfake.modelstore.manifest import Calibration, ModelManifest
+from deepfake.manifest import Calibration, ModelManifest
 
 POINTS = [
     {"threshold": 0.4, "false_positive_rate": 0.1, "true_positive_rate": 0.95},

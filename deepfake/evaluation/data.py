@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from deepfake.datasets import dataset, layouts
+from deepfake.datasets.samples import CLASSES, Sample
 from deepfake.errors import TrainingError
 from deepfake.label_words import core, label_of
-from deepfake.training import dataset, layouts
-from deepfake.training.samples import CLASSES, Sample
 
 
 @dataclass(frozen=True)

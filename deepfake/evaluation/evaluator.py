@@ -12,7 +12,7 @@ from deepfake.evaluation import robustness, scoring
 from deepfake.evaluation.data import EvaluationSet, draw
 from deepfake.evaluation.robustness import Delivery
 from deepfake.evaluation.scoring import FileScore
-from deepfake.modelstore.manifest import ModelManifest
+from deepfake.manifest import ModelManifest
 from deepfake.verdict import uncertain_band
 
 GRID_FACES = 100

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from deepfake.evaluation.formatting import interval, number, percent
+from deepfake.formatting import interval, number, percent
 
 TEMPLATE = "report.html.jinja"
 # More are in scores.csv.

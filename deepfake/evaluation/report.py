@@ -15,8 +15,8 @@ import deepfake
 from deepfake.errors import TrainingError
 from deepfake.evaluation import html, metrics, plots, robustness
 from deepfake.evaluation.evaluator import ModelScores, SetScores
-from deepfake.evaluation.formatting import printable
 from deepfake.evaluation.scoring import NO_FACE, TOO_SMALL, FileScore, Judged
+from deepfake.formatting import printable
 
 JSON_FILE, CSV_FILE, HTML_FILE = "report.json", "scores.csv", "report.html"
 FORMAT = 1

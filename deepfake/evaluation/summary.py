@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from deepfake.evaluation.formatting import interval, number, percent
+from deepfake.formatting import interval, number, percent
 
 
 def text(document: Mapping[str, Any]) -> str:

@@ -11,9 +11,9 @@ from deepfake.errors import ModelError, SettingError
 from deepfake.label_words import label_of
 
 if TYPE_CHECKING:
-    from deepfake.modelstore.backend import Network, OutputKind
-    from deepfake.modelstore.hub_convention import Convention
-    from deepfake.modelstore.manifest import ModelManifest
+    from deepfake.manifest import ModelManifest
+    from deepfake.modelstore.backends.protocol import Network, OutputKind
+    from deepfake.modelstore.hub.convention import Convention
 
 # (mean, std) in values of 0..255, by what the network was trained with. The last are the statistics
 # of ImageNet in torchvision and timm.
@@ -134,7 +134,7 @@ class Answers:
             ModelError: nobody has said which output means fake.
         """
         # The options are part of the command line, which imports nothing slow before it must.
-        from deepfake.modelstore.manifest import Calibration, Input, Labels, ModelManifest, Output
+        from deepfake.manifest import Calibration, Input, Labels, ModelManifest, Output
 
         order = self._label_order(convention)
         if order is None:

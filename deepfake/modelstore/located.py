@@ -8,22 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepfake.errors import ModelError
+from deepfake.files.digest import sha256_of
+from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_manifest
 from deepfake.modelstore import remembered
 from deepfake.modelstore.answers import Answers
-from deepfake.modelstore.backend import Network
-from deepfake.modelstore.digest import sha256_of
-from deepfake.modelstore.inspection import check_size, inspect_onnx
-from deepfake.modelstore.manifest import MANIFEST_NAME, ModelManifest, read_manifest
+from deepfake.modelstore.backends.protocol import Network
+from deepfake.modelstore.hub.address import HUB
 from deepfake.modelstore.remembered import Kept
+from deepfake.modelstore.safety.inspection import check_size, inspect_onnx
+from deepfake.modelstore.safety.kinds import SAVED_MODEL_FILE, SUFFIXES
 from deepfake.settings import Settings, models_folder
 
 if TYPE_CHECKING:
-    from deepfake.modelstore.hub_convention import Convention
-
-HUB = "hf://"
-SAVED_MODEL_FILE = "saved_model.pb"
-# In the order in which one is chosen where a manifest lists several: the fastest to start first.
-SUFFIXES = (".tflite", ".onnx", ".keras", ".h5", ".hdf5", ".pkl", ".pickle")
+    from deepfake.modelstore.hub.convention import Convention
 
 
 @dataclass(frozen=True)
@@ -134,7 +131,7 @@ def _with_manifest(folder: Path, file: str | None, *, trusted: bool = False) -> 
 
 
 def _alone(path: Path, settings: Settings) -> Located:
-    from deepfake.modelstore import hub_convention
+    from deepfake.modelstore.hub import convention as hub_convention
 
     if path.is_file():
         check_size(path, settings)
@@ -175,9 +172,10 @@ def _digest(path: Path, settings: Settings) -> str:
 
 
 def _on_the_hub(address: str, settings: Settings) -> Located:
-    from deepfake.modelstore import hub, hub_convention
+    from deepfake.modelstore.hub import convention as hub_convention
+    from deepfake.modelstore.hub import fetching
 
-    found = hub.fetch(address, settings)
+    found = fetching.fetch(address, settings)
     manifest = found.manifest
     if manifest is not None:
         return Located(

@@ -12,10 +12,10 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from deepfake.errors import DeepfakeError
-from deepfake.modelstore import atomic_file
+from deepfake.files import atomic
+from deepfake.manifest import MAX_MANIFEST_BYTES
 from deepfake.modelstore.answers import Answers
-from deepfake.modelstore.backend import Network
-from deepfake.modelstore.manifest import MAX_MANIFEST_BYTES
+from deepfake.modelstore.backends.protocol import Network
 from deepfake.settings import Settings, cache_folder
 
 FOLDER = "answers"
@@ -73,7 +73,7 @@ def remember(sha256: str, kept: Kept, settings: Settings) -> bool:
     """
     try:
         text = _ADAPTER.dump_json(kept, indent=1).decode()
-        atomic_file.write(_path(sha256, settings), text + "\n")
+        atomic.write(_path(sha256, settings), text + "\n")
     except OSError:
         return False
     return True

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from deepfake.errors import ModelError, SettingError
+from deepfake.files.digest import sha256_of, size_of
+from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_weights
 from deepfake.modelstore import remembered
 from deepfake.modelstore.answers import Answers
-from deepfake.modelstore.backend import Backend, Opened
-from deepfake.modelstore.digest import sha256_of, size_of
-from deepfake.modelstore.litert import LiteRTBackend, open_litert
+from deepfake.modelstore.backends.litert import LiteRTBackend, open_litert
+from deepfake.modelstore.backends.protocol import Backend, Opened
 from deepfake.modelstore.located import Located, locate
-from deepfake.modelstore.manifest import MANIFEST_NAME, ModelManifest, read_weights
 from deepfake.modelstore.remembered import Kept
 from deepfake.settings import Settings, cache_folder
 
@@ -180,7 +180,7 @@ class LoadedFile:
         if found.fixed:
             _compare(found)
         if _is_keras(found.file):
-            from deepfake.modelstore.compiled import CompiledBackend, cached
+            from deepfake.modelstore.compiling.compiled import CompiledBackend, cached
 
             ready = cached(found.sha256, manifest, settings)
             if ready is not None:
@@ -193,7 +193,7 @@ class LoadedFile:
         return self.open().backend(manifest, settings)
 
     def _open(self) -> Opened:
-        from deepfake.modelstore.magic import FileKind, kind_of
+        from deepfake.modelstore.safety.kinds import FileKind, kind_of
 
         path, settings = self._found.file, self._settings
         kind = kind_of(path)
@@ -201,11 +201,11 @@ class LoadedFile:
             self._try("litert")
             return open_litert(path.read_bytes(), settings)
         if kind is FileKind.ONNX:
-            from deepfake.modelstore.onnx import open_onnx
+            from deepfake.modelstore.backends.onnx import open_onnx
 
             self._try("onnx")
             return open_onnx(path, settings, self._size())
-        from deepfake.modelstore.keras import open_keras
+        from deepfake.modelstore.backends.keras import open_keras
 
         return open_keras(path, settings, self._architecture(), self._size())
 
@@ -223,7 +223,7 @@ class LoadedFile:
         return self._answers.architecture
 
     def _try(self, kind: Literal["litert", "onnx"]) -> None:
-        from deepfake.modelstore.trial import try_file
+        from deepfake.modelstore.safety.trial import try_file
 
         # Native code can be crashed by a broken file, so it meets it first in another process.
         try_file(self._found.file, kind, self._found.sha256, self._settings)

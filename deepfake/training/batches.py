@@ -9,10 +9,10 @@ import keras
 import numpy as np
 
 from deepfake import preprocessing
-from deepfake.modelstore.manifest import Input
-from deepfake.training import augmentation, blending, donors
-from deepfake.training.dataset import TrainingFace
-from deepfake.training.resynthesis import Resynthesizer
+from deepfake.forging import augmentation, blending
+from deepfake.forging.face_reader import TrainingFace
+from deepfake.forging.resynthesis import Resynthesizer
+from deepfake.manifest import Input
 from deepfake.training.teachers import Teachers
 
 # Shares of self-blended and reenacted faces among the blended ones; the rest are swaps.
@@ -70,7 +70,7 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         self._fakes = [face for face in faces if face.label == 1]
         self._real_odds = _odds(self._reals, weights[labels == 0])
         self._fake_odds = _odds(self._fakes, weights[labels == 1])
-        self._looks = [donors.look(face) for face in self._reals]
+        self._looks = [blending.look(face) for face in self._reals]
         self._spec = spec
         self._pairs = batch_size // 2
         self._steps = steps
@@ -138,7 +138,7 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
 
     def _donor(self, index: int, random: np.random.Generator) -> TrainingFace:
         others = np.delete(np.arange(len(self._reals)), index)
-        chosen = donors.choose(self._looks[index], self._looks, others, random)
+        chosen = blending.choose_donor(self._looks[index], self._looks, others, random)
         return self._reals[index if chosen is None else chosen]
 
 

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepfake import networks
 from deepfake.errors import TrainingError
-from deepfake.modelstore.manifest import Input
-from deepfake.training import architectures
+from deepfake.manifest import Input
 
 STRATEGIES = ("none", "mirrored", "multiworker")
 PRECISIONS = ("auto", "on", "off")
@@ -72,8 +72,8 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        architectures.check_size(self.architecture, self.image_size)
-        if architectures.architecture(self.architecture).load_imagenet is None:
+        networks.check_size(self.architecture, self.image_size)
+        if networks.architecture(self.architecture).load_imagenet is None:
             self._refuse_backbone_options()
         self._check_numbers()
         if self.batch_size < 2 or self.batch_size % 2:
@@ -173,5 +173,5 @@ class TrainingConfig:
     @property
     def input(self) -> Input:
         """The manifest's `input` that goes with this configuration."""
-        entry = architectures.architecture(self.architecture)
+        entry = networks.architecture(self.architecture)
         return Input(size=self.image_size, crop=self.crop, mean=entry.mean, std=entry.std)

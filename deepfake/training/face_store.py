@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from deepfake.errors import TrainingError
-from deepfake.training.face_reader import TrainingFace
+from deepfake.forging.face_reader import TrainingFace
 
 NOTHING = np.zeros((0, 0, 3), np.uint8)
 

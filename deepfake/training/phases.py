@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
-from deepfake.training import architectures
+from deepfake import networks
 from deepfake.training.config import TrainingConfig
-from deepfake.training.distillation import LabelAccuracy, TaughtCrossentropy
 
 # Peak of the fine-tuning after a frozen start, as a share of the head's rate.
 FINE_TUNING_SHARE = 0.1
@@ -52,7 +52,7 @@ def prepare(model: keras.Model, phase: Phase, config: TrainingConfig, steps: int
         steps: int. Batches an epoch.
     """
     if config.warm_up_epochs:
-        architectures.freeze_backbone(model, phase.frozen)
+        networks.freeze_backbone(model, phase.frozen)
     total = steps * (phase.end_epoch - phase.first_epoch)
     rising = min(300, total // 10 + 1)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -75,3 +75,21 @@ def prepare(model: keras.Model, phase: Phase, config: TrainingConfig, steps: int
         metrics=[accuracy(name="accuracy", threshold=0.0)],
         jit_compile=False,
     )  # fmt: skip
+
+
+@keras.saving.register_keras_serializable("deepfake")
+class TaughtCrossentropy(keras.losses.BinaryCrossentropy):  # type: ignore[misc]  # not typed
+    """Binary cross-entropy with the target; (batch, 2) holds label and target."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each row."""
+        return super().call(y_true[:, 1:], y_pred)
+
+
+@keras.saving.register_keras_serializable("deepfake")
+class LabelAccuracy(keras.metrics.BinaryAccuracy):  # type: ignore[misc]  # Keras is not typed
+    """Share of rows whose label is met; (batch, 2) holds label and target."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Count a batch."""
+        return super().update_state(y_true[:, :1], y_pred, sample_weight)

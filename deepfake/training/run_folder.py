@@ -18,10 +18,10 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from deepfake.datasets.samples import Sample
 from deepfake.errors import TrainingError
-from deepfake.modelstore.manifest import MANIFEST_NAME
+from deepfake.manifest import MANIFEST_NAME
 from deepfake.training.config import TrainingConfig
-from deepfake.training.samples import Sample
 
 CONFIG, ENVIRONMENT, HISTORY = "config.json", "environment.json", "history.csv"
 CHECKPOINT, NETWORK, SHIPPED = "last.keras", "network.keras", "shipped.json"

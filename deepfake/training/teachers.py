@@ -13,8 +13,8 @@ from PIL import Image
 
 from deepfake import preprocessing, verdict
 from deepfake.errors import ModelError, TrainingError
-from deepfake.modelstore.compiled import CompiledBackend
-from deepfake.modelstore.manifest import Input
+from deepfake.manifest import Input
+from deepfake.modelstore.compiling.compiled import CompiledBackend
 from deepfake.modelstore.resolve import LoadedModel, load_model
 
 SAY_FIRST = " Say it once with `deepfake detect PHOTO --model {name} …`, which keeps it."

@@ -18,19 +18,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deepfake import preprocessing
+from deepfake import networks, preprocessing
+from deepfake.datasets.samples import Sample
 from deepfake.errors import TrainingError
-from deepfake.training import architectures, checkpoint, precision, resynthesis
+from deepfake.forging import resynthesis
+from deepfake.forging.face_reader import FaceReader, TrainingFace, served_crop
+from deepfake.networks.starting_weights import load_weights
+from deepfake.progress import progress
+from deepfake.training import checkpoint, precision
 from deepfake.training.batches import PairBatches
 from deepfake.training.config import SEEDS
 from deepfake.training.config import TrainingConfig as TrainingConfig
-from deepfake.training.face_reader import FaceReader, TrainingFace, served_crop
 from deepfake.training.face_store import FaceStore
 from deepfake.training.phases import Phase, phases, prepare
-from deepfake.training.progress import progress
 from deepfake.training.run_folder import TENSORBOARD, RunFolder, data_sha256, put_in_place
-from deepfake.training.samples import Sample
-from deepfake.training.starting_weights import load_weights
 from deepfake.training.strategy import Devices, lost_workers_explained
 from deepfake.training.teachers import Teachers, load_teachers
 from deepfake.training.validation import ValidationSet, validation_sets
@@ -184,10 +185,10 @@ class _Run:
     def _start(self) -> tuple[keras.Model, bool]:
         """A network before training, and whether it can already tell fakes."""
         config = self._config
-        network = architectures.build(config.architecture, config.image_size)
+        network = networks.build(config.architecture, config.image_size)
         if config.weights == "imagenet":
             if self._devices.is_chief:
-                architectures.load_imagenet(network)
+                networks.load_imagenet(network)
             return network, False
         if config.weights == "none":
             return network, False
@@ -361,7 +362,7 @@ def _hardness(
 def _with_evidence(trained: keras.Model, config: TrainingConfig) -> keras.Model:
     """The trained weights in a network of 32 bits with both outputs."""
     with precision.using("float32"):
-        network = architectures.build(config.architecture, config.image_size)
+        network = networks.build(config.architecture, config.image_size)
     for layer in trained.layers:
         if layer.weights:
             network.get_layer(layer.name).set_weights(layer.get_weights())

@@ -11,10 +11,10 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from deepfake import preprocessing
 from deepfake.errors import TrainingError
-from deepfake.modelstore.manifest import Input
-from deepfake.training import augmentation, blending
+from deepfake.forging import augmentation, blending
+from deepfake.forging.face_reader import TrainingFace
+from deepfake.manifest import Input
 from deepfake.training.config import TrainingConfig
-from deepfake.training.face_reader import TrainingFace
 
 BATCH = 64
 DIVERGED = (

@@ -6,7 +6,7 @@ import base64
 import re
 from pathlib import Path
 
-from deepfake.modelstore.manifest import ModelManifest
+from deepfake.manifest import ModelManifest
 from deepfake.modelstore.resolve import LoadedModel
 from deepfake.web.wording import for_visitors, plain
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from deepfake.detector import Detector
 from deepfake.errors import ModelError
-from deepfake.modelstore.located import HUB, locate
-from deepfake.modelstore.magic import FileKind, kind_of
-from deepfake.modelstore.manifest import ModelManifest
+from deepfake.manifest import ModelManifest
+from deepfake.modelstore.hub.address import HUB
+from deepfake.modelstore.located import locate
+from deepfake.modelstore.safety.kinds import FileKind, kind_of
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deepfake import __version__
+from deepfake.version import __version__
 from deepfake.web.limits import RedisState
 
 Status = Literal["ready", "degraded", "not ready", "stopping"]

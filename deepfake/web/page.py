@@ -15,10 +15,9 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from deepfake.detect_command import say_failure
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
-from deepfake.shelf import Shelf, model_names
+from deepfake.shelf import Shelf, model_names, say_failure
 from deepfake.web import scratch, wording
 from deepfake.web.about import about
 from deepfake.web.accounts import read_accounts

@@ -7,7 +7,7 @@ from html import escape
 
 from deepfake import verdict
 from deepfake.detector import Report
-from deepfake.modelstore.manifest import ModelManifest
+from deepfake.manifest import ModelManifest
 
 # Shape and words carry the meaning; colour only repeats it.
 ICONS = {"fake": "▲", "uncertain": "◆", "real": "●", "not_applicable": "○"}

@@ -3,8 +3,8 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from deepfake.modelstore.backend import Network
-from deepfake.modelstore.manifest import Calibration, Input, Labels, ModelManifest, Output
+from deepfake.manifest import Calibration, Input, Labels, ModelManifest, Output
+from deepfake.modelstore.backends.protocol import Network
 
 TYPES = {np.float32: TensorProto.FLOAT, np.float16: TensorProto.FLOAT16}
 

@@ -7,7 +7,7 @@ from deepfake import verdict
 from deepfake.errors import ModelError, SettingError
 from deepfake.modelstore import answers
 from deepfake.modelstore.answers import Answers
-from deepfake.modelstore.backend import Network
+from deepfake.modelstore.backends.protocol import Network
 
 FILES = {"model.h5": "ab" * 32}
 ONE = Network(size=128, kind="sigmoid")

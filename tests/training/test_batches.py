@@ -1,9 +1,10 @@
 import numpy as np
 
-from deepfake.modelstore.manifest import Input
+from deepfake.datasets.dataset import find_samples
+from deepfake.forging.face_reader import FaceReader
+from deepfake.forging.resynthesis import Resynthesizer, build_autoencoder
+from deepfake.manifest import Input
 from deepfake.training.batches import PairBatches
-from deepfake.training.dataset import FaceReader, find_samples
-from deepfake.training.resynthesis import Resynthesizer, build_autoencoder
 
 SPEC = Input(size=64, crop=1.3, mean=(127, 127, 127), std=(128, 128, 128))
 

@@ -98,7 +98,7 @@ def test_a_killed_run_ends_like_an_unbroken_one(reached, unbroken, labelled, tmp
 
 
 def test_a_finished_run_does_not_read_the_faces_again(unbroken, labelled, capsys, monkeypatch):
-    monkeypatch.setattr("deepfake.training.face_reader.FaceReader.__init__", None)
+    monkeypatch.setattr("deepfake.forging.face_reader.FaceReader.__init__", None)
     assert main(["train", str(labelled), "-o", str(unbroken), *OPTIONS]) == 0
     assert "is finished" in capsys.readouterr().out
 

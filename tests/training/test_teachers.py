@@ -12,12 +12,13 @@ from PIL import Image
 
 from deepfake import Detector, load_model
 from deepfake.cli import main
+from deepfake.datasets.dataset import find_samples
 from deepfake.errors import ModelError, TrainingError
+from deepfake.forging.face_reader import FaceReader
 from deepfake.settings import Settings, models_folder
 from deepfake.training import checkpoint, trainer
 from deepfake.training.batches import PairBatches
 from deepfake.training.config import TrainingConfig
-from deepfake.training.dataset import FaceReader, find_samples
 from deepfake.training.teachers import Teachers, load_teachers
 
 SIZE = load_model("default").manifest.input.size

@@ -11,21 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake import preprocessing
+from deepfake import networks, preprocessing
+from deepfake.datasets.dataset import find_samples
 from deepfake.errors import TrainingError
-from deepfake.training import (
-    architectures,
-    phases,
-    precision,
-    run_folder,
-    trainer,
-    validation,
-)
+from deepfake.networks.starting_weights import load_weights
+from deepfake.training import phases, precision, run_folder, trainer, validation
 from deepfake.training.config import TrainingConfig
-from deepfake.training.dataset import find_samples
 from deepfake.training.face_store import FaceStore
 from deepfake.training.run_folder import RunFolder
-from deepfake.training.starting_weights import load_weights
 from deepfake.training.watch import best_epoch, is_stalled
 
 SMALL = TrainingConfig(
@@ -111,7 +104,7 @@ def test_the_best_epoch_is_what_is_kept(labelled, tmp_path):
     network = trainer.fit(find_samples(labelled), config, run)
     history = rows(run)
     assert len(history) < 12, "it should have stopped early"
-    best = architectures.build("cnn", 32)
+    best = networks.build("cnn", 32)
     logit = keras.Model(best.input, best.output["logit"])
     logit.load_weights(RunFolder(run).best(best_epoch(history)))
     assert all(map(np.array_equal, logit.get_weights(), network.get_weights()))
@@ -249,8 +242,8 @@ def test_mixed_precision_trains_on_a_cpu_when_asked_to(labelled, tmp_path):
 
 
 def test_a_network_of_ours_or_its_backbone_can_be_the_start(tmp_path):
-    source = architectures.build("mobilenetv3-small", 64)
-    target = architectures.build("mobilenetv3-small", 64)
+    source = networks.build("mobilenetv3-small", 64)
+    target = networks.build("mobilenetv3-small", 64)
 
     def backbones_agree():
         return all(
@@ -267,19 +260,19 @@ def test_a_network_of_ours_or_its_backbone_can_be_the_start(tmp_path):
         ("backbone.keras", source.get_layer("backbone")), ("whole.keras", with_top),
         ("backbone.weights.h5", source.get_layer("backbone")),
     ):  # fmt: skip
-        target = architectures.build("mobilenetv3-small", 64)
+        target = networks.build("mobilenetv3-small", 64)
         (model.save_weights if name.endswith(".weights.h5") else model.save)(tmp_path / name)
         assert not load_weights(target, tmp_path / name), name
         assert backbones_agree() or name == "whole.keras", name
 
 
 def test_weights_of_something_else_get_a_sentence(tmp_path):
-    architectures.build("cnn", 32).save(tmp_path / "cnn.keras")
+    networks.build("cnn", 32).save(tmp_path / "cnn.keras")
     with pytest.raises(TrainingError, match="another network"):
-        load_weights(architectures.build("meso4", 32), tmp_path / "cnn.keras")
+        load_weights(networks.build("meso4", 32), tmp_path / "cnn.keras")
     (tmp_path / "page.keras").write_text("<html>")
     with pytest.raises(TrainingError, match="cannot be used"):
-        load_weights(architectures.build("cnn", 32), tmp_path / "page.keras")
+        load_weights(networks.build("cnn", 32), tmp_path / "page.keras")
 
 
 MIRRORED = """
@@ -290,7 +283,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from deepfake.training import trainer
 from deepfake.training.config import TrainingConfig
-from deepfake.training.dataset import find_samples
+from deepfake.datasets.dataset import find_samples
 config = TrainingConfig(
     architecture="meso4", image_size=32, epochs=2, steps=2, batch_size=8, weights="none",
     strategy="mirrored",

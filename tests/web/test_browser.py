@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from deepfake.modelstore.litert import LiteRTBackend
+from deepfake.modelstore.backends.litert import LiteRTBackend
 from tests.web.visitor import open_page, remove_photo, upload
 
 

@@ -5,7 +5,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from deepfake import __version__
+from deepfake.version import __version__
 from deepfake.web.health import health_routes, readiness
 
 

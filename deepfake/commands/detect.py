@@ -1,0 +1,216 @@
+"""`deepfake detect`: photos → a line, or a JSON document, each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepfake.errors import ImageError
+from deepfake.formatting import on_one_line
+from deepfake.modelstore import answers
+
+if TYPE_CHECKING:
+    from deepfake.comparison import Comparison
+    from deepfake.detector import Report
+
+RAN, SOME_UNREADABLE = 0, 2
+
+
+def add_command(commands: Any) -> argparse.ArgumentParser:
+    """Add `detect` to the parser of all commands, and return its own."""
+    detect: argparse.ArgumentParser = commands.add_parser(
+        "detect",
+        help="judge photos: one line a file",
+        description="Judge photos. Exit code 0: all were read; 2: some file, or some of several "
+        "models, could not be read.",
+    )
+    detect.add_argument("files", nargs="+", metavar="FILE", help="a photo, or a folder of photos")
+    detect.add_argument("--json", action="store_true", help="one JSON document a line")
+    detect.add_argument(
+        "--threshold", type=float, metavar="P",
+        help="P(fake) from which on a face is called fake (default: the model's)",
+    )  # fmt: skip
+    detect.add_argument(
+        "--model", action="append", metavar="MODEL",
+        help="'default', a model's folder or file, or hf://OWNER/REPO; several, each after its own "
+        "--model, are compared",
+    )  # fmt: skip
+    answers.add_options(detect)
+    detect.set_defaults(run=run)
+    return detect
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge the files and print what was found.
+
+    Args:
+        options: Namespace. As of `add_command`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ModelError: the model cannot be loaded; of several, none can.
+        SettingError: the threshold is out of range.
+    """
+    names = tuple(dict.fromkeys(options.model or ()))
+    _introduce(names, options)
+    code = RAN
+    if len(names) < 2:
+        judge = _one(names[0] if names else None, options)
+    else:
+        judge, failed = _several(names, options)
+        code = SOME_UNREADABLE if failed else RAN
+    for file, problem in [found for name in options.files for found in _expand(name)]:
+        try:
+            if problem:
+                raise ImageError(problem)
+            text = judge(file)
+        except ImageError as error:
+            code = SOME_UNREADABLE
+            print(f"deepfake: {on_one_line(file)}: {error}", file=sys.stderr)
+            if options.json:
+                print(json.dumps({"file": file, "error": str(error)}), flush=True)
+            continue
+        print(text, flush=True)
+    return code
+
+
+def _introduce(names: tuple[str, ...], options: argparse.Namespace) -> None:
+    given = answers.Answers.of(options)
+    if given.says_anything:
+        from deepfake.modelstore.resolve import introduce
+        from deepfake.settings import Settings
+
+        settings = Settings.from_environment()
+        for remark in introduce(names or (settings.model,), settings, given):
+            print(f"deepfake: {remark}", file=sys.stderr)
+
+
+def _one(model: str | None, options: argparse.Namespace) -> Callable[[str], str]:
+    from deepfake.detector import Detector
+
+    detector = Detector(model, threshold=options.threshold)
+
+    def judge(file: str) -> str:
+        report = detector.detect(file, file=file)
+        return json.dumps(report.to_dict()) if options.json else _as_line(report)
+
+    return judge
+
+
+def _several(
+    names: tuple[str, ...], options: argparse.Namespace
+) -> tuple[Callable[[str], str], list[str]]:
+    """(what to do with a file, the models that cannot be used)."""
+    from deepfake import imaging
+    from deepfake.comparison import compare
+    from deepfake.errors import ModelError
+    from deepfake.settings import Settings
+    from deepfake.shelf import Shelf, say_failure
+    from deepfake.verdict import check_threshold
+
+    if options.threshold is not None:
+        check_threshold(options.threshold)
+    settings = Settings.from_environment()
+    # All are needed for each file; the setting's bound is for pages that run for months.
+    kept = max(settings.loaded_models, len(names))
+    shelf = Shelf(names, replace(settings, loaded_models=kept), say_failure)
+    failed = []
+    for name in names:
+        try:
+            shelf.detector(name)
+        except ModelError:
+            failed.append(name)
+    if len(failed) == len(names):
+        raise ModelError("None of the models can be used.")
+
+    def judge(file: str) -> str:
+        picture = imaging.read(file, settings)
+        comparison = compare(picture, names, shelf, threshold=options.threshold, file=file)
+        return json.dumps(comparison.to_dict()) if options.json else _as_table(comparison)
+
+    return judge, failed
+
+
+def _expand(name: str) -> list[tuple[str, str]]:
+    """(file, "") for each photo of a folder, and (folder, what is wrong) where there is none."""
+    # Unlike Path.is_dir, this says no to names that the system refuses.
+    if not os.path.isdir(name):  # noqa: PTH112
+        return [(name, "")]
+    from deepfake.imaging import SUFFIXES
+
+    refused: list[OSError] = []
+    # A file that is named is read whatever its ending. Unlike this, Path.rglob passes over folders
+    # that may not be opened.
+    found = [
+        path
+        for folder, _, files in os.walk(name, onerror=refused.append)
+        for path in (Path(folder, file) for file in files)
+        # Not Path.is_file, which raises in a folder that may be listed but not entered; the
+        # reader says why such a file cannot be opened.
+        if path.suffix.lower() in SUFFIXES and not _is_something_else(path)
+    ]
+    rows = [(str(path), "") for path in sorted(found)]
+    rows += [
+        (str(error.filename), f"The folder cannot be opened: {error.strerror}.")
+        for error in refused
+    ]
+    return rows or [(name, "There is no picture in it.")]
+
+
+def _is_something_else(path: Path) -> bool:
+    """Whether it is there and no file, such as a pipe, or a link to nowhere."""
+    try:
+        return not path.is_file()
+    except OSError:
+        return False
+
+
+def _as_line(report: Report) -> str:
+    judged = sum(face.p_fake is not None for face in report.faces)
+    count = f"{len(report.faces)} face{'' if len(report.faces) == 1 else 's'}"
+    if judged < len(report.faces):
+        count += f", {len(report.faces) - judged} too small or too many to judge"
+    score = "P(fake)    -" if report.p_fake is None else f"P(fake) {report.p_fake:.2f}"
+    word = report.verdict.replace("_", " ")
+    return (
+        f"{word:<14}  {score}  {count if report.faces else 'no face'}  {on_one_line(report.file)}"
+    )
+
+
+def _as_table(comparison: Comparison) -> str:
+    """A few lines a file: what the models agree on, then a line for each."""
+    from deepfake.comparison import NOT_MEASURED
+
+    width = max(len("ensemble"), *(len(row.title) for row in comparison.rows))
+    lines = [f"{on_one_line(comparison.file)}: {comparison.sentence}"]
+    for row in comparison.rows:
+        if row.report is None:
+            lines.append(f"  {on_one_line(row.title):<{width}}  failed: {on_one_line(row.error)}")
+            continue
+        size = "" if row.file_bytes is None else f"{row.file_bytes / 1e6:.1f} MB"
+        lines.append(
+            f"  {on_one_line(row.title):<{width}}  {_said(row.report.verdict, row.report.p_fake)}"
+            f"  {row.milliseconds or 0:6.0f} ms  {size:>9}  {row.report.model['backend']}; "
+            f"at threshold {row.report.threshold:.2f}: {row.error_rate}"
+        )
+    if comparison.ensemble is not None:
+        together = comparison.ensemble
+        lines.append(
+            f"  {'ensemble':<{width}}  {_said(together.verdict, together.p_fake)}"
+            f"  weighted mean of {together.models} models; at threshold "
+            f"{together.threshold:.2f}: {NOT_MEASURED}"
+        )
+    return "\n".join(lines)
+
+
+def _said(verdict: str, p_fake: float | None) -> str:
+    score = "   -" if p_fake is None else f"{p_fake:.2f}"
+    return f"{verdict.replace('_', ' '):<14}  P(fake) {score}"

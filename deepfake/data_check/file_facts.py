@@ -1,0 +1,90 @@
+"""What can be said of a labelled file without looking at the face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from deepfake import imaging
+from deepfake.data_check import duplicates
+from deepfake.datasets.samples import Sample
+from deepfake.errors import ImageError
+from deepfake.progress import progress
+from deepfake.settings import Settings
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """A file that could be read.
+
+    Attributes:
+        sample: Sample.
+        width: int. In pixels.
+        height: int. In pixels.
+        format: str. As in `Picture.format`.
+        byte_count: int. Size of the file.
+        sharpness: float. Variance of the Laplacian of the grey values.
+        fingerprint: Fingerprint.
+    """
+
+    sample: Sample
+    width: int
+    height: int
+    format: str
+    byte_count: int
+    sharpness: float
+    fingerprint: duplicates.Fingerprint
+
+
+def read_facts(
+    samples: Sequence[Sample], workers: int = 2
+) -> tuple[list[FileFacts], list[tuple[Sample, str]]]:
+    """Read every file once.
+
+    Args:
+        samples: sequence of Sample.
+        workers: int. Threads.
+
+    Returns:
+        The facts of the files that could be read, and the others, each with the reason.
+    """
+    settings = Settings.from_environment()
+
+    def read(sample: Sample) -> FileFacts | str:
+        try:
+            picture = imaging.read(sample.path, settings)
+        except ImageError as error:
+            return str(error)
+        return FileFacts(
+            sample,
+            picture.width,
+            picture.height,
+            picture.format,
+            picture.byte_count,
+            sharpness(picture.pixels),
+            duplicates.fingerprint(picture.pixels, picture.sha256),
+        )
+
+    readable, unreadable = [], []
+    with ThreadPoolExecutor(workers) as pool:
+        results = progress(pool.map(read, samples), len(samples), "reading files")
+        for sample, result in zip(samples, results, strict=True):
+            if isinstance(result, str):
+                unreadable.append((sample, result))
+            else:
+                readable.append(result)
+    return readable, unreadable
+
+
+def sharpness(pixels: np.ndarray) -> float:
+    """Variance of the Laplacian of the grey values (Pech-Pacheco et al. 2000).
+
+    Args:
+        pixels: uint8 array (height, width, 3).
+    """
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_64F).var())

@@ -1,0 +1,1 @@
+"""Labelled files: what is where, and what belongs together."""

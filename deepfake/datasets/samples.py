@@ -1,0 +1,29 @@
+"""One labelled file of a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SPLITS = ("train", "valid", "test")
+CLASSES = ("real", "fake")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled file.
+
+    Attributes:
+        path: Path. The picture.
+        label: int. 1 for fake, 0 for real.
+        split: str. "train", "valid" or "test".
+        source: str. The generator or collection that it came from; error rates are told per source.
+        group: str. What it shares with other files (person, video, source picture) so that they
+            must be in one split; "" for a file that stands alone.
+    """
+
+    path: Path
+    label: int
+    split: str
+    source: str
+    group: str = ""

@@ -1,0 +1,1 @@
+"""Faces of a data set → views, fakes and augmented copies."""

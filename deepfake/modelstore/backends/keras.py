@@ -1,0 +1,368 @@
+"""The Keras backend: reads `.keras`, `.h5`, SavedModel and pickles of Keras, and runs them.
+
+Only this module and those that it calls import TensorFlow; serving a LiteRT model never does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepfake.errors import ModelError
+from deepfake.extras import INSTALL
+from deepfake.interpreters import silence
+from deepfake.manifest import ModelManifest
+from deepfake.modelstore.backends import keras_messages
+from deepfake.modelstore.backends.keras_network import describe, pick
+from deepfake.modelstore.backends.protocol import Backend, Network, Opened, Scores, require_numbers
+from deepfake.modelstore.keras2 import pickles, rewriting
+from deepfake.modelstore.safety import sandbox
+from deepfake.modelstore.safety.kinds import FileKind, kind_of
+from deepfake.settings import Settings
+
+# Bounds the memory of one call; more faces run as several batches.
+MAX_BATCH = 8
+# `serving_default` is TensorFlow's own name, `serve` that of `model.export` in Keras 3.
+ENDPOINTS = ("serving_default", "serve")
+# Keras keeps names and scopes in global state, and two loads at once double the memory.
+_LOADING = threading.Lock()
+
+
+class KerasBackend:
+    """Runs a Keras model with TensorFlow. Safe to share between threads.
+
+    Args:
+        model: keras.Model. As of `load`.
+        network: Network. What `describe` says of it.
+        manifest: ModelManifest. Names of the outputs and size of the input.
+
+    Raises:
+        ModelError: the manifest says something else than the model, or TensorFlow cannot run it.
+    """
+
+    name = "Keras"
+
+    def __init__(self, model: Any, network: Network, manifest: ModelManifest):
+        import tensorflow as tf
+
+        _check(network, manifest)
+        self.model = model
+        self._output = manifest.output
+        self._score = manifest.output.score if network.score else ""
+        # TensorFlow 2.21 crashes (segmentation fault) when it fuses convolutions with a padded
+        # skip connection; the fusing is worth little.
+        tf.config.optimizer.set_experimental_options({"remapping": False})
+        spec = tf.TensorSpec((None, network.size, network.size, 3), tf.float32)
+        # Traced here, once: threads then run a finished graph and never enter Keras.
+        with _LOADING, _quiet():
+            try:
+                function = tf.function(lambda x: model(x, training=False))
+                self._run = function.get_concrete_function(spec)
+            except Exception as error:
+                raise keras_messages.explain(error, "The model") from error
+
+    def scores(self, batch: np.ndarray) -> Scores:
+        """Run the network.
+
+        Args:
+            batch: float32 array (count, size, size, 3), scaled as the manifest says; count ≥ 1.
+
+        Returns:
+            The raw scores and, where the network has them, the evidence maps.
+
+        Raises:
+            ModelError: it returns something that is no number, or TensorFlow fails.
+        """
+        raws, maps = [], []
+        for start in range(0, len(batch), MAX_BATCH):
+            raw, evidence = self._part(batch[start : start + MAX_BATCH])
+            raws.append(raw)
+            maps.append(evidence)
+        raw = np.concatenate(raws)
+        require_numbers(raw)
+        return Scores(raw, np.concatenate(maps) if self._output.evidence else None)
+
+    def _part(self, batch: np.ndarray) -> tuple[np.ndarray, Any]:
+        import tensorflow as tf
+
+        try:
+            outputs = self._run(tf.constant(batch, tf.float32))
+        except tf.errors.OpError as error:
+            raise keras_messages.explain(error, "The model") from error
+        raw = np.asarray(pick(outputs, self._score), np.float32)
+        shape = (len(batch), 2) if self._output.columns == 2 else (len(batch),)
+        name = self._output.evidence
+        return raw.reshape(shape), np.asarray(outputs[name], np.float32) if name else None
+
+
+def open_keras(
+    path: Path, settings: Settings, architecture: str = "", size: int | None = None
+) -> Opened:
+    """Check and read a file of Keras.
+
+    Args:
+        path: Path. `.keras`, `.h5` of Keras 2 or 3, a pickled Keras 3 model, or a SavedModel
+            folder. It is never changed and nothing in it is run but Keras's own layers.
+        settings: Settings. Limits.
+        architecture: str. Which network the file's weights are for, where it holds only weights.
+        size: int. Side of the input, where the file leaves it open.
+
+    Returns:
+        What the file says of itself, and what makes a `KerasBackend` of it.
+
+    Raises:
+        ModelError: Keras is not installed; the file is hostile, damaged, holds code, or is no
+            model that tells two classes apart by one picture.
+    """
+    model, changes = load(path, settings, architecture, size)
+    network = describe(model, size)
+    return Opened(network, partial(_backend, model, network), changes)
+
+
+def load(
+    path: Path, settings: Settings, architecture: str = "", size: int | None = None
+) -> tuple[Any, tuple[str, ...]]:
+    """Read a file of Keras; arguments and errors as of `open_keras`.
+
+    Returns:
+        The keras.Model, and what had to be changed to load it, in words.
+    """
+    kind = kind_of(path)
+    _need_keras()
+    with (
+        _explained(path), _LOADING, _quiet(), tempfile.TemporaryDirectory(prefix="deepfake-") as new
+    ):  # fmt: skip
+        if kind is FileKind.SAVED_MODEL:
+            return _saved_model(path, settings, size), ()
+        if kind is FileKind.HDF5:
+            return _hdf5(path, Path(new), settings, architecture, size)
+        if kind in (FileKind.KERAS, FileKind.PICKLE):
+            return _archive(path, kind, Path(new), settings)
+    raise _foreign(path, kind)
+
+
+def inspect(path: Path, settings: Settings) -> None:
+    """Refuse a hostile or damaged file, or one with code in it, without TensorFlow.
+
+    Args:
+        path: Path. As of `open_keras`.
+        settings: Settings. Limits.
+
+    Raises:
+        ModelError: as `load` would raise for what can be seen without making the network.
+    """
+    from deepfake.modelstore.safety.inspection import inspect_saved_model
+
+    kind = kind_of(path)
+    if find_spec("h5py") is None:
+        _need_keras()  # says what to install
+    with _explained(path), tempfile.TemporaryDirectory(prefix="deepfake-") as new:
+        if kind is FileKind.SAVED_MODEL:
+            return inspect_saved_model(path, settings)
+        if kind is FileKind.HDF5:
+            _inspected_hdf5(path, Path(new), settings)
+            return None
+        if kind in (FileKind.KERAS, FileKind.PICKLE):
+            _inspected_archive(path, kind, Path(new), settings)
+            return None
+    raise _foreign(path, kind)
+
+
+def _foreign(path: Path, kind: FileKind) -> ModelError:
+    return ModelError(f"{path} is a file of {kind.value}, not of Keras.")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except ModelError:
+        raise
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error}.") from error
+    # Keras, TensorFlow and h5py raise nearly every kind of exception for a file they cannot read.
+    except Exception as error:
+        raise keras_messages.explain(error, str(path)) from error
+
+
+def _archive(
+    path: Path, kind: FileKind, folder: Path, settings: Settings
+) -> tuple[Any, tuple[str, ...]]:
+    import keras
+
+    copy, changes = _inspected_archive(path, kind, folder, settings)
+    return keras.saving.load_model(copy, compile=False, safe_mode=True), changes
+
+
+def _inspected_archive(
+    path: Path, kind: FileKind, folder: Path, settings: Settings
+) -> tuple[Path, tuple[str, ...]]:
+    from deepfake.modelstore.safety.inspection import check_size, inspect_keras_zip
+
+    # A copy: what was inspected is what is loaded, and Keras decides by the name's ending.
+    copy = folder / "model.keras"
+    changes: tuple[str, ...] = ()
+    if kind is FileKind.PICKLE:
+        copy.write_bytes(pickles.read_archive(path, settings))
+        if kind_of(copy) is not FileKind.KERAS:
+            raise ModelError(f"{path} holds no .keras archive. {pickles.RE_EXPORT}")
+        changes = ("took the .keras archive out of the pickle, without running it",)
+    else:
+        check_size(path, settings)
+        shutil.copyfile(path, copy)
+    # First: other readers of such a file only say that some layer does not fit.
+    rewriting.refuse_keras_2_archive(copy, path)
+    inspect_keras_zip(copy, settings)
+    return copy, changes
+
+
+def _hdf5(
+    path: Path, folder: Path, settings: Settings, architecture: str, size: int | None
+) -> tuple[Any, tuple[str, ...]]:
+    import keras
+
+    from deepfake.modelstore.keras2 import classic_networks
+
+    copy, whole, changes = _inspected_hdf5(path, folder, settings)
+    if not whole:
+        return classic_networks.load_weights(copy, architecture, size, path)
+    own = rewriting.own_layers()
+    return keras.saving.load_model(copy, custom_objects=own, compile=False, safe_mode=True), changes
+
+
+def _inspected_hdf5(
+    path: Path, folder: Path, settings: Settings
+) -> tuple[Path, bool, tuple[str, ...]]:
+    """A copy that Keras 3 reads, whether it holds a whole model, and what was changed in it."""
+    import h5py
+
+    from deepfake.modelstore.safety.inspection import check_size, inspect_hdf5
+
+    check_size(path, settings)
+    copy = folder / "model.h5"
+    shutil.copyfile(path, copy)
+    # In a process of its own, before anything here reads it; what it describes is looked at below.
+    inspect_hdf5(copy, settings, description=False)
+    with h5py.File(copy, "r") as file:
+        whole = "model_config" in file.attrs
+    if not whole:
+        return copy, False, ()
+    # Rewritten first, so that the description that is inspected is the one that Keras reads.
+    changes = rewriting.rewrite(copy)
+    inspect_hdf5(copy, settings)
+    return copy, True, changes
+
+
+def _saved_model(path: Path, settings: Settings, size: int | None) -> Any:
+    import keras
+
+    from deepfake.modelstore.safety.inspection import inspect_saved_model
+
+    inspect_saved_model(path, settings)
+    layer = _endpoint(path)
+    taken = getattr(layer.call_endpoint_fn, "structured_input_signature", None)
+    tensors = [*taken[0], *taken[1].values()] if taken else []
+    if len(tensors) != 1:
+        raise ModelError(
+            f"The SavedModel {path} takes {len(tensors)} inputs; only models that look at one "
+            "picture can be used. Export a model with a single image input."
+        )
+    shape = [side if index else None for index, side in enumerate(tensors[0].shape)]
+    if len(shape) == 4 and size is not None:
+        shape[1:3] = [side or size for side in shape[1:3]]
+    inputs = keras.Input(tuple(shape[1:]), dtype=tensors[0].dtype.name)
+    return keras.Model(inputs, layer(inputs), name="saved_model")
+
+
+def _endpoint(path: Path) -> Any:
+    import keras
+
+    for name in ENDPOINTS:
+        try:
+            return keras.layers.TFSMLayer(str(path), call_endpoint=name)
+        except ValueError as error:
+            if "endpoint" not in str(error):
+                raise
+    raise ModelError(
+        f"The SavedModel {path} has no endpoint called {' or '.join(ENDPOINTS)}. Export it again "
+        "with model.export('folder') in Keras 3, or model.save('folder') in Keras 2."
+    )
+
+
+def _backend(model: Any, network: Network, manifest: ModelManifest, _: Settings) -> Backend:
+    return KerasBackend(model, network, manifest)
+
+
+def _check(network: Network, manifest: ModelManifest) -> None:
+    if manifest.input.size != network.size:
+        raise ModelError(
+            f"The manifest says that the model takes pictures of {manifest.input.size} × "
+            f"{manifest.input.size}, but its file takes {network.size} × {network.size}. Correct "
+            "'size' in the manifest."
+        )
+    output = manifest.output
+    if output.columns != (2 if network.kind in ("logits", "softmax") else 1):
+        raise ModelError(
+            f"The manifest says {output.kind}, which is {output.columns} number(s) a face, but the "
+            f"model returns {network.kind}. Correct 'kind' in the manifest."
+        )
+    named = (output.score, output.evidence)
+    had = (network.score, network.evidence)
+    if (network.score and output.score != network.score) or output.evidence not in (None, had[1]):
+        raise ModelError(
+            f"The manifest names the outputs {named}, but the model has {had}. Correct 'score' and "
+            "'evidence' in the manifest."
+        )
+
+
+def _need_keras() -> None:
+    # TensorFlow greets with a dozen lines, some of them before its own level counts. Whoever asks
+    # for them with 0 or 1 gets them; in a sandbox they tell why a process was ended.
+    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    loud = level in ("0", "1") or sandbox.is_inside() or "tensorflow" in sys.modules
+    try:
+        with nullcontext() if loud else silence():
+            import h5py  # noqa: F401
+            import keras
+            import tensorflow
+
+            if not loud:
+                # It looks for a GPU when first asked, and complains where there is none.
+                tensorflow.config.list_physical_devices()
+    except ImportError as error:
+        raise ModelError(
+            f"Models of Keras need more packages ({error.name} is missing). Install them with: "
+            f"{INSTALL}"
+        ) from error
+    if keras.backend.backend() != "tensorflow":
+        raise ModelError(
+            f"Keras is set to run with {keras.backend.backend()}, and TensorFlow is needed here. "
+            "Set the environment variable KERAS_BACKEND=tensorflow and start again."
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep remarks of Keras and absl about old options off the terminal."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,102 @@
+"""What Keras says when a file cannot be loaded → a sentence with a next step."""
+
+from __future__ import annotations
+
+import re
+
+from deepfake.errors import ModelError
+
+SAVE_AGAIN = "Where the model was made, save it again with model.save('model.keras')"
+RE_BUILD = (
+    "Where the model was made, build it again with ordinary layers (layers.Rescaling(1/255) for "
+    "x / 255), copy the weights with new.set_weights(old.get_weights()) and save the new model"
+)
+# Pattern in Keras's message → what is wrong and what to do. The first that is found is taken.
+SENTENCES: tuple[tuple[str, str], ...] = (
+    (
+        r"of a [`']?Lambda|Lambda[`']? layer|lambda",
+        f"it has a Lambda layer, which is program code and is never run here. {RE_BUILD}.",
+    ),
+    (
+        r"TFOpLambda|SlicingOpLambda|TensorFlowOpLayer",
+        f"it computes with tensors outside of layers, which Keras 3 cannot read. {RE_BUILD}.",
+    ),
+    (
+        r"keyword arguments passed to (?P<what>\w+): (?P<rest>[^\n]{0,120})",
+        "its layer {what} has options that Keras 3 does not have ({rest}), so it is of another "
+        f"version of Keras. {SAVE_AGAIN}; for Keras 2: model.save('model.h5').",
+    ),
+    (
+        r"BatchNormalization.{0,200}'axis': \[",
+        "its BatchNormalization layers are written as in Keras 2. Save it there as an .h5 file: "
+        "model.save('model.h5'). That is translated.",
+    ),
+    (
+        r"expects \d+ input\(s\), but it received",
+        "its nested networks are written as in Keras 2. Save it there as an .h5 file: "
+        "model.save('model.h5'). That is translated.",
+    ),
+    (
+        r"Could not locate class '(?P<what>[^']+)'|[Uu]nknown layer:? '?(?P<layer>[\w>]+)",
+        "it needs {what}{layer}, which Keras does not have or does not find: it is a layer of the "
+        "author's own code, or of another version of Keras. Export the model as ONNX or LiteRT "
+        "(.tflite) where it was made.",
+    ),
+    (
+        r"Could not deserialize '(?P<what>keras\.(metrics|losses)[^']*)'",
+        "it was saved with its training state, and {what} cannot be read. "
+        f"{SAVE_AGAIN}, include_optimizer=False if it is an .h5 file.",
+    ),
+    (
+        r"\['batch_shape'\]|batch_shape",
+        "it is newer than the Keras that is installed here. Run: pip install --upgrade keras.",
+    ),
+    (
+        r"File format not supported",
+        "it is no .keras or .h5 file. Name the folder of a SavedModel (the one that holds "
+        f"saved_model.pb), or save it again: {SAVE_AGAIN}.",
+    ),
+    (
+        r"file signature not found|truncated file|[Uu]nable to (synchronously )?open",
+        "it is damaged or cut short. Download it again.",
+    ),
+    (
+        r"[Ll]ayer count mismatch|expected .{0,40}variables|shape mismatch|"
+        r"weight file containing|Shapes? .{0,60}incompatible|was not loaded|"
+        r"does not match|not compatible",
+        "its weights do not fit its network: the file is damaged, or was put together from two. "
+        f"{SAVE_AGAIN}.",
+    ),
+)
+
+
+def explain(error: BaseException, what: str) -> ModelError:
+    """Translate an exception of Keras, TensorFlow or h5py.
+
+    Args:
+        error: BaseException. What was raised while a file was loaded.
+        what: str. The file, as the message's first words.
+
+    Returns:
+        A sentence that says what is wrong and what to do; it quotes the first line of messages
+        that are not known.
+    """
+    if isinstance(error, MemoryError):
+        return ModelError(f"{what} needs more memory than this machine has. Use a smaller model.")
+    text = str(error)
+    for pattern, sentence in SENTENCES:
+        found = re.search(pattern, text, re.DOTALL)
+        if found:
+            words = {name: value or "" for name, value in found.groupdict().items()}
+            return ModelError(f"{what} cannot be loaded: {_fill(sentence, words)}")
+    first = text.strip().split("\n")[0][:200] or type(error).__name__
+    return ModelError(
+        f"{what} cannot be loaded. Keras says: {first.rstrip('.')}. {SAVE_AGAIN} in Keras 3, or "
+        "export it as ONNX or LiteRT (.tflite)."
+    )
+
+
+def _fill(sentence: str, words: dict[str, str]) -> str:
+    for name, value in words.items():
+        sentence = sentence.replace("{" + name + "}", value)
+    return sentence

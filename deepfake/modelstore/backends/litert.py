@@ -1,0 +1,228 @@
+"""The LiteRT backend: serves `.tflite` files without TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from deepfake.errors import ModelError
+from deepfake.interpreters import InterpreterPool
+from deepfake.manifest import MANIFEST_NAME, ModelManifest
+from deepfake.modelstore.backends.protocol import (
+    Network,
+    Opened,
+    Scores,
+    output_kind,
+    require_numbers,
+)
+from deepfake.settings import Settings
+
+# Bounds the memory of one call; more faces run as several batches.
+MAX_BATCH = 8
+# Pictures of noise that show what the output is.
+NOISE = 8
+
+
+class LiteRTBackend:
+    """Runs a `.tflite` network. Safe to share between threads.
+
+    Args:
+        weights: bytes. The `.tflite` file, already compared with its hash.
+        manifest: ModelManifest. Names of the outputs and size of the input.
+        settings: Settings. Pool size and threads.
+
+    Raises:
+        ModelError: the file is no LiteRT model, or its inputs or outputs are not what the manifest
+            says.
+    """
+
+    name = "LiteRT"
+
+    def __init__(self, weights: bytes, manifest: ModelManifest, settings: Settings):
+        self._manifest = manifest
+        self._pool = InterpreterPool(weights, settings.interpreters, settings.threads)
+        with self._pool.borrow() as interpreter:
+            self._runner = _Runner.of(interpreter)
+            self._check(interpreter)
+            details = self._runner.inputs(interpreter)[0]
+        # A network with a fixed batch of one cannot always be resized.
+        self._batch = 1 if int(details["shape_signature"][0]) == 1 else MAX_BATCH
+
+    def scores(self, batch: np.ndarray) -> Scores:
+        """Run the network.
+
+        Args:
+            batch: float32 array (count, size, size, 3), scaled as the manifest says; count ≥ 1.
+
+        Returns:
+            The raw scores and, where the network has them, the evidence maps.
+
+        Raises:
+            ModelError: the network returned something else than numbers.
+        """
+        results = [
+            self._run(batch[start : start + self._batch])
+            for start in range(0, len(batch), self._batch)
+        ]
+        output = self._manifest.output
+        raw = np.concatenate([result[output.score or next(iter(result))] for result in results])
+        require_numbers(raw)
+        evidence = None
+        if output.evidence:
+            evidence = np.concatenate([result[output.evidence] for result in results])
+        return Scores(raw if output.columns == 2 else raw.reshape(len(batch)), evidence)
+
+    def _run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        with self._pool.borrow() as interpreter:
+            return self._runner.run(interpreter, batch)
+
+    def _check(self, interpreter: Interpreter) -> None:
+        inputs, outputs = self._runner.inputs(interpreter), self._runner.outputs(interpreter)
+        size = self._manifest.input.size
+        shapes = [tuple(int(n) for n in detail["shape"]) for detail in inputs]
+        if len(shapes) != 1 or shapes[0][1:] != (size, size, 3):
+            raise ModelError(
+                f"The manifest says that the model takes one picture of {size} × {size} × 3, but "
+                f"its file takes {shapes}. Export the model again."
+            )
+        wanted = (self._manifest.output.score, self._manifest.output.evidence)
+        missing = [name for name in wanted if name and name not in outputs]
+        if missing or (not self._manifest.output.score and len(outputs) != 1):
+            raise ModelError(
+                f"The manifest names outputs that the model does not have: {missing}. "
+                f"It has: {sorted(outputs)}."
+            )
+        output = self._manifest.output
+        score = outputs[output.score or next(iter(outputs))]
+        columns = output.columns
+        if tuple(int(n) for n in score["shape"][1:]) not in (
+            (columns,),
+            () if columns == 1 else (2,),
+        ):
+            raise ModelError(
+                f"The manifest says {output.kind}, which is {columns} number(s) a face, but the "
+                f"model's output has the shape {score['shape'].tolist()}."
+            )
+        floats = [*inputs, score]
+        if output.evidence:
+            floats.append(outputs[output.evidence])
+            if len(outputs[output.evidence]["shape"]) != 3:
+                raise ModelError("The evidence output must have the shape (batch, rows, columns).")
+        if any(detail["dtype"] != np.float32 for detail in floats):
+            raise ModelError(
+                "The model must take and return float32. Export it without quantising."
+            )
+
+
+def open_litert(weights: bytes, settings: Settings) -> Opened:
+    """Read what a `.tflite` file says of itself.
+
+    Args:
+        weights: bytes. The file.
+        settings: Settings. Threads.
+
+    Returns:
+        The network; what its output is, is judged by what it returns for noise.
+
+    Raises:
+        ModelError: it is no LiteRT model, takes something else than one square colour picture, or
+            returns something else than one or two numbers.
+    """
+    pool = InterpreterPool(weights, 1, settings.threads)
+    with pool.borrow() as interpreter:
+        runner = _Runner.of(interpreter)
+        inputs, outputs = runner.inputs(interpreter), runner.outputs(interpreter)
+        size = _square(inputs)
+        score, evidence = _named(outputs)
+        noise = np.random.default_rng(0).uniform(-1, 1, (NOISE, size, size, 3)).astype(np.float32)
+        try:
+            found = [runner.run(interpreter, one[None])[score] for one in noise]
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"The model could not be run: {error}. Export it again.") from error
+    values = np.concatenate(found).reshape(NOISE, -1)
+    if values.shape[1] not in (1, 2):
+        raise ModelError(
+            f"The model returns {values.shape[1]} numbers a picture, but only models with one or "
+            "two (real and fake) can be used."
+        )
+    kind = output_kind(values)
+    guessed = kind in ("sigmoid", "softmax")
+    network = Network(size, kind, "" if len(outputs) == 1 else score, evidence, guessed=guessed)
+    return Opened(network, lambda manifest, given: LiteRTBackend(weights, manifest, given))
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """How an interpreter's network is called: by a signature, or, in old files, by its tensors."""
+
+    signature: str | None
+
+    @classmethod
+    def of(cls, interpreter: Interpreter) -> _Runner:
+        signatures = list(interpreter.get_signature_list())
+        if not signatures:
+            return cls(None)
+        return cls("serving_default" if "serving_default" in signatures else str(signatures[0]))
+
+    def inputs(self, interpreter: Interpreter) -> list[dict[str, Any]]:
+        if self.signature is None:
+            return list(interpreter.get_input_details())
+        runner = interpreter.get_signature_runner(self.signature)
+        return list(runner.get_input_details().values())
+
+    def outputs(self, interpreter: Interpreter) -> dict[str, dict[str, Any]]:
+        if self.signature is None:
+            return {str(detail["name"]): detail for detail in interpreter.get_output_details()}
+        details = interpreter.get_signature_runner(self.signature).get_output_details()
+        return dict(details)
+
+    def run(self, interpreter: Interpreter, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Outputs by name; the arrays are copies that stay valid when it is lent again."""
+        if self.signature is not None:
+            runner = interpreter.get_signature_runner(self.signature)
+            (name,) = runner.get_input_details()
+            outputs: dict[str, np.ndarray] = runner(**{name: batch})
+            return outputs
+        (entry,) = interpreter.get_input_details()
+        if tuple(entry["shape"]) != batch.shape:
+            interpreter.resize_tensor_input(entry["index"], batch.shape)
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(entry["index"], batch)
+        interpreter.invoke()
+        return {
+            str(detail["name"]): interpreter.get_tensor(detail["index"])
+            for detail in interpreter.get_output_details()
+        }
+
+
+def _square(inputs: list[dict[str, Any]]) -> int:
+    """Side of the picture that a network takes."""
+    shapes = [tuple(int(n) for n in detail["shape_signature"]) for detail in inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] != 3:
+        raise ModelError(
+            "Only models that take one colour picture (batch, side, side, 3) can be used. This one "
+            f"takes {shapes}."
+        )
+    if shapes[0][1] != shapes[0][2] or shapes[0][1] < 1:
+        raise ModelError(
+            f"Only models for square pictures of a fixed size can be used. This one takes "
+            f"{shapes[0][1]} × {shapes[0][2]}; -1 means that it is left open. Export it again."
+        )
+    if inputs[0]["dtype"] != np.float32:
+        raise ModelError("The model must take and return float32. Export it without quantising.")
+    return shapes[0][1]
+
+
+def _named(outputs: dict[str, dict[str, Any]]) -> tuple[str, str | None]:
+    """(name of the score, name of the evidence map or None)."""
+    if "logit" in outputs and set(outputs) <= {"logit", "evidence"}:
+        return "logit", "evidence" if "evidence" in outputs else None
+    if len(outputs) == 1:
+        return next(iter(outputs)), None
+    raise ModelError(
+        f"The model has {len(outputs)} outputs ({', '.join(sorted(outputs))}), and nobody has said "
+        f"which is the score. Put a {MANIFEST_NAME} beside it."
+    )

@@ -1,0 +1,121 @@
+"""What every kind of model file becomes: something that scores batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from deepfake.errors import ModelError
+from deepfake.manifest import ModelManifest
+from deepfake.settings import Settings
+
+OutputKind = Literal["logit", "sigmoid", "logits", "softmax"]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a backend returns for a batch.
+
+    Attributes:
+        raw: float32 array (count,) of logits or sigmoids, or (count, 2) of two logits or a softmax.
+        evidence: float32 array (count, rows, columns), contributions to the logit by place; None
+            where the network has no such output.
+    """
+
+    raw: np.ndarray
+    evidence: np.ndarray | None
+
+
+class Backend(Protocol):
+    """Runs a network. Safe to share between threads."""
+
+    @property
+    def name(self) -> str:
+        """What runs it, for the Report: "LiteRT", "Keras", "ONNX Runtime"."""
+
+    def scores(self, batch: np.ndarray) -> Scores:
+        """Run the network.
+
+        Args:
+            batch: float32 array (count, size, size, 3), scaled as the manifest says; count ≥ 1.
+
+        Returns:
+            The raw scores and, where the network has them, the evidence maps.
+        """
+
+
+@dataclass(frozen=True)
+class Network:
+    """What can be read off a model file without being told.
+
+    Attributes:
+        size: int. Side of the square input in pixels.
+        kind: OutputKind. What its output is: one logit or sigmoid, or two logits or a softmax.
+        score: str. Name of the output tensor; "" for the only one.
+        evidence: str. Name of the output of an evidence map; None without one.
+        rescaling: str. A layer inside the network that scales its input, in words, such as
+            "Rescaling(scale=0.00392, offset=0)"; "" without one.
+        architecture: str. Its name as the file has it.
+        guessed: bool. Whether `kind` was judged by what it returned for noise, and could be wrong:
+            values within 0 and 1 need not be probabilities.
+    """
+
+    size: int
+    kind: OutputKind
+    score: str = ""
+    evidence: str | None = None
+    rescaling: str = ""
+    architecture: str = "unknown"
+    guessed: bool = False
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model file that was checked and read, before anything was said of its labels.
+
+    Attributes:
+        network: Network. What it says of itself.
+        backend: makes the Backend for a manifest. May raise ModelError where the manifest and the
+            network contradict each other.
+        changes: tuple of str. What had to be changed to load it, in words; the file itself never
+            is.
+    """
+
+    network: Network
+    backend: Callable[[ModelManifest, Settings], Backend]
+    changes: tuple[str, ...] = ()
+
+
+def require_numbers(raw: np.ndarray) -> None:
+    """Refuse what a network returned if it is no score.
+
+    Args:
+        raw: float array of any shape.
+
+    Raises:
+        ModelError: some of it is NaN or infinite.
+    """
+    if not np.isfinite(raw).all():
+        raise ModelError(
+            "The model returned something that is no number (NaN or infinite). Its weights are "
+            "damaged, or the pictures are scaled otherwise than in its training: get it again, "
+            "or choose another --scale."
+        )
+
+
+def output_kind(outputs: np.ndarray) -> OutputKind:
+    """What a network returns, judged by what it returned for noise.
+
+    For files that do not say it (LiteRT, ONNX). Probabilities lie within 0 and 1, and two of them
+    add up to 1.
+
+    Args:
+        outputs: float array (count, 1) or (count, 2). At least eight of them, for inputs of noise.
+    """
+    within = bool(((outputs >= 0) & (outputs <= 1)).all())
+    if outputs.shape[1] == 1:
+        return "sigmoid" if within else "logit"
+    return "softmax" if within and np.allclose(outputs.sum(axis=1), 1, atol=1e-3) else "logits"

@@ -1,0 +1,1 @@
+"""Keras networks → LiteRT files that say the same."""

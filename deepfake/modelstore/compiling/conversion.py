@@ -1,0 +1,281 @@
+"""The child process that opens a Keras model and writes it as LiteRT or as a `.keras` file.
+
+It runs within `sandbox`, because the model may come from anywhere and the converter is a large
+piece of native code: `python -m deepfake.modelstore.compiling.conversion SOURCE FOLDER`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepfake.errors import ModelError
+from deepfake.files.digest import size_of
+from deepfake.modelstore.backends.protocol import Network
+from deepfake.modelstore.compiling import parity
+from deepfake.modelstore.safety import sandbox
+from deepfake.settings import Settings
+
+if TYPE_CHECKING:
+    import keras
+
+MODULE = "deepfake.modelstore.compiling.conversion"
+KERAS_FILE, LITERT_FILE = "model.keras", "model.tflite"
+SECONDS = 900.0
+# TensorFlow and the converter, and what they hold several copies of.
+MEMORY, MEMORY_PER_BYTE = 8_000_000_000, 8
+# Priority of the process: whoever waits for a score comes first.
+NICE = 10
+# How the child begins its sentence where another try would end the same.
+NO_LITERT = "The network does something that LiteRT cannot"
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What the child says of its work.
+
+    Attributes:
+        network: Network. What the file says of itself.
+        outputs: tuple of str. Names of the outputs of the LiteRT file, or of the network.
+        left_out: tuple of str. Outputs of the network that the LiteRT file does not have.
+        changes: tuple of str. What had to be changed to load the file, in words.
+        keras_difference: float. Largest difference between the outputs of the network and of the
+            `.keras` file read again; None where none was written.
+    """
+
+    network: Network
+    outputs: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    keras_difference: float | None = None
+
+    def to_json(self) -> str:
+        """As `from_json` reads it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Conversion:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ModelError: it is something else.
+        """
+        try:
+            fields = json.loads(text)
+            return cls(
+                Network(**fields["network"]), tuple(fields["outputs"]), tuple(fields["left_out"]),
+                tuple(fields["changes"]), fields["keras_difference"],
+            )  # fmt: skip
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ModelError(
+                f"The conversion said something that cannot be understood ({error}). Convert again."
+            ) from error
+
+
+def in_sandbox(
+    source: Path,
+    folder: Path,
+    settings: Settings,
+    *,
+    kinds: Sequence[str] = ("litert",),
+    architecture: str = "",
+    size: int | None = None,
+    all_outputs: bool = False,
+    span: tuple[float, float] | None = None,
+) -> Conversion:
+    """Convert in a child process with limits, and wait for it.
+
+    Args:
+        source: Path. The Keras model.
+        folder: Path. Empty folder for what is made.
+        settings: Settings. Limits.
+        kinds: sequence of str. What to write: "litert", "keras".
+        architecture: str. For a file that holds only weights.
+        size: int. Side of the input, for a file that leaves it open.
+        all_outputs: bool. Keep every output in the LiteRT file, not the score alone.
+        span: (low, high). Values that the network takes. Defaults to 0..255 for networks that scale
+            their input themselves, else 0..1.
+
+    Returns:
+        What the child says of it.
+
+    Raises:
+        NoLiteRTError: it does what LiteRT cannot.
+        ModelError: the model is hostile or cannot be read, took too much, or the child was ended.
+    """
+    source, folder = source.resolve(), folder.resolve()
+    if not source.exists():
+        # At once, not after the seconds that TensorFlow takes to start.
+        raise ModelError(f"{source} cannot be read: it is not there. Check its name.")
+    arguments = [
+        str(source), str(folder),
+        "--max-model-bytes", str(settings.max_model_bytes),
+        *(f"--{kind}" for kind in kinds),
+        *(("--architecture", architecture) if architecture else ()),
+        *(("--size", str(size)) if size else ()),
+        *(("--all-outputs",) if all_outputs else ()),
+        *((f"--span={span[0]!r},{span[1]!r}",) if span else ()),
+    ]  # fmt: skip
+    try:
+        said = sandbox.run(
+            MODULE, arguments, readable=[source], writable=[folder], seconds=SECONDS,
+            memory=MEMORY + MEMORY_PER_BYTE * size_of(source),
+        )  # fmt: skip
+    except ModelError as error:
+        # Of what was raised in the child, only the sentence arrives here.
+        if str(error).startswith(NO_LITERT):
+            raise parity.NoLiteRTError(str(error)) from error
+        raise
+    # Layers and libraries may print, too; the record is the last line.
+    return Conversion.from_json(said.strip().rpartition("\n")[2])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Convert, and print the Conversion as the last line."""
+    options = _parser().parse_args(arguments)
+    # TensorFlow 2.21 with oneDNN crashes on some graphs (Conv2D + Add + ReLU).
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    print(convert(options).to_json())
+    return 0
+
+
+def convert(options: argparse.Namespace) -> Conversion:
+    """Write the files that were asked for, inputs and outputs to compare with.
+
+    Args:
+        options: Namespace. As of the command line.
+
+    Raises:
+        ModelError: the model is hostile or cannot be read, or there is no LiteRT for what it does.
+    """
+    import keras
+
+    from deepfake.modelstore.backends.keras import load
+    from deepfake.modelstore.backends.keras_network import describe
+
+    settings = Settings(max_model_bytes=options.max_model_bytes)
+    model, changes = load(options.source, settings, options.architecture, options.size)
+    network = describe(model, options.size)
+    if None in model.inputs[0].shape[1:]:
+        # LiteRT wants to know the size beforehand.
+        picture = keras.Input((network.size, network.size, 3))
+        model = keras.Model(picture, model(picture))
+    names = list(_outputs(model))
+    kept = names if options.all_outputs else [network.score]
+    inputs = parity.inputs_for(network.size, _span(options.span, network))
+    expected = _run(model, inputs)
+    difference = None
+    if options.keras:
+        difference = _save_keras(model, options.folder / KERAS_FILE, inputs, expected)
+    if options.litert:
+        served = model
+        if kept != names:
+            # As a dictionary, so that the output keeps its name.
+            served = keras.Model(model.inputs, {name: _outputs(model)[name] for name in kept})
+        _export(served, options.folder / LITERT_FILE)
+        parity.write(options.folder, inputs, {name: expected[name] for name in kept})
+    left_out = tuple(name for name in names if name not in kept)
+    return Conversion(network, tuple(kept), left_out, changes, difference)
+
+
+def _span(text: str, network: Network) -> tuple[float, float]:
+    if not text:
+        return (0.0, 255.0) if network.rescaling else (0.0, 1.0)
+    low, high = (float(edge) for edge in text.split(","))
+    return low, high
+
+
+def _outputs(model: keras.Model) -> dict[str, Any]:
+    """Outputs by the names that a LiteRT file gives them; "" for the only one."""
+    # A Sequential model has no `output`.
+    structure = getattr(model, "output", None)
+    return dict(structure) if isinstance(structure, dict) else {"": model.outputs[0]}
+
+
+def _run(model: keras.Model, inputs: np.ndarray) -> dict[str, np.ndarray]:
+    """Eagerly: the plain way, without any rewriting of the graph."""
+    found = model(inputs, training=False)
+    if isinstance(found, list | tuple):
+        (found,) = found
+    named = found if isinstance(found, dict) else {"": found}
+    return {name: np.asarray(value, np.float32) for name, value in named.items()}
+
+
+def _save_keras(
+    model: keras.Model, path: Path, inputs: np.ndarray, expected: dict[str, np.ndarray]
+) -> float:
+    import keras
+
+    try:
+        model.save(path)
+        again = _run(keras.saving.load_model(path, compile=False, safe_mode=True), inputs)
+    except Exception as error:  # Keras raises whatever its layers raise
+        raise ModelError(f"Keras cannot save this model: {_first_line(error)}.") from error
+    return max(parity.largest_difference(again[name], expected[name]) for name in expected)
+
+
+def _export(model: keras.Model, path: Path) -> None:
+    import tensorflow as tf
+
+    try:
+        model.export(
+            str(path), format="litert", verbose=False,
+            # With TensorFlow's own operations in it, the file would need TensorFlow again.
+            target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]},
+        )  # fmt: skip
+    except Exception as error:  # so does the converter
+        if _is_passing(error):
+            raise ModelError(
+                f"The conversion was cut short ({_first_line(error)}). Free some memory and disk "
+                "space, then convert again."
+            ) from error
+        raise parity.NoLiteRTError(f"{NO_LITERT}: {_first_line(error)}.") from error
+
+
+def _is_passing(error: BaseException | None) -> bool:
+    """Whether an error comes from memory, disk or a folder, not from the network."""
+    from tensorflow import errors
+
+    passing = (
+        OSError, MemoryError, errors.ResourceExhaustedError, errors.NotFoundError,
+        errors.PermissionDeniedError, errors.AbortedError, errors.CancelledError,
+    )  # fmt: skip
+    while error is not None:
+        if isinstance(error, passing):
+            return True
+        # Keras wraps what the converter raises.
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__).rstrip(".")[:300]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=MODULE, description=__doc__)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--litert", action="store_true")
+    parser.add_argument("--keras", action="store_true")
+    parser.add_argument("--architecture", default="")
+    parser.add_argument("--size", type=int)
+    parser.add_argument("--all-outputs", action="store_true")
+    parser.add_argument("--span", default="", metavar="LOW,HIGH")
+    parser.add_argument("--max-model-bytes", type=int, required=True)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

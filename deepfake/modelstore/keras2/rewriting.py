@@ -1,0 +1,275 @@
+"""Files of Keras 2, made loadable in Keras 3.
+
+Keras 2 described the same layers in slightly other words. The description is JSON, so it is
+rewritten in a copy of the file; the weights stay as they are. The rules were found by loading
+fifteen typical kinds of files and comparing outputs (tests/modelstore/test_keras.py does it again).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from deepfake.errors import ModelError
+from deepfake.modelstore.keras2.arithmetic import as_rescaling
+from deepfake.modelstore.safety.keras_config import MAX_CONFIG_BYTES, parse_config
+
+Config = dict[str, Any]
+
+CONVOLUTION_OPTIONS = {
+    "DepthwiseConv2D": ("groups",),
+    "SeparableConv2D": (
+        "groups",
+        "kernel_initializer",
+        "kernel_regularizer",
+        "kernel_constraint",
+    ),
+}
+# A metadata.json is a hundred bytes; a larger one is left to the inspection.
+MAX_METADATA_BYTES = 100_000
+NETWORKS = ("Functional", "Sequential", "Model")
+
+
+def rewrite(copy: Path) -> tuple[str, ...]:
+    """Change the description of the network in an `.h5` file so that Keras 3 can load it.
+
+    Args:
+        copy: Path. A copy of the user's file, already inspected; it is changed in place.
+
+    Returns:
+        What was changed, in words; nothing for a file of Keras 3.
+
+    Raises:
+        ModelError: the description is missing or damaged.
+    """
+    import h5py
+
+    try:
+        with h5py.File(copy, "r+") as file:
+            note = file.attrs.get_id("model_config")
+            if note.get_type().get_size() * math.prod(note.shape) > MAX_CONFIG_BYTES:
+                raise ValueError("it is too long")
+            config = parse_config(_text(file.attrs["model_config"]), "the file")
+            if written_by_keras_3(_text(file.attrs.get("keras_version", ""))):
+                changes = name_arithmetic(config)
+            else:
+                changes = modernise(config)
+            if changes:
+                file.attrs["model_config"] = json.dumps(config)
+    except ModelError:
+        raise
+    # What a made-up file lacks or has in excess comes as almost any exception.
+    except Exception as error:
+        raise ModelError(
+            "The description of the network in the file is damaged or of an unknown version of "
+            f"Keras ({type(error).__name__}: {error}). Save the model again where it was made: "
+            "model.save('model.keras')."
+        ) from error
+    return changes
+
+
+def written_by_keras_3(version: str) -> bool:
+    """Whether a file is of Keras 3 or later, by the version that it carries ("2.15.0")."""
+    major = version.split(".")[0]
+    return major.isdecimal() and int(major) >= 3
+
+
+def name_arithmetic(config: Config) -> tuple[str, ...]:
+    """Make Rescaling layers of arithmetic between layers, in place.
+
+    Args:
+        config: dict. The network as `model_config` has it.
+
+    Returns:
+        What was changed, in words.
+    """
+    changes: Counter[str] = Counter()
+    for layer in _layers(config):
+        kind = layer["class_name"]
+        if as_rescaling(layer):
+            changes[f"wrote {kind} with a constant as a Rescaling layer"] += 1
+    return _told(changes)
+
+
+def modernise(config: Config) -> tuple[str, ...]:
+    """Rewrite a Keras 2 description of a network in place, for Keras 3.
+
+    Args:
+        config: dict. The network as `model_config` of Keras 2 has it.
+
+    Returns:
+        What was changed, in words, each kind of change once with how often it was made.
+    """
+    changes: Counter[str] = Counter()
+    for layer in _layers(config):
+        kind = layer["class_name"]
+        if as_rescaling(layer):
+            changes[f"wrote {kind} with a constant as a Rescaling layer"] += 1
+        options = layer["config"]
+        if kind in CONVOLUTION_OPTIONS:
+            for option in CONVOLUTION_OPTIONS[kind]:
+                if options.pop(option, None) is not None:
+                    changes[f"left out {option!r} of {kind}, which Keras 3 does not have"] += 1
+        if kind.startswith("Random") and options.pop("rng_type", None) is not None:
+            changes["left out 'rng_type' of random layers, which Keras 3 does not have"] += 1
+        if kind == "Custom>CustomScaleLayer":
+            # Keras's own layer of InceptionResNetV2, which Keras 2 registered as if a user's.
+            layer["class_name"] = "CustomScaleLayer"
+            changes["called CustomScaleLayer by its name in Keras 3"] += 1
+        axis = options.get("axis")
+        if kind == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
+            options["axis"] = axis[0]
+            changes["wrote the axis of BatchNormalization as a number, not as a list"] += 1
+        if kind in NETWORKS:
+            _modernise_network(layer, changes)
+        elif "batch_input_shape" in options:
+            shape = options.pop("batch_input_shape")
+            if kind == "InputLayer":
+                options["batch_shape"] = shape
+                changes["wrote 'batch_input_shape' of the input as 'batch_shape'"] += 1
+            else:
+                changes["left out 'batch_input_shape' of layers that are no inputs"] += 1
+    return _told(changes)
+
+
+def _modernise_network(network: Config, changes: Counter[str]) -> None:
+    options = network["config"]
+    if network["class_name"] == "Model":
+        network["class_name"] = "Functional"
+        changes["called the network 'Functional', not 'Model'"] += 1
+    layers = options["layers"]
+    if network["class_name"] == "Sequential":
+        _give_input(options, changes)
+        return
+    _rename(options, changes)
+    inner = {layer["name"] for layer in layers if layer["class_name"] in NETWORKS}
+    references = [reference for reference in _references(options) if reference[0] in inner]
+    # Keras 2 counts the making of a nested network as its first use. One that was made by being
+    # used starts at 0 and is left alone.
+    used_at_0 = {reference[0] for reference in references if reference[1] == 0}
+    for reference in references:
+        if reference[0] not in used_at_0:
+            reference[1] -= 1
+            changes["counted the uses of nested networks from 0, not from 1"] += 1
+    for end in ("input_layers", "output_layers"):
+        places = options.get(end)
+        if isinstance(places, list) and len(places) == 1 and isinstance(places[0], list):
+            options[end] = places[0]
+            changes[f"unwrapped the single entry of {end!r}"] += 1
+
+
+def _give_input(options: Config, changes: Counter[str]) -> None:
+    """Before Keras 2.4 the first layer of a Sequential said the shape of the input itself."""
+    layers = options["layers"]
+    if not layers or layers[0]["class_name"] == "InputLayer":
+        return
+    shape = layers[0]["config"].get("batch_input_shape")
+    if shape is not None and layers[0]["class_name"] not in NETWORKS:
+        given: Config = {"batch_input_shape": shape, "dtype": "float32", "name": "input"}
+        layers.insert(0, {"class_name": "InputLayer", "config": given})
+        changes["gave the Sequential network an input layer"] += 1
+
+
+def _rename(options: Config, changes: Counter[str]) -> None:
+    """DenseNet of Keras 2 calls its layers "conv1/conv"; Keras 3 does not take the stroke.
+
+    Weights are found by the order of the layers, not by their names.
+    """
+    layers = options["layers"]
+    taken = {layer["name"] for layer in layers}
+    names: dict[str, str] = {}
+    for layer in layers:
+        old = layer["name"]
+        if "/" in old:
+            new = old.replace("/", "_")
+            while new in taken:
+                new += "_"
+            taken.add(new)
+            names[old] = layer["name"] = layer["config"]["name"] = new
+            changes["wrote the names of layers without '/'"] += 1
+    if names:
+        for reference in _references(options):
+            reference[0] = names.get(reference[0], reference[0])
+
+
+def _references(options: Config) -> Iterator[list[Any]]:
+    """Every [layer, node, tensor, …] in the connections of a functional network."""
+    waiting: list[Any] = [options.get("input_layers"), options.get("output_layers")]
+    waiting += [layer.get("inbound_nodes") for layer in options["layers"]]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            if len(item) >= 3 and isinstance(item[0], str) and isinstance(item[1], int):
+                yield item
+                waiting.extend(item[3:])
+            else:
+                waiting.extend(item)
+
+
+def _layers(config: Config) -> Iterator[Config]:
+    """Every layer, the networks and wrappers before what they hold."""
+    waiting: list[Any] = [config]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            options = item.get("config")
+            if isinstance(item.get("class_name"), str) and isinstance(options, list):
+                # Sequential before Keras 2.2.3 was a bare list of layers.
+                options = item["config"] = {"name": "sequential", "layers": options}
+            if isinstance(item.get("class_name"), str) and isinstance(options, dict):
+                yield item
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+
+
+def _told(changes: Counter[str]) -> tuple[str, ...]:
+    return tuple(
+        f"{change} ({count} times)" if count > 1 else change for change, count in changes.items()
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def own_layers() -> dict[str, Any]:
+    """Layers that belong to Keras but are not found by their name in an `.h5`."""
+    from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+
+    return {"CustomScaleLayer": CustomScaleLayer}
+
+
+def refuse_keras_2_archive(archive: Path, path: Path) -> None:
+    """Refuse a `.keras` file of Keras 2, whose weights lie in another order.
+
+    Args:
+        archive: Path. The `.keras` file.
+        path: Path. What the user called it, for the message.
+
+    Raises:
+        ModelError: it is of Keras 2; says how to save it so that it can be read.
+    """
+    with zipfile.ZipFile(archive) as file:
+        try:
+            info = file.getinfo("metadata.json")
+            if info.file_size > MAX_METADATA_BYTES:
+                return
+            metadata = parse_config(file.read(info), path.name)
+        except (KeyError, ModelError):
+            return
+    version = str(metadata.get("keras_version", ""))
+    if version.startswith("2."):
+        raise ModelError(
+            f"{path} is a .keras file of Keras {version}, which Keras 3 cannot read. Where it was "
+            "made (or with the package tf_keras), run: model = tf_keras.models.load_model("
+            f"'{path.name}'); model.save('model.h5') and name the .h5 file. Do that only with a "
+            "file that you trust."
+        )

@@ -1,0 +1,1 @@
+"""What is looked at, and confined, before a stranger’s model file is run."""

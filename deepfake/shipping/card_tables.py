@@ -1,0 +1,253 @@
+"""What a report measured → the tables of the model card and the README."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from deepfake.formatting import NOTHING, interval, number, percent
+
+# Of the report, within the folder of the model.
+FOLDER = "evaluation"
+TIERS = {
+    "clean": "as it is",
+    "web": "as on the web (longer side ≤ 768 px, JPEG quality 60)",
+    "hard": "worse (≤ 512 px, JPEG quality 40)",
+}
+# By `network` of a row: whether the network of the card was itself trained without the source.
+LEFT_OUT = {
+    "this": "This very network was trained without these sources and tested on them",
+    "other": "Other networks, trained without one source and tested on it",
+}
+EXPECT = (
+    ": what to expect of photos and generators from elsewhere. Fakes are told from test reals of "
+    "the sources that were not left out.\n\n"
+)
+
+
+def tiers(measured: Sequence[Mapping[str, Any]]) -> str:
+    """Each tier's figures.
+
+    Args:
+        measured: sequence of mapping. Of a set of the report.
+
+    Returns:
+        Markdown.
+    """
+    return table(
+        ("test pictures", "real", "fake", "ROC-AUC (95 %)", "reals called fake", "fakes caught",
+         "balanced accuracy", "ECE"),
+        [
+            (
+                TIERS[tier["name"]],
+                str(figures["reals"]),
+                str(figures["fakes"]),
+                number(figures["roc_auc"]) + interval(figures["roc_auc_95"]),
+                percent(figures["false_positive_rate"]),
+                percent(figures["true_positive_rate"]),
+                percent(figures["balanced_accuracy"]),
+                number(figures["ece"]),
+            )
+            for tier in measured
+            for figures in (tier["figures"],)
+        ],
+    )  # fmt: skip
+
+
+def sources(measured: Sequence[Mapping[str, Any]], label: str) -> str:
+    """How each source of one class was judged.
+
+    Args:
+        measured: sequence of mapping. Of a set of the report.
+        label: str. "real" or "fake".
+
+    Returns:
+        Markdown; "" where there are none.
+    """
+    rows = [row for row in measured if row["label"] == label]
+    if not rows:
+        return ""
+    title = "real photos from" if label == "real" else "fakes from"
+    auc = () if label == "real" else ("ROC-AUC against all reals",)
+    return table(
+        (title, "faces", "called real", "uncertain", "called fake", "at or above the threshold",
+         *auc),
+        [
+            (
+                row["source"],
+                *(str(row[key]) for key in ("count", "real", "uncertain", "fake")),
+                percent(row["at_or_above_threshold"])
+                + interval(row["at_or_above_threshold_95"], shares=True),
+                *(number(row["roc_auc"]) for _ in auc),
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def grid(cells: Sequence[Mapping[str, Any]]) -> str:
+    """The robustness grid.
+
+    Args:
+        cells: sequence of mapping. Of a set of the report.
+
+    Returns:
+        Markdown; "" where there are none.
+    """
+    if not cells:
+        return ""
+    faces = cells[0]["reals"] + cells[0]["fakes"]
+    columns = list(dict.fromkeys(cell["jpeg_quality"] for cell in cells))
+    rows: dict[tuple[Any, Any], list[str]] = {}
+    for cell in cells:
+        rows.setdefault((cell["blur"], cell["face_side"]), []).append(
+            f"{number(cell['roc_auc'], 2)} / {number(cell['balanced_accuracy'], 2)}"
+        )
+    return (
+        f"ROC-AUC / balanced accuracy on {faces} of the test faces, first scaled, then blurred, "
+        "then compressed. A difference of a few hundredths means nothing with so few.\n\n"
+        + table(
+            ("blur σ", "face side", *(f"JPEG {q}" if q else "no JPEG" for q in columns)),
+            [
+                (f"{blur:g} px" if blur else "none", f"≤ {side} px" if side else "as is", *values)
+                for (blur, side), values in rows.items()
+            ],
+        )
+        + f"\n![Robustness grid]({FOLDER}/robustness.png)\n"
+    )
+
+
+def edits(measured: Sequence[Mapping[str, Any]]) -> str:
+    """Figures of edited pictures.
+
+    Args:
+        measured: sequence of mapping. Of a set of the report.
+
+    Returns:
+        Markdown; "" where there are none.
+    """
+    if not measured:
+        return ""
+    pictures = sum(measured[0][key] for key in ("reals", "fakes", "not_judged"))
+    return (
+        f"Light, contrast and colour of {pictures:,} test pictures changed with Pillow, before any "
+        "face was looked for; “clarity” is an unsharp mask with a wide radius. None of this makes "
+        "a real face a fake.\n\n"
+        + table(
+            (
+                "edit",
+                "not judged",
+                "ROC-AUC",
+                "reals called fake",
+                "fakes caught",
+                "balanced accuracy",
+            ),
+            [
+                (
+                    row["name"],
+                    str(row["not_judged"]),
+                    number(row["roc_auc"]),
+                    percent(row["false_positive_rate"]),
+                    percent(row["true_positive_rate"]),
+                    percent(row["balanced_accuracy"]),
+                )
+                for row in measured
+            ],
+        )
+    )
+
+
+def blends(measured: Sequence[Mapping[str, Any]]) -> str:
+    """Forgeries by kind.
+
+    Args:
+        measured: sequence of mapping. Of the report.
+
+    Returns:
+        Markdown; "" where there are none.
+    """
+    if not measured:
+        return ""
+    return (
+        "Forged by this project's own code from the real faces of the test, and told from these "
+        "very faces; not the work of deepfake software, which leaves other traces.\n\n"
+        + table(
+            ("forgery", "fakes", "ROC-AUC (95 %)", "called real", "uncertain", "called fake"),
+            [
+                (
+                    row["source"].replace("_", " "),
+                    str(row["count"]),
+                    number(row["roc_auc"]) + interval(row["roc_auc_95"]),
+                    *(str(row[key]) for key in ("real", "uncertain", "fake")),
+                )
+                for row in measured
+            ],
+        )
+    )
+
+
+def protocols(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What was left out of training.
+
+    Args:
+        rows: sequence of mapping. Of the report; "network" is "this" or "other", and "other" where
+            it is missing, as in older reports.
+
+    Returns:
+        Markdown; "" where there are none.
+    """
+    parts = []
+    for network, sentence in LEFT_OUT.items():
+        members = [_protocol(row) for row in rows if row.get("network", "other") == network]
+        if members:
+            head = ("left out", "kind", "faces", "result", "note")
+            parts.append(sentence + EXPECT + table(head, members))
+    return "\n".join(parts)
+
+
+def _protocol(row: Mapping[str, Any]) -> tuple[str, ...]:
+    if row.get("auc") is not None:
+        figure = f"ROC-AUC {number(row['auc'])}{interval(row['auc_95'])}"
+        figure += f"; {percent(row['caught'])} at or above its threshold"
+    elif row.get("false_positive_rate") is not None:
+        figure = percent(row["false_positive_rate"])
+        figure += interval(row["false_positive_rate_95"], shares=True)
+        figure += " at or above its threshold"
+    else:
+        figure = NOTHING
+    kind = row["kind"].replace("_", " ")
+    return row["held_out"], kind, str(row["count"]), figure, row.get("note") or NOTHING
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table.
+
+    Args:
+        head: sequence of str. Markdown.
+        rows: sequence of sequence of str. Plain text, such as the names of sources.
+
+    Returns:
+        Markdown.
+    """
+
+    def lines() -> Iterator[str]:
+        yield "| " + " | ".join(head) + " |"
+        yield "|" + "---|" * len(head)
+        for row in rows:
+            yield "| " + " | ".join(plain(cell).replace("|", "\\|") for cell in row) + " |"
+
+    return "\n".join(lines()) + "\n"
+
+
+def plain(text: str) -> str:
+    """Text that somebody chose, such as the name of a folder, as Markdown that shows just it.
+
+    Args:
+        text: str. Anything.
+
+    Returns:
+        One line without HTML, links, pictures or code.
+    """
+    return re.sub(r"([\\`\[\]])", r"\\\1", html.escape(" ".join(text.split()), quote=False))

@@ -1,0 +1,130 @@
+"""Sources left out of a training → how the network judges what it never saw.
+
+Figures on the test split tell how a network does on the cameras and generators that it was trained
+with. What counts is the next one; leaving one out and testing on it is the honest estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deepfake.datasets.samples import Sample
+from deepfake.detector import Detector
+from deepfake.errors import TrainingError
+from deepfake.evaluation import data, metrics, scoring
+from deepfake.evaluation.robustness import CLEAN
+from deepfake.evaluation.scoring import Judged
+
+# At most this many files of a family, and as many reals beside them.
+MEASURED = 500
+KINDS = ("real_source", "generator")
+MAYBE_KNOWN = "the models that it learned from may have been trained with it"
+
+
+@dataclass(frozen=True)
+class Division:
+    """A data set without some of its sources.
+
+    Attributes:
+        kept: tuple of Sample. What is left to train, validate and test with.
+        families: dict. Name as it was asked for → the samples left out.
+    """
+
+    kept: tuple[Sample, ...]
+    families: Mapping[str, tuple[Sample, ...]]
+
+
+def divide(samples: Sequence[Sample], names: str) -> Division:
+    """Leave sources out.
+
+    Args:
+        samples: sequence of Sample. The whole data set.
+        names: str. Sources with commas between; "+" joins sources that are one family, such as
+            two versions of a generator. "" for none.
+
+    Returns:
+        The division.
+
+    Raises:
+        TrainingError: a source is not there, is named twice, or a family has both classes.
+    """
+    known = {sample.source for sample in samples}
+    families = {}
+    taken: set[str] = set()
+    for family in filter(None, (part.strip() for part in names.split(","))):
+        members = {name.strip() for name in family.split("+")}
+        if not members <= known or members & taken:
+            raise TrainingError(
+                f"Sources to leave out are named once each. Received: {family!r}. "
+                f"This data set has: {', '.join(sorted(known))}."
+            )
+        taken |= members
+        families[family] = tuple(s for s in samples if s.source in members)
+        if len({sample.label for sample in families[family]}) > 1:
+            raise TrainingError(
+                f"The sources of {family!r} are partly real and partly fake. Leave them out one by "
+                "one, with a comma between."
+            )
+    kept = tuple(sample for sample in samples if sample.source not in taken)
+    return Division(kept, families)
+
+
+def measure(
+    detector: Detector, division: Division, seed: int = 0, taught: bool = False
+) -> list[dict[str, Any]]:
+    """Judge what was left out.
+
+    Args:
+        detector: Detector. Trained, calibrated and given its threshold without the families.
+        division: Division. What was left out, and the test reals that generators are told from.
+        seed: int. Of the drawing, where there are more than 500 files.
+        taught: bool. Whether other models had a part in the training, which may know the families.
+
+    Returns:
+        For each family "held_out", "kind" ("generator" or "real_source"), "count", and "auc" with
+        "auc_95", or "false_positive_rate" (at the detector's threshold) with
+        "false_positive_rate_95"; shares and areas in [0, 1]. "note" says what else was left out.
+        "network" is "this": the network that the report is of was itself trained without it.
+    """
+    test = [s for s in division.kept if s.split == "test"]
+    test = test or [s for s in division.kept if s.split == "valid"]
+    known = _judge(detector, [s for s in test if s.label == 0], seed) if division.families else None
+    rows = []
+    for name, samples in division.families.items():
+        left_out = _judge(detector, samples, seed)
+        label = samples[0].label
+        row: dict[str, Any] = {
+            "network": "this",
+            "held_out": name,
+            "kind": KINDS[label],
+            "count": len(left_out.labels),
+        }
+        others = [other for other in division.families if other != name]
+        row["note"] = f"trained without {', '.join(others)} too" if others else ""
+        if taught:
+            row["note"] = "; ".join(filter(None, [row["note"], MAYBE_KNOWN]))
+        if not len(left_out.labels):
+            row["note"] = "no face was found"
+        elif label == 1 and known is not None:
+            scores = np.concatenate([known.p_fake, left_out.p_fake])
+            truth = np.concatenate([known.labels, left_out.labels])
+            row["auc"] = metrics.area(scores, truth)
+            edges = metrics.bootstrap_auc(scores, truth, seed)
+            row["auc_95"] = [round(edge, 4) for edge in edges]
+            caught = int((left_out.p_fake >= detector.threshold).sum())
+            row["caught"] = round(caught / row["count"], 4)
+        else:
+            wrong = int((left_out.p_fake >= detector.threshold).sum())
+            row["false_positive_rate"] = round(wrong / row["count"], 4)
+            row["false_positive_rate_95"] = metrics.wilson(wrong, row["count"])
+        rows.append(row)
+    return rows
+
+
+def _judge(detector: Detector, samples: Sequence[Sample], seed: int) -> Judged:
+    drawn = data.draw(samples, MEASURED, seed)
+    return Judged.of(scoring.score(detector, drawn, (CLEAN,))[0])

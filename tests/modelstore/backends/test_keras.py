@@ -1,0 +1,321 @@
+"""Files of Keras 2 and 3, as people have them, through `open_keras`."""
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from deepfake.errors import ModelError
+from deepfake.manifest import Calibration, Input, Labels, ModelManifest, Output
+from deepfake.modelstore.backends import keras_messages
+from deepfake.modelstore.backends.keras import load, open_keras
+from deepfake.settings import Settings
+from tests.modelstore import keras2_files
+
+SETTINGS = Settings()
+# A Lambda layer is code; everything else that people save is loaded.
+LOADABLE = [name for name in keras2_files.KINDS if name != "lambda_layer"]
+
+
+@pytest.fixture(scope="module")
+def keras2(tmp_path_factory):
+    """Folder with files that Keras 2 wrote, in its own process."""
+    folder = tmp_path_factory.mktemp("keras2")
+    script = Path(keras2_files.__file__)
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, script, folder], env=environment, capture_output=True, text=True
+    )
+    if "No module named 'tf_keras'" in done.stderr:
+        message = "tf_keras is missing, so files of Keras 2 were NOT tested. pip install tf_keras"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    assert done.returncode == 0, done.stderr
+    yield folder
+    shutil.rmtree(folder)
+
+
+def manifest_of(network):
+    columns = ("real", "fake")
+    return ModelManifest(
+        format=1, name="test", version="1", architecture=network.architecture,
+        labels=Labels(order=columns, fake="fake"),
+        input=Input(size=network.size, crop=1.3, mean=(0.0,) * 3, std=(255.0,) * 3),
+        output=Output(score=network.score, kind=network.kind, evidence=network.evidence),
+        calibration=Calibration(temperature=1.0, bias=0.0, fitted_on=""),
+        threshold=0.5, uncertain_band=(0.5, 0.5), files={"model.keras": "0"},
+        licence="", training_data="",
+    )  # fmt: skip
+
+
+def scores_of(path, inputs, **options):
+    opened = open_keras(path, SETTINGS, **options)
+    return opened.backend(manifest_of(opened.network), SETTINGS).scores(inputs)
+
+
+def saved(tmp_path, *layers, name="model.keras"):
+    model = keras.Sequential(list(layers))
+    model.save(tmp_path / name)
+    return tmp_path / name
+
+
+def small(*ending):
+    return [keras.layers.Input((16, 16, 3)), keras.layers.Flatten(), *ending]
+
+
+@pytest.mark.parametrize("name", LOADABLE)
+def test_a_file_of_keras_2_gives_the_same_outputs(keras2, name):
+    before = (keras2 / f"{name}.h5").read_bytes()
+    expected = np.load(keras2 / f"{name}.npz")
+    model, changes = load(keras2 / f"{name}.h5", SETTINGS)
+    outputs = np.asarray(model(expected["inputs"], training=False))
+    assert outputs == pytest.approx(expected["outputs"], abs=1e-6)
+    assert changes
+    assert (keras2 / f"{name}.h5").read_bytes() == before
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+@pytest.mark.parametrize("name", LOADABLE)
+def test_a_file_of_keras_3_gives_the_same_outputs(tmp_path, name, ending):
+    made = keras2_files.KINDS[name](keras)
+    path = tmp_path / f"{name}{ending}"
+    made.save(path)
+    inputs = keras2_files.pictures(made.input_shape[1])
+    expected = np.asarray(made(inputs, training=False))
+    model, _ = load(path, SETTINGS)
+    path.unlink()
+    assert np.asarray(model(inputs, training=False)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_lambda_layer_of_keras_2_is_refused_with_what_to_do(keras2):
+    with pytest.raises(ModelError, match=r"Lambda layer.*Rescaling"):
+        load(keras2 / "lambda_layer.h5", SETTINGS)
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_lambda_layer_of_keras_3_is_refused_with_what_to_do(tmp_path, ending):
+    path = tmp_path / f"model{ending}"
+    keras2_files.lambda_layer(keras).save(path)
+    with pytest.raises(ModelError, match=r"Lambda layer.*Rescaling"):
+        load(path, SETTINGS)
+
+
+def test_a_keras_archive_of_keras_2_says_how_to_save_it_again(keras2):
+    with pytest.raises(ModelError, match=r"Keras 2\.\d+.*model\.save\('model\.h5'\)"):
+        load(keras2 / "sequential_cnn.keras", SETTINGS)
+
+
+@pytest.mark.parametrize("name", ["sequential_cnn", "mobilenet_in_sequential", "functional_cnn"])
+def test_the_backend_scores_as_keras_2_did_in_batches_of_any_size(keras2, name):
+    expected = np.load(keras2 / f"{name}.npz")
+    inputs = np.concatenate([expected["inputs"]] * 4)
+    raw = scores_of(keras2 / f"{name}.h5", inputs).raw
+    outputs = np.concatenate([expected["outputs"]] * 4)
+    assert raw == pytest.approx(outputs if outputs.shape[1] == 2 else outputs[:, 0], abs=1e-6)
+
+
+def test_a_saved_model_of_keras_2_scores_the_same(keras2):
+    expected = np.load(keras2 / "sequential_cnn.npz")
+    opened = open_keras(keras2 / "sequential_cnn", SETTINGS)
+    assert (opened.network.size, opened.network.kind) == (32, "sigmoid")
+    raw = scores_of(keras2 / "sequential_cnn", expected["inputs"]).raw
+    assert raw == pytest.approx(expected["outputs"][:, 0], abs=1e-6)
+
+
+def test_a_saved_model_of_keras_3_scores_the_same(tmp_path):
+    model = keras2_files.functional_cnn(keras)
+    model.export(tmp_path / "exported", verbose=False)
+    inputs = keras2_files.pictures(32)
+    raw = scores_of(tmp_path / "exported", inputs).raw
+    assert raw == pytest.approx(np.asarray(model(inputs)), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"), [("mesonet", "meso4"), ("mesoinception", "mesoinception4")]
+)
+def test_published_mesonet_weights_load_by_the_name_of_the_network(keras2, name, architecture):
+    expected = np.load(keras2 / f"{name}.npz")
+    path = keras2 / f"{name}_weights.h5"
+    raw = scores_of(path, expected["inputs"], architecture=architecture).raw
+    assert raw == pytest.approx(expected["outputs"][:, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cnn", "meso4", "mesoinception4", "mobilenetv3-small"])
+def test_weights_of_a_network_of_ours_load_by_its_name(tmp_path, name):
+    from deepfake import networks
+
+    size = 64 if name != "mobilenetv3-small" else 224
+    model = networks.build(name, size)
+    model.save_weights(tmp_path / "model.weights.h5")
+    inputs = keras2_files.pictures(size, 2)
+    expected = model(inputs, training=False)
+    scores = scores_of(tmp_path / "model.weights.h5", inputs, architecture=name)
+    assert scores.raw == pytest.approx(np.asarray(expected["logit"])[:, 0], abs=1e-5)
+    assert scores.evidence == pytest.approx(np.asarray(expected["evidence"]), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "expected"),
+    [
+        ("", "--architecture NAME.*meso4"),
+        ("mesonet5", "no architecture called 'mesonet5'.*meso4"),
+        ("mesoinception4", "do not fit mesoinception4"),
+    ],
+)
+def test_weights_alone_ask_for_their_network(keras2, architecture, expected):
+    with pytest.raises(ModelError, match=expected):
+        load(keras2 / "mesonet_weights.h5", SETTINGS, architecture)
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        ([keras.layers.Dense(1)], "logit"),
+        ([keras.layers.Dense(2)], "logits"),
+        ([keras.layers.Dense(1, activation="sigmoid")], "sigmoid"),
+        ([keras.layers.Dense(2, activation="softmax")], "softmax"),
+        ([keras.layers.Dense(1), keras.layers.Activation("sigmoid")], "sigmoid"),
+        ([keras.layers.Dense(2), keras.layers.Softmax()], "softmax"),
+        ([keras.layers.Dense(1, activation="sigmoid"), keras.layers.Dropout(0.1)], "sigmoid"),
+    ],
+)  # fmt: skip
+def test_what_the_output_is_comes_from_the_last_activation(tmp_path, ending, kind):
+    path = saved(tmp_path, *small(*ending))
+    assert open_keras(path, SETTINGS).network.kind == kind
+
+
+def test_scaling_inside_the_network_is_noticed(tmp_path):
+    rescaling = keras.layers.Rescaling(1 / 127.5, offset=-1)
+    path = saved(tmp_path, keras.layers.Input((16, 16, 3)), rescaling, *small()[1:],
+                 keras.layers.Dense(1))  # fmt: skip
+    assert open_keras(path, SETTINGS).network.rescaling == "Rescaling(scale=0.00784, offset=-1)"
+
+
+def input_of(*shape):
+    return [keras.layers.Input(shape), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)]
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        (input_of(16, 24, 3), "16 × 24.*square"),
+        (input_of(16, 16, 1), "gray"),
+        (input_of(None, None, 3), "--size"),
+        ([keras.layers.Input((12,)), keras.layers.Dense(1)], "not pictures"),
+        (small(keras.layers.Dense(7)), "7 classes"),
+        (small(keras.layers.Dense(1, activation="softmax")), "always 1"),
+        (small(keras.layers.Dense(1, activation="tanh")), "tanh"),
+        ([keras.layers.Input((16, 16, 3)), keras.layers.Conv2D(2, 3)], "without its classifier"),
+    ],
+)
+def test_a_network_for_something_else_gets_a_sentence(tmp_path, layers, expected):
+    path = saved(tmp_path, *layers)
+    with pytest.raises(ModelError, match=expected):
+        open_keras(path, SETTINGS)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(2, "2 inputs"), (1, "2 outputs")])
+def test_several_inputs_or_outputs_get_a_sentence(tmp_path, count, expected):
+    inputs = [keras.layers.Input((16, 16, 3)) for _ in range(count)]
+    flat = [keras.layers.Flatten()(each) for each in inputs]
+    heads = [keras.layers.Dense(1)(flat[0]), keras.layers.Dense(1)(flat[-1])][: 3 - count]
+    if count == 2:
+        heads = [keras.layers.Dense(1)(keras.layers.Concatenate()(flat))]
+    keras.Model(inputs, heads).save(tmp_path / "model.keras")
+    with pytest.raises(ModelError, match=expected):
+        open_keras(tmp_path / "model.keras", SETTINGS)
+
+
+def test_a_size_that_the_file_leaves_open_can_be_said(tmp_path):
+    path = saved(tmp_path, *input_of(None, None, 3))
+    assert open_keras(path, SETTINGS, size=64).network.size == 64
+
+
+def test_no_number_is_an_error_and_not_a_score(tmp_path):
+    dense = keras.layers.Dense(1, bias_initializer=keras.initializers.Constant(float("nan")))
+    path = saved(tmp_path, *small(dense))
+    with pytest.raises(ModelError, match="NaN"):
+        scores_of(path, np.zeros((1, 16, 16, 3), np.float32))
+
+
+def test_threads_get_their_own_scores(tmp_path):
+    path = saved(tmp_path, *small(keras.layers.Dense(1)))
+    opened = open_keras(path, SETTINGS)
+    backend = opened.backend(manifest_of(opened.network), SETTINGS)
+    batches = np.random.default_rng(0).random((4, 2, 16, 16, 3), np.float32)
+    alone = [backend.scores(batch).raw for batch in batches]
+    found = {}
+
+    def work(index):
+        found[index] = [backend.scores(batches[index]).raw for _ in range(5)]
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(np.array_equal(raw, alone[index]) for index in found for raw in found[index])
+    assert len(found) == 4
+
+
+def test_a_manifest_that_contradicts_the_file_is_refused(tmp_path):
+    opened = open_keras(saved(tmp_path, *small(keras.layers.Dense(1))), SETTINGS)
+    manifest = manifest_of(dataclasses.replace(opened.network, kind="softmax"))
+    with pytest.raises(ModelError, match="softmax"):
+        opened.backend(manifest, SETTINGS)
+    manifest = manifest_of(dataclasses.replace(opened.network, size=32))
+    with pytest.raises(ModelError, match="32 × 32"):
+        opened.backend(manifest, SETTINGS)
+
+
+def test_weights_that_do_not_fit_the_network_in_the_file_get_a_sentence(tmp_path):
+    path = saved(tmp_path, *small(keras.layers.Dense(1, name="last")), name="model.h5")
+    with h5py.File(path, "r+") as file:
+        group = file["model_weights/last"]
+        kernel = next(name for name in _datasets(group) if name.endswith("kernel"))
+        del group[kernel]
+        group[kernel] = np.zeros((5, 1), np.float32)
+    with pytest.raises(ModelError, match=r"do not fit|cannot be loaded"):
+        load(path, SETTINGS)
+
+
+def _datasets(group):
+    names = []
+    group.visititems(
+        lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
+    )
+    return names
+
+
+# As Keras 3.15 words them; what provokes most of them is translated or refused before.
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Unrecognized keyword arguments passed to DepthwiseConv2D: {'groups': 1}", "another vers"),
+        ("BatchNormalization could not be deserialized: config={'axis': [3]}", r"model\.save"),
+        ('Layer "x" expects 1 input(s), but it received 2 input tensors.', "nested networks"),
+        ("Could not locate class 'Attention2'. Make sure custom classes", "Attention2"),
+        ("Could not deserialize 'keras.metrics.mse' because", "training state"),
+        ("Unrecognized keyword arguments: ['batch_shape']", "pip install --upgrade"),
+        ("Unknown layer: 'TFOpLambda'. Please ensure", "outside of layers"),
+        ("Requested the deserialization of a `Lambda` layer", "never run"),
+        ("File format not supported: filepath=x", "SavedModel"),
+        ("Unable to open file (file signature not found)", "Download it again"),
+        ("Something new\nin many lines", "Keras says: Something new. "),
+    ],
+)
+def test_messages_of_keras_become_sentences(message, expected):
+    error = keras_messages.explain(ValueError(message), "model.h5")
+    assert isinstance(error, ModelError)
+    assert re.search(expected, str(error)), str(error)
+    assert "safe_mode=False" not in str(error)

@@ -1,0 +1,105 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from deepfake.errors import ModelError
+from deepfake.modelstore.compiling import compiled, conversion, parity
+from deepfake.modelstore.compiling.conversion import Conversion
+from deepfake.settings import Settings
+from tests.modelstore.conversion_files import keras_files
+
+
+@pytest.fixture(scope="module")
+def any_size(tmp_path_factory):
+    """A network of any size, converted for 32: settings, folder, Conversion."""
+    settings = Settings(cache=str(tmp_path_factory.mktemp("cache")))
+    work = tmp_path_factory.mktemp("work")
+    made = conversion.in_sandbox(keras_files() / "any_size.keras", work, settings, size=32)
+    return settings, work, made
+
+
+def test_a_network_of_any_size_is_converted_for_the_size_in_use(any_size):
+    settings, work, made = any_size
+    assert (made.network.size, made.network.kind) == (32, "softmax")
+    assert compiled.check(work, settings)[1] <= parity.MAX_DIFFERENCE
+
+
+def test_outputs_that_differ_are_refused_for_good(any_size, tmp_path):
+    settings, converted, _ = any_size
+    work = shutil.copytree(converted, tmp_path / "work")
+    with np.load(work / parity.PARITY_FILE) as arrays:
+        inputs, output = arrays["inputs"], arrays["output0"]
+    parity.write(work, inputs, {"": output + 2 * parity.MAX_DIFFERENCE})
+    with pytest.raises(parity.NoLiteRTError, match="something else"):
+        compiled.check(work, settings)
+
+
+def test_a_missing_model_gets_a_sentence(tmp_path):
+    with pytest.raises(ModelError, match="cannot be read"):
+        conversion.in_sandbox(tmp_path / "gone.h5", tmp_path, Settings())
+
+
+class UnsavedError(Exception):
+    """As Keras wraps what the converter raises."""
+
+
+@pytest.mark.parametrize(
+    ("cause", "lasting"),
+    [
+        pytest.param(ValueError("erfinv"), True, id="an operation LiteRT lacks"),
+        pytest.param(MemoryError(), False, id="memory"),
+        pytest.param(FileNotFoundError(2, "gone"), False, id="a folder that is gone"),
+    ],
+)
+def test_an_export_that_was_cut_short_says_nothing_of_the_network(tmp_path, cause, lasting):
+    class Model:
+        def export(self, *_, **__):
+            raise UnsavedError("Conversion failed") from cause
+
+    with pytest.raises(ModelError) as raised:
+        conversion._export(Model(), tmp_path / "model.tflite")
+    assert isinstance(raised.value, parity.NoLiteRTError) is lasting
+    assert str(raised.value).startswith(conversion.NO_LITERT) is lasting
+
+
+def test_the_childs_sentence_tells_whether_another_try_would_help(tmp_path, monkeypatch):
+    def run(*_, **__):
+        raise ModelError(sentence)
+
+    monkeypatch.setattr(conversion.sandbox, "run", run)
+    for sentence, kind in (
+        (f"{conversion.NO_LITERT}: Erfinv.", parity.NoLiteRTError),
+        ("The model crashed the program that reads it (SIGKILL).", ModelError),
+    ):
+        with pytest.raises(ModelError) as raised:
+            conversion.in_sandbox(keras_files() / "plain.h5", tmp_path, Settings())
+        assert type(raised.value) is kind and str(raised.value) == sentence
+
+
+@pytest.mark.parametrize("said", ["", "[]", "{}", '{"network": {}}', "Segmentation fault"])
+def test_a_child_that_says_something_else_is_not_believed(said):
+    with pytest.raises(ModelError, match="cannot be understood"):
+        Conversion.from_json(said)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "difference"),
+    [
+        pytest.param([0.5], [0.4], 0.1, id="probabilities as they are"),
+        pytest.param([300.3], [300.0], 0.001, id="large logits as a share"),
+        pytest.param([np.nan], [0.0], np.inf, id="no number"),
+        pytest.param([1.0, 2.0], [1.0], np.inf, id="another shape"),
+    ],
+)
+def test_differences(found, expected, difference):
+    measured = parity.largest_difference(np.array(found), np.array(expected))
+    assert measured == pytest.approx(difference)
+
+
+@pytest.mark.parametrize("size", [16, 33, 224])
+def test_inputs_are_in_the_networks_range_and_the_same_each_time(size):
+    inputs = parity.inputs_for(size, (-1.0, 3.0))
+    assert inputs.shape == (8, size, size, 3) and inputs.dtype == np.float32
+    assert -1 <= inputs.min() < -0.5 and 2.5 < inputs.max() <= 3
+    assert (inputs == parity.inputs_for(size, (-1.0, 3.0))).all()
