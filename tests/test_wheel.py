@@ -53,6 +53,11 @@ def test_the_environment_is_clean(run, name):
     assert outcome(run("-c", f"import {name}", command="python"))[0] == 1
 
 
+def test_type_checkers_find_the_hints(run):
+    asked = "from importlib.resources import files; print(files('deepfake').joinpath('py.typed').is_file())"
+    assert outcome(run("-c", asked, command="python"))[1] == "True\n"
+
+
 def test_a_photo_is_judged(run, portrait, detector):
     code, output, errors = outcome(run("detect", "--json", portrait))
     assert (code, errors) == (0, "")
