@@ -54,7 +54,9 @@ def test_the_environment_is_clean(run, name):
 
 
 def test_type_checkers_find_the_hints(run):
-    asked = "from importlib.resources import files; print(files('deepfake').joinpath('py.typed').is_file())"
+    asked = (
+        "from importlib.resources import files; print((files('deepfake') / 'py.typed').is_file())"
+    )
     assert outcome(run("-c", asked, command="python"))[1] == "True\n"
 
 
