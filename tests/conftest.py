@@ -10,8 +10,22 @@ from deepfake import Detector
 from deepfake.settings import Settings, models_folder
 from tests.programs import required
 
-pytest_plugins = ["tests.training_faces"]
+pytest_plugins = ["tests.keras_modules", "tests.training_faces"]
 EXAMPLES = Path(__file__).parent.parent / "examples"
+# Markers of pyproject.toml: what a test needs is told by the fixtures that it asks for.
+NEEDS = {
+    "tensorflow": {"keras", "networks", "resynthesis", "run_folder", "ship", "trainer"},
+    "browser": {"chromium"},
+    "services": {"redis", "nginx", "proxy", "container", "serve", "replicas", "alone"},
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for marker, fixtures in NEEDS.items():
+            if fixtures.intersection(item.fixturenames):
+                item.add_marker(marker)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,7 +10,6 @@ from PIL import Image
 from deepfake import imaging
 from deepfake.cli import main
 from deepfake.datasets.dataset import find_dataset
-from deepfake.forging import resynthesis
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def blend(data, output, *options):
 
 
 @pytest.fixture(scope="module")
-def blended(photos, tmp_path_factory):
+def blended(resynthesis, photos, tmp_path_factory):
     output = tmp_path_factory.mktemp("blended") / "out"
     options = ["--kind", "all", "--count", "8", "--with-reals", "--seed", "3"]
     with pytest.MonkeyPatch.context() as patch:

@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 
 from deepfake.errors import TrainingError
-from deepfake.networks import IMAGENET_FILE, IMAGENET_PACKAGE
-from deepfake.networks.torch_weights import read_torch_state_dict
+
+pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture(scope="module")
 def checkpoint():
+    from deepfake.networks import IMAGENET_FILE, IMAGENET_PACKAGE
+
     return Path(find_spec(IMAGENET_PACKAGE).origin).parent / IMAGENET_FILE
 
 
 def test_reads_the_published_weights(checkpoint):
+    from deepfake.networks.torch_weights import read_torch_state_dict
+
     state = read_torch_state_dict(checkpoint)
     assert state["_conv_stem.weight"].shape == (32, 3, 3, 3)
     assert state["_fc.weight"].shape == (1000, 1280)
@@ -31,6 +35,8 @@ class Evil:
 
 @pytest.mark.parametrize("position", range(5))
 def test_code_in_a_checkpoint_is_not_run(tmp_path, monkeypatch, position):
+    from deepfake.networks.torch_weights import read_torch_state_dict
+
     monkeypatch.chdir(tmp_path)
     parts = [0x1950A86A20F9469CFC6C, 1001, {}, {}, []]
     parts[position] = Evil()
@@ -43,6 +49,8 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, monkeypatch, position):
 
 @pytest.mark.parametrize("size", [0, 100, 100_000])
 def test_cut_off_checkpoints_get_a_sentence(tmp_path, checkpoint, size):
+    from deepfake.networks.torch_weights import read_torch_state_dict
+
     path = tmp_path / "cut.pth"
     path.write_bytes(checkpoint.read_bytes()[:size])
     with pytest.raises(TrainingError, match="not a PyTorch checkpoint"):

@@ -1,15 +1,18 @@
 import numpy as np
+import pytest
 
 from deepfake.datasets.dataset import find_samples
 from deepfake.forging.face_reader import FaceReader
-from deepfake.forging.resynthesis import Resynthesizer, build_autoencoder
 from deepfake.manifest import Input
-from deepfake.training.batches import PairBatches
+
+pytestmark = pytest.mark.tensorflow
 
 SPEC = Input(size=64, crop=1.3, mean=(127, 127, 127), std=(128, 128, 128))
 
 
 def batches(labelled, **options):
+    from deepfake.training.batches import PairBatches
+
     faces = FaceReader(SPEC).training_faces(find_samples(labelled))
     options = {"blend_share": 0.5, "seed": 1, **options}
     return PairBatches(faces, SPEC, 4, 3, **options)
@@ -40,6 +43,8 @@ def test_blended_fakes_share_the_damage_of_their_real(labelled):
 
 
 def test_resynthesised_fakes_share_the_damage_of_their_real(labelled):
+    from deepfake.forging.resynthesis import Resynthesizer, build_autoencoder
+
     maker = Resynthesizer(build_autoencoder(96))
     views, labels = batches(labelled, blend_share=0.0, resynthesis_share=1.0, resynthesizer=maker)[
         0

@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 
 from deepfake.cli import main
+
+pytestmark = pytest.mark.tensorflow
 
 OPTIONS = ["--architecture", "meso4", "--epochs", "2", "--steps", "3", "--batch-size", "8",
            "--image-size", "32", "--strategy", "multiworker"]  # fmt: skip
@@ -67,7 +68,7 @@ def start(index, ports, notes, arguments):
 
 
 @pytest.mark.slow
-def test_two_workers_train_one_network_on_different_batches(labelled, tmp_path):
+def test_two_workers_train_one_network_on_different_batches(keras, labelled, tmp_path):
     run = tmp_path / "run"
     arguments = ["train", str(labelled), "-o", str(run), *OPTIONS]
     ports = free_ports(2)

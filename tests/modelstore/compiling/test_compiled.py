@@ -21,6 +21,8 @@ from deepfake.modelstore.compiling import compiled, conversion, parity
 from deepfake.settings import Settings
 from tests.modelstore.conversion_files import SIZE, keras_files
 
+pytestmark = pytest.mark.tensorflow
+
 BATCH = parity.inputs_for(SIZE, (0.0, 1.0))
 PATIENCE = 600
 
