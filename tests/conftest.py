@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,11 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 NEEDS = {
     "tensorflow": {"keras", "networks", "resynthesis", "run_folder", "ship", "trainer"},
     "browser": {"chromium"},
-    "services": {"redis", "nginx", "proxy", "container", "serve", "replicas", "alone"},
-}
+    "services": {
+        "alone", "answers", "container", "hub", "nginx", "proxy", "redis", "serve", "served",
+        "served_several", "serving",
+    },
+}  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -26,6 +30,14 @@ def pytest_collection_modifyitems(items):
         for marker, fixtures in NEEDS.items():
             if fixtures.intersection(item.fixturenames):
                 item.add_marker(marker)
+
+
+@pytest.fixture(autouse=True)
+def keras_is_no_surprise(request):
+    """A test that imports Keras is marked, or the quick run would not be quick."""
+    before = "keras" in sys.modules
+    yield
+    assert before or "keras" not in sys.modules or request.node.get_closest_marker("tensorflow")
 
 
 @pytest.fixture(scope="session", autouse=True)
