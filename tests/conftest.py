@@ -25,11 +25,15 @@ NEEDS = {
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     for item in items:
         for marker, fixtures in NEEDS.items():
             if fixtures.intersection(item.fixturenames):
                 item.add_marker(marker)
+    if hasattr(config, "workerinput"):
+        # Files that take minutes go first: one that came last would have one process wait.
+        long = {item.path for item in items if any(map(item.get_closest_marker, NEEDS))}
+        items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(autouse=True)
