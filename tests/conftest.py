@@ -17,6 +17,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 NEEDS = {
     "tensorflow": {"keras", "networks", "resynthesis", "run_folder", "ship", "trainer"},
     "browser": {"chromium"},
+    "slow": {"evaluated"},
     "services": {
         "alone", "answers", "container", "hub", "nginx", "proxy", "redis", "serve", "served",
         "served_several", "serving",

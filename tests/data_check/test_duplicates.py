@@ -46,6 +46,7 @@ def test_nothing_has_no_duplicates():
     assert find([]).exact == [] and find([]).near == []
 
 
+@pytest.mark.slow
 def test_thousands_of_look_alikes_take_seconds_and_few_pairs():
     small = np.asarray(drawing(1)).astype(float)
     random = np.random.default_rng(0)

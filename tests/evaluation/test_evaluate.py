@@ -12,6 +12,8 @@ from deepfake.cli import main
 from deepfake.evaluation import robustness
 from tests import default_model
 
+pytestmark = pytest.mark.slow
+
 DEFAULT = default_model.FOLDER
 QUICK = ["--grid", "0", "--edits", "0", "--no-tiers"]
 

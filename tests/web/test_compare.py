@@ -178,6 +178,7 @@ def comparer(make_model):
     return Comparer(Choices(shelf), Admission(settings))
 
 
+@pytest.mark.slow
 def test_all_heat_maps_together_count_as_one_analysis(comparer, portrait, monkeypatch):
     warnings = []
     monkeypatch.setattr(compare.gr, "Warning", lambda text, **_: warnings.append(text))

@@ -40,6 +40,7 @@ def test_what_is_no_number_is_refused(model, faces):
         model.backend.scores(np.full_like(faces, np.nan))
 
 
+@pytest.mark.slow
 def test_threads_get_their_own_answers(model, faces):
     expected = [float(model.backend.scores(face[None]).raw[0]) for face in faces]
     with ThreadPoolExecutor(8) as pool:

@@ -126,6 +126,7 @@ def test_a_pickle_of_nine_bytes_does_not_fill_memory(tmp_path, settings):
         refused(load_model, path, settings, ANSWERS)
 
 
+@pytest.mark.slow
 def test_litert_files_with_broken_offsets(tmp_path, settings):
     for path in hostile.bad_litert(tmp_path, FACE_MODEL):
         sentence = refused(trial.try_file, path, "litert", path.name, settings)
