@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from deepfake import verdict
 from deepfake.detector import FaceReport, Report
@@ -12,6 +12,14 @@ from deepfake.imaging import Picture
 from deepfake.manifest import OperatingPoint
 from deepfake.shelf import Shelf, sentence_of
 from deepfake.verdict import Verdict
+
+if TYPE_CHECKING:
+    from deepfake.documents import (
+        ComparisonDocument,
+        EnsembleDocument,
+        FailedRowDocument,
+        RowDocument,
+    )
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 # "One model …", "two models …".
@@ -81,20 +89,25 @@ class Row:
         """Whether the largest face is there, but not what the model looked at in it."""
         return self.face is not None and self.face.evidence is None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> RowDocument | FailedRowDocument:
         """What goes into JSON: the Report, and what is known of the model."""
         if self.report is None:
             return {"model": {"name": self.title}, "error": self.error}
         manifest, point = self.report.manifest, self.operating_point
-        document = self.report.to_dict()
-        for shared in ("file", "picture"):
-            del document[shared]
         return {
-            **document,
-            "model_ms": self.milliseconds,
+            **self.report.judgement(),
+            "model_ms": self.milliseconds or 0.0,
             "file_bytes": self.file_bytes,
             "trained_on": manifest.training_data,
-            "operating_point": None if point is None else point.model_dump(),
+            "operating_point": (
+                None
+                if point is None
+                else {
+                    "threshold": point.threshold,
+                    "false_positive_rate": point.false_positive_rate,
+                    "true_positive_rate": point.true_positive_rate,
+                }
+            ),
             "ensemble_weight": manifest.ensemble_weight,
         }
 
@@ -123,7 +136,7 @@ class Ensemble:
     uncertain_band: tuple[float, float]
     verdict: Verdict
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> EnsembleDocument:
         """The ensemble as JSON has it."""
         return {
             "models": self.models,
@@ -171,7 +184,7 @@ class Comparison:
                 said[row.report.verdict].append(row.title)
         return _agreement(said, self.answered)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ComparisonDocument:
         """The Comparison as JSON has it."""
         return {
             "file": self.file,

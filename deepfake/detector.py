@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image
@@ -22,6 +22,15 @@ from deepfake.manifest import ModelManifest
 from deepfake.modelstore.resolve import LoadedModel, load_model
 from deepfake.settings import Settings
 from deepfake.verdict import Verdict
+
+if TYPE_CHECKING:
+    from deepfake.documents import (
+        FaceDocument,
+        Judgement,
+        ModelDocument,
+        ReportDocument,
+        TimingsDocument,
+    )
 
 # Logit of the largest probability that float32 tells from 1 with some precision.
 PROBABILITY_LOGITS = 14.0
@@ -54,7 +63,7 @@ class FaceReport:
     crop: np.ndarray | None = None
     evidence: np.ndarray | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> FaceDocument:
         """What goes into JSON: everything but the pixels."""
         return {
             "box": list(self.box),
@@ -99,8 +108,8 @@ class Report:
     faces: tuple[FaceReport, ...]
     whole_picture_p_fake: float | None
     manifest: ModelManifest = field(repr=False)
-    model: dict[str, str]
-    timings_ms: dict[str, float]
+    model: ModelDocument
+    timings_ms: TimingsDocument
     notes: tuple[str, ...] = ()
 
     @property
@@ -141,10 +150,17 @@ class Report:
             raise NoFaceError(_no_face(self.faces))
         return {"Fake": self.p_fake, "Real": 1.0 - self.p_fake}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ReportDocument:
         """The Report as JSON has it."""
         return {
             "file": self.file,
+            "picture": {"format": self.format, "width": self.width, "height": self.height},
+            **self.judgement(),
+        }
+
+    def judgement(self) -> Judgement:
+        """The part of the Report that is the model's."""
+        return {
             "verdict": self.verdict,
             "p_fake": self.p_fake,
             "threshold": self.threshold,
@@ -156,7 +172,6 @@ class Report:
                 if self.whole_picture_p_fake is None
                 else {"p_fake": self.whole_picture_p_fake, "reliable": False}
             ),
-            "picture": {"format": self.format, "width": self.width, "height": self.height},
             "model": self.model,
             "timings_ms": self.timings_ms,
             "notes": list(self.notes),
@@ -366,6 +381,7 @@ class Clock:
         self._laps[stage] = round(1000 * (now - self._last), 2)
         self._last = now
 
-    def finish(self) -> dict[str, float]:
+    def finish(self) -> TimingsDocument:
         """Milliseconds by stage, and "total"."""
-        return {**self._laps, "total": round(1000 * (time.perf_counter() - self._start), 2)}
+        total = round(1000 * (time.perf_counter() - self._start), 2)
+        return cast("TimingsDocument", {**self._laps, "total": total})

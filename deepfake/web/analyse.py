@@ -15,6 +15,7 @@ from PIL import Image
 
 from deepfake import evidence, imaging
 from deepfake.detector import FaceReport, Report
+from deepfake.documents import ReportDocument
 from deepfake.errors import DeepfakeError, LimitError, ModelError
 from deepfake.web import drawing, wording
 from deepfake.web.about import about
@@ -224,7 +225,7 @@ class Analyser:
         """The label-to-confidence dict of a photo, for programs."""
         return self._detect_for_program(photo, model).labels()
 
-    def detect(self, photo: str, model: str | None = None) -> dict[str, Any]:
+    def detect(self, photo: str, model: str | None = None) -> ReportDocument:
         """The full Report of a photo, for programs."""
         return self._detect_for_program(photo, model).to_dict()
 

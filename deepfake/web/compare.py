@@ -11,6 +11,7 @@ import gradio as gr
 
 from deepfake import imaging
 from deepfake.comparison import Comparison, Row, compare, explain
+from deepfake.documents import ComparisonDocument
 from deepfake.errors import DeepfakeError, LimitError
 from deepfake.web import wording
 from deepfake.web.admission import Admission
@@ -83,7 +84,7 @@ class Comparer:
 
     def compare_for_program(
         self, photo: str | None, request: gr.Request | None, models: list[str] | None = None
-    ) -> dict[str, Any]:
+    ) -> ComparisonDocument:
         """The verdicts of several models on a photo, side by side and taken together."""
         try:
             if not photo:
