@@ -195,7 +195,9 @@ def _as_table(comparison: Comparison) -> str:
     lines = [f"{on_one_line(comparison.file)}: {comparison.sentence}"]
     for row in comparison.rows:
         if row.report is None:
-            lines.append(f"  {on_one_line(row.title):<{width}}  failed: {on_one_line(row.error)}")
+            lines.append(
+                f"  {on_one_line(row.title):<{width}}  failed: {on_one_line(str(row.error))}"
+            )
             continue
         size = "" if row.file_bytes is None else f"{row.file_bytes / 1e6:.1f} MB"
         lines.append(

@@ -100,7 +100,7 @@ class Analyser:
                 progress(0.1, desc="Loading the model")
             detector = self.choices.detector(model)
         except ModelError as error:
-            return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
+            return self._failure(error.public, threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
             return self._failure(NOTHING, threshold, model, wording.NO_PHOTO)
         progress(0.3, desc="Looking for faces")
@@ -108,7 +108,7 @@ class Analyser:
             picture = imaging.read(photo, detector.settings)
             report = detector.detect(picture, file=Path(photo).name).at(threshold)
         except DeepfakeError as error:
-            return self._failure(str(error), threshold, model)
+            return self._failure(error.public, threshold, model)
         shown, share = drawing.shrink(picture.pixels)
         session = Session(report, _jpeg(shown, quality=92), share, model)
         row = _history_row(report, shown, picture.sha256)
@@ -134,7 +134,7 @@ class Analyser:
         except LimitError as error:
             raise gr.Error(str(error), print_exception=False) from error
         except ModelError as error:
-            return None, gr.skip(), "", wording.plain(wording.for_visitors(str(error)))
+            return None, gr.skip(), "", wording.plain(error.public)
         threshold = loaded.manifest.threshold
         return None, threshold, wording.meaning(loaded.manifest, threshold), about(loaded)
 
@@ -154,9 +154,9 @@ class Analyser:
             self.choices.detector(model)
         except LimitError as error:
             # The result that is shown is the model's before.
-            return self._failure(str(error), threshold, model, wording.REFUSED)
+            return self._failure(error.public, threshold, model, wording.REFUSED)
         except ModelError as error:
-            return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
+            return self._failure(error.public, threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
             return self.forget(threshold, model)
         return self._judge(photo, threshold, model, progress)
@@ -201,7 +201,7 @@ class Analyser:
             chosen = session.report.faces[index]
             chosen = replace(chosen, evidence=detector.explain(chosen))
         except DeepfakeError as error:
-            raise gr.Error(wording.for_visitors(str(error)), print_exception=False) from error
+            raise gr.Error(error.public, print_exception=False) from error
         faces = list(session.report.faces)
         faces[index] = chosen
         report = replace(session.report, faces=tuple(faces))
@@ -242,7 +242,7 @@ class Analyser:
                 result: dict[str, Any] = handler(photo, model)
                 return result
             except DeepfakeError as error:
-                raise gr.Error(wording.for_visitors(str(error)), print_exception=False) from error
+                raise gr.Error(error.public, print_exception=False) from error
 
         endpoint.__doc__ = handler.__doc__
         return endpoint
