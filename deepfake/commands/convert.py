@@ -105,7 +105,9 @@ def convert(options: argparse.Namespace) -> str:
             told = _write_manifest(folder, targets, made, found, answers, beside, settings)
     except OSError as error:
         raise ModelError(
-            f"{folder} cannot be written ({error.strerror}). Choose another place for the new file."
+            f"{folder} cannot be written ({error.strerror}). Choose another place for the new "
+            "file.",
+            path=folder,
         ) from error
     return "\n".join([*_changes(found, made), *_written(targets, differences), *told])
 
@@ -135,16 +137,20 @@ def _source(old: str, settings: Settings) -> Located:
             found = locate(str(found.folder / others[0]), settings)
     kind = kind_of(found.file)
     if kind is FileKind.LITERT:
-        raise ModelError(f"{found.file} is a LiteRT file already; it runs as it is.")
+        raise ModelError(
+            f"{found.file} is a LiteRT file already; it runs as it is.", path=found.file
+        )
     if kind is FileKind.ONNX:
         raise ModelError(
             f"{found.file} is an ONNX file. It runs as it is with ONNX Runtime; only Keras models "
-            "can be converted."
+            "can be converted.",
+            path=found.file,
         )
     if found.fixed and sha256_of(found.file) != found.sha256:
         raise ModelError(
             f"{found.file} is not the file that its {MANIFEST_NAME} describes: its SHA-256 "
-            "differs. It was changed or damaged; get the model again."
+            "differs. It was changed or damaged; get the model again.",
+            path=found.file,
         )
     return found
 

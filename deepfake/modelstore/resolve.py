@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from deepfake.errors import ModelError, SettingError
+from deepfake.errors import ModelError, ModelNotFoundError, SettingError
 from deepfake.files.digest import sha256_of, size_of
 from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_weights
 from deepfake.modelstore import remembered
@@ -244,11 +244,12 @@ def _is_keras(path: Path) -> bool:
 
 def _compare(found: Located) -> None:
     if not found.file.exists():
-        raise ModelError(f"{found.file} is missing. Get the model again.")
+        raise ModelNotFoundError(f"{found.file} is missing. Get the model again.", path=found.file)
     digest = sha256_of(found.file)
     if digest != found.sha256:
         raise ModelError(
             f"{found.file} is not the file that its manifest describes: its SHA-256 is "
             f"{digest[:12]}…, the manifest says {found.sha256[:12]}…. It was changed or damaged; "
-            "get the model again."
+            "get the model again.",
+            path=found.file,
         )
