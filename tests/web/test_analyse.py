@@ -25,14 +25,15 @@ def choices(tmp_path, monkeypatch):
 
 def test_a_visitor_is_told_why_a_model_takes_long(choices, portrait):
     told = []
+    compiling = "Compiling plain.h5 to LiteRT, once. This can take a minute."
 
     def progress(_, desc, **__):
         told.append(desc)
 
     admission = Admission(choices.shelf.settings, {})
     Analyser(choices, admission).choose_model("plain.h5", None, progress)
-    assert told == ["Loading the model", "Compiling plain.h5 to LiteRT, once."]
+    assert told == ["Loading the model", compiling]
     # It is not tried again for half a minute.
     choices.shelf._failures.clear()
     Comparer(choices, admission).show(str(portrait), ["plain.h5"], None, progress)
-    assert told[2:] == ["Asking plain.h5", "Compiling plain.h5 to LiteRT, once."]
+    assert told[2:] == ["Asking plain.h5", compiling]

@@ -36,7 +36,7 @@ FORMAT = 2
 CONVERTERS = ("tensorflow-cpu", "tensorflow", "keras")
 POLL_SECONDS = 0.5
 MAX_RECORD_BYTES = 100_000
-STAYS = "It stays on Keras, which is slower and runs the file in this process. {}"
+STAYS = "It stays on Keras, which is slower. {}"
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def open_compiled(file: KerasFile, settings: Settings) -> Opened:
     try:
         found = _recall(entry) or _compile(file, entry, settings)
     except _StaysOnKerasError as error:
+        announce(f"Opening {_name(file)} with Keras: there is no LiteRT form of it.")
         opened = keras.open_keras(file.path, settings, file.architecture, file.size)
         return replace(opened, remarks=(*opened.remarks, STAYS.format(error)))
     remarks = tuple(filter(None, (*found.made.changes, found.note)))
@@ -114,7 +115,7 @@ def _compile(file: KerasFile, entry: Path, settings: Settings) -> _Compiled:
     # Before anything that takes long: the same sentences as of `open_keras`.
     keras.inspect(file.path, settings)
     keras.need_packages()
-    announce(f"Compiling {on_one_line(file.path.name)} to LiteRT, once.")
+    announce(f"Compiling {_name(file)} to LiteRT, once. This can take a minute.")
     with _turn(entry.parent) as folder:
         found = _recall(entry)
         if found is not None:
@@ -201,6 +202,10 @@ def check(folder: Path, settings: Settings) -> tuple[bytes, float]:
             f"{difference:.2g}, and {parity.MAX_DIFFERENCE:.0e} is allowed."
         )
     return weights, difference
+
+
+def _name(file: KerasFile) -> str:
+    return on_one_line(file.path.name)
 
 
 def _recall(entry: Path) -> _Compiled | None:
