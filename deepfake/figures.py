@@ -146,8 +146,8 @@ class Figures(Part):
 class MainFigures(Part):
     """The figures that `model.json` repeats; older ones have fewer."""
 
-    reals: int
-    fakes: int
+    reals: int = 0
+    fakes: int = 0
     roc_auc: float | None = None
     roc_auc_95: Interval | None = None
     average_precision: float | None = None

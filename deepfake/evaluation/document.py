@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator
 
 from deepfake.figures import Figures, Interval, Part, SampleFigures
 from deepfake.formatting import printable
 
-FORMAT = 1
+FORMAT: Final = 1
 
 # Names of files and sources, and the answers of somebody: any file and terminal takes them.
 Text = Annotated[str, BeforeValidator(printable)]

@@ -63,9 +63,7 @@ def summarise(
     )
 
 
-def at_threshold(
-    p_fake: np.ndarray, labels: np.ndarray, threshold: float
-) -> dict[str, float | None]:
+def at_threshold(p_fake: np.ndarray, labels: np.ndarray, threshold: float) -> dict[str, Any]:
     """Rates at a threshold; None where they are shares of nothing.
 
     Args:
@@ -79,7 +77,9 @@ def at_threshold(
         "true_positive_rate": called[labels == 1],
         "accuracy": called == labels,
     }
-    figures = {name: _rounded(hits.mean()) if len(hits) else None for name, hits in rates.items()}
+    figures: dict[str, Any] = {
+        name: _rounded(hits.mean()) if len(hits) else None for name, hits in rates.items()
+    }
     both = len(rates["false_positive_rate"]) and len(rates["true_positive_rate"])
     figures["balanced_accuracy"] = (
         _rounded((1 - rates["false_positive_rate"].mean() + rates["true_positive_rate"].mean()) / 2)

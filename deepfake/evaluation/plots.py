@@ -241,7 +241,9 @@ def robustness(cells: Sequence[CellFigures], name: str, path: Path) -> None:
                     across, down, "–" if np.isnan(value) else f"{value:.2f}", ha="center",
                     va="center", color="white" if value < 0.75 else "black",
                 )  # fmt: skip
-            axes.set_title(f"{column.label}, {f'blur σ {blur:g} px' if blur else 'no blur'}", fontsize=9)
+            axes.set_title(
+                f"{column.label}, {f'blur σ {blur:g} px' if blur else 'no blur'}", fontsize=9
+            )
             axes.set_xticks(range(len(qualities)), [f"q{q}" if q else "none" for q in qualities])
             axes.set_yticks(range(len(sides)), [f"≤ {s} px" if s else "as is" for s in sides])
             axes.grid(visible=False)

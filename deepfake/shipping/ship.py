@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -19,8 +18,10 @@ from deepfake.detector import Detector
 from deepfake.errors import TrainingError
 from deepfake.evaluation import data, evaluator, metrics, report
 from deepfake.evaluation.data import EvaluationSet
+from deepfake.evaluation.document import BlendFigures, CardText, EvaluationReport
 from deepfake.evaluation.evaluator import ModelScores
 from deepfake.evaluation.scoring import Judged
+from deepfake.figures import MainFigures
 from deepfake.forging import augmentation, blend_faces, resynthesis
 from deepfake.forging.face_reader import FaceReader
 from deepfake.formatting import printable
@@ -28,6 +29,7 @@ from deepfake.manifest import (
     MANIFEST_NAME,
     Calibration,
     Labels,
+    Metrics,
     ModelManifest,
     OperatingPoint,
     OperatingPoints,
@@ -60,12 +62,6 @@ ONE_CLASS = (
     "Faces were found in only one class of the validation or the test pictures, so nothing can be "
     "measured. Look at the lines “skipped” above."
 )
-# Figures of the report that the manifest repeats.
-REPEATED = (
-    "reals", "fakes", "roc_auc", "roc_auc_95", "average_precision", "equal_error_rate",
-    "balanced_accuracy", "false_positive_rate", "true_positive_rate", "ece", "ece_equal_classes",
-    "brier",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,6 +81,24 @@ class Description:
     licence: str
     command: str = ""
     data: str = ""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is decided after the training.
+
+    Attributes:
+        threshold_rule: str. One of `calibration.THRESHOLD_RULES`.
+        flip_average: bool. Whether the model judges each face and its mirror image, and says the
+            mean.
+        grid_faces: int. Test faces for the robustness grid; 0 for none.
+        edited_faces: int. Test faces for the table of edited pictures; 0 for none.
+    """
+
+    threshold_rule: str = "fpr"
+    flip_average: bool = False
+    grid_faces: int = evaluator.GRID_FACES
+    edited_faces: int = evaluator.EDITED_FACES
 
 
 @dataclass(frozen=True)
@@ -121,13 +135,10 @@ def ship(
     config: TrainingConfig,
     folder: Path,
     description: Description,
+    options: Options | None = None,
     *,
-    threshold_rule: str = "fpr",
-    flip_average: bool = False,
     resynthesizer: blend_faces.Forger | None = None,
     division: cross_source.Division | None = None,
-    grid_faces: int = evaluator.GRID_FACES,
-    edited_faces: int = evaluator.EDITED_FACES,
 ) -> ModelManifest:
     """Export, calibrate on "valid", measure on "test", and write a model folder.
 
@@ -138,15 +149,11 @@ def ship(
         folder: Path. Where the model goes; files of an earlier export are replaced. A
             `history.csv` in it is drawn.
         description: Description. Name, version, licence, command and data.
-        threshold_rule: str. One of `calibration.THRESHOLD_RULES`.
-        flip_average: bool. Whether the model judges each face and its mirror image, and says the
-            mean.
+        options: Options. Defaults to the usual.
         resynthesizer: Forger. Adds resynthesised fakes to what is measured. Defaults to that of
             the folder's own run, if it has one.
         division: Division. What was left out of the training, to be measured as well. `samples`
             are then those kept. Defaults to none.
-        grid_faces: int. Test faces for the robustness grid; 0 for none.
-        edited_faces: int. Test faces for the table of edited pictures; 0 for none.
 
     Returns:
         The manifest, as written.
@@ -155,7 +162,8 @@ def ship(
         TrainingError: the exported file differs from the network, a split lacks faces, or the rule
             is not known.
     """
-    calibration.check_rule(threshold_rule)
+    options = options or Options()
+    calibration.check_rule(options.threshold_rule)
     folder.mkdir(parents=True, exist_ok=True)
     if resynthesizer is None and (folder / resynthesis.FILE).is_file():
         resynthesizer = resynthesis.load_or_fit([], config.seed, folder)
@@ -165,7 +173,7 @@ def ship(
     crops = [] if len({sample.label for sample in test}) < 2 else reader.crops(valid)
     if {sample.label for sample, _ in crops} != {0, 1}:
         raise TrainingError(ONE_CLASS)
-    if flip_average:
+    if options.flip_average:
         network = flip_averaging.flip_averaged(network)
     parity = np.stack([crop for _, crop in crops[:PARITY_FACES]])
     # With an older manifest beside newer files, a run that is cut off would look finished.
@@ -173,7 +181,7 @@ def ship(
     difference = export.export(network, folder, preprocessing.scale(parity, config.input))
     # A network that ends in more than one dense layer has no exact map.
     evidence = "evidence" if "evidence" in network.output else None
-    manifest = _draft(config, folder, samples, description, evidence, flip_average)
+    manifest = _draft(config, folder, samples, description, evidence, options.flip_average)
     backend = LiteRTBackend((folder / export.LITERT_FILE).read_bytes(), manifest, Settings())
 
     def forged(split: Sequence[Sample]) -> list[ScoredSet]:
@@ -186,7 +194,7 @@ def ship(
         return forgings
 
     manifest, decision = _calibrated(
-        manifest, backend, crops, forged(valid), config.seed, threshold_rule
+        manifest, backend, crops, forged(valid), config.seed, options.threshold_rule
     )
     model = LoadedModel(manifest, backend, manifest.files[export.LITERT_FILE])
     # A table may name some files by their whole path, and these have no folder in common with
@@ -197,7 +205,7 @@ def ship(
     detector = Detector(model)
     scores = evaluator.evaluate(
         description.name, detector, [tested],
-        grid_faces=grid_faces, edited_faces=edited_faces, seed=config.seed,
+        grid_faces=options.grid_faces, edited_faces=options.edited_faces, seed=config.seed,
     )  # fmt: skip
     if len(np.unique(Judged.of(scores.sets[0].clean).labels)) < 2:
         raise TrainingError(ONE_CLASS)
@@ -210,7 +218,7 @@ def ship(
         [scores],
         {
             "measured_on": measured_on,
-            "threshold_rule": threshold_rule,
+            "threshold_rule": options.threshold_rule,
             "threshold_reached": decision.reached(),
             "blends": _blends(manifest, forged(test)),
             "protocols": cross_source.measure(
@@ -218,7 +226,7 @@ def ship(
             )
             if division
             else [],
-            "card": {"command": description.command, "data": description.data},
+            "card": CardText(command=description.command, data=description.data),
         },
     )
     manifest = _measured(manifest, scores, document, difference)
@@ -330,7 +338,7 @@ def _calibrated(
     return manifest.model_copy(update=update), decision
 
 
-def _blends(manifest: ModelManifest, forgings: Sequence[ScoredSet]) -> list[dict[str, Any]]:
+def _blends(manifest: ModelManifest, forgings: Sequence[ScoredSet]) -> list[BlendFigures]:
     """By kind of forgery: how it was judged, and its AUC against the reals it was made from."""
     # The reals are the same in each.
     forged = sum((other.fakes() for other in forgings[1:]), start=forgings[0])
@@ -342,41 +350,38 @@ def _blends(manifest: ModelManifest, forgings: Sequence[ScoredSet]) -> list[dict
     names = np.array(forged.sources)
     described = []
     for row in rows:
-        if row["label"] == "fake":
-            fakes = p_fake[(names == row["source"]) & (forged.labels == 1)]
+        if row.label == "fake":
+            fakes = p_fake[(names == row.source) & (forged.labels == 1)]
             truth = np.repeat([0, 1], [len(reals), len(fakes)])
             edges = metrics.bootstrap_auc(np.concatenate([reals, fakes]), truth, seed=0)
-            described.append(
-                {**row, "reals": len(reals), "roc_auc_95": [round(edge, 4) for edge in edges]}
-            )
+            described.append(BlendFigures(**dict(row), reals=len(reals), roc_auc_95=edges))
     return described
 
 
 def _measured(
-    manifest: ModelManifest, scores: ModelScores, document: Mapping[str, Any], difference: float
+    manifest: ModelManifest, scores: ModelScores, document: EvaluationReport, difference: float
 ) -> ModelManifest:
     """With operating points, and the main figures of the report."""
     clean = Judged.of(scores.sets[0].clean)
-    tiers = {tier["name"]: tier["figures"] for tier in document["models"][0]["sets"][0]["tiers"]}
     repeated = {
-        f"test_{name}" if name != "clean" else "test": {key: figures[key] for key in REPEATED}
-        for name, figures in tiers.items()
+        f"test_{tier.name}" if tier.name != "clean" else "test": MainFigures.of(tier.figures)
+        for tier in document.models[0].sets[0].tiers
     }
     points = metrics.operating_points(clean.p_fake, clean.labels)
     return manifest.model_copy(
         update={
             "operating_points": OperatingPoints(
-                measured_on=document["measured_on"],
+                measured_on=document.measured_on,
                 reals=int((clean.labels == 0).sum()),
                 fakes=int((clean.labels == 1).sum()),
                 points=tuple(OperatingPoint(**point) for point in points),
             ),
-            "metrics": {
-                "measured_on": document["measured_on"],
-                "litert_keras_largest_logit_difference": round(difference, 5),
+            "metrics": Metrics(
+                measured_on=document.measured_on,
+                litert_keras_largest_logit_difference=round(difference, 5),
                 **repeated,
-                "test_blended": {row["source"]: row["roc_auc"] for row in document["blends"]},
-            },
+                test_blended={row.source: row.roc_auc for row in document.blends},
+            ),
         }
     )
 
