@@ -16,9 +16,9 @@ from deepfake import preprocessing, verdict
 from deepfake.datasets.samples import Sample
 from deepfake.detector import Detector
 from deepfake.errors import TrainingError
-from deepfake.evaluation import data, evaluator, metrics, report
+from deepfake.evaluation import evaluator, metrics, report
 from deepfake.evaluation.data import EvaluationSet
-from deepfake.evaluation.document import BlendFigures, CardText, EvaluationReport
+from deepfake.evaluation.document import CardText, EvaluationReport
 from deepfake.evaluation.evaluator import ModelScores
 from deepfake.evaluation.scoring import Judged
 from deepfake.figures import MainFigures
@@ -39,19 +39,14 @@ from deepfake.modelstore.backends.litert import LiteRTBackend
 from deepfake.modelstore.resolve import LoadedModel
 from deepfake.networks import flip_averaging
 from deepfake.settings import Settings
-from deepfake.shipping import calibration, card, cross_source, export
+from deepfake.shipping import calibration, card, cross_source, export, forgeries
+from deepfake.shipping.forgeries import ScoredSet
 from deepfake.training.config import TrainingConfig
 from deepfake.training.run_folder import HISTORY, RunFolder
 
 EVALUATION = "evaluation"
 # Faces whose logits are compared between the Keras and the LiteRT file.
 PARITY_FACES = 32
-# Reals of a split that fakes are made from; a swap takes longer than everything else.
-FORGED_REALS = 500
-# How many times each is forged, and from which seed on. With another seed, AUCs of the same network
-# differed by up to 0.025 (other reals were drawn): it must not be that of the training.
-FORGINGS = 3
-FORGING_SEED = 0
 STARTS = {"imagenet": "ImageNet weights", "none": "random weights"}
 UNCALIBRATED = Calibration(temperature=1.0, bias=0.0, fitted_on="nothing")
 FITTED_ON = (
@@ -99,34 +94,6 @@ class Options:
     flip_average: bool = False
     grid_faces: int = evaluator.GRID_FACES
     edited_faces: int = evaluator.EDITED_FACES
-
-
-@dataclass(frozen=True)
-class ScoredSet:
-    """Crops of one split with their logits.
-
-    Attributes:
-        logits: float array (count,). Growing with "fake", not calibrated.
-        labels: int array (count,). 1 for fake.
-        sources: tuple of str. Source of each.
-    """
-
-    logits: np.ndarray
-    labels: np.ndarray
-    sources: tuple[str, ...]
-
-    def __add__(self, other: ScoredSet) -> ScoredSet:
-        return ScoredSet(
-            np.concatenate([self.logits, other.logits]),
-            np.concatenate([self.labels, other.labels]),
-            self.sources + other.sources,
-        )
-
-    def fakes(self, source: str = "") -> ScoredSet:
-        """The fakes alone, perhaps under another name of their source."""
-        kept = np.flatnonzero(self.labels == 1)
-        sources = tuple(source or self.sources[place] for place in kept)
-        return ScoredSet(self.logits[kept], self.labels[kept], sources)
 
 
 def ship(
@@ -185,13 +152,7 @@ def ship(
     backend = LiteRTBackend((folder / export.LITERT_FILE).read_bytes(), manifest, Settings())
 
     def forged(split: Sequence[Sample]) -> list[ScoredSet]:
-        reals = data.draw([s for s in split if s.label == 0], FORGED_REALS, FORGING_SEED)
-        faces = reader.training_faces(reals)
-        forgings = []
-        for number in range(FORGINGS):
-            made = blend_faces.forge(faces, config.input, FORGING_SEED + number, resynthesizer)
-            forgings.append(_score(backend, manifest, made.crops, made.labels, made.sources))
-        return forgings
+        return forgeries.of_split(split, reader, backend, manifest, resynthesizer)
 
     manifest, decision = _calibrated(
         manifest, backend, crops, forged(valid), config.seed, options.threshold_rule
@@ -220,7 +181,7 @@ def ship(
             "measured_on": measured_on,
             "threshold_rule": options.threshold_rule,
             "threshold_reached": decision.reached(),
-            "blends": _blends(manifest, forged(test)),
+            "blends": forgeries.by_kind(manifest, forged(test)),
             "protocols": cross_source.measure(
                 detector, division, config.seed, taught=bool(config.teachers)
             )
@@ -316,8 +277,8 @@ def _calibrated(
     random = np.random.default_rng([seed, 3])
     clean = np.stack([crop for _, crop in crops])
     damaged = np.stack([augmentation.damage(crop, random) for crop in clean])
-    delivered = _score(backend, manifest, clean, labels, sources)
-    delivered += _score(backend, manifest, damaged, labels, sources)
+    delivered = ScoredSet.of(backend, manifest, clean, labels, sources)
+    delivered += ScoredSet.of(backend, manifest, damaged, labels, sources)
     # Blended faces can look all but real to the network. With them among the fakes, every middling
     # score is called too fake for the real and generated faces: their ECE was three times as large.
     temperature, bias = calibration.fit_platt(delivered.logits, delivered.labels)
@@ -336,26 +297,6 @@ def _calibrated(
         "uncertain_band": decision.band,
     }
     return manifest.model_copy(update=update), decision
-
-
-def _blends(manifest: ModelManifest, forgings: Sequence[ScoredSet]) -> list[BlendFigures]:
-    """By kind of forgery: how it was judged, and its AUC against the reals it was made from."""
-    # The reals are the same in each.
-    forged = sum((other.fakes() for other in forgings[1:]), start=forgings[0])
-    p_fake = verdict.calibrate(forged.logits, manifest.calibration)
-    rows = metrics.by_source(
-        p_fake, forged.labels, forged.sources, manifest.threshold, manifest.uncertain_band
-    )
-    reals = p_fake[forged.labels == 0]
-    names = np.array(forged.sources)
-    described = []
-    for row in rows:
-        if row.label == "fake":
-            fakes = p_fake[(names == row.source) & (forged.labels == 1)]
-            truth = np.repeat([0, 1], [len(reals), len(fakes)])
-            edges = metrics.bootstrap_auc(np.concatenate([reals, fakes]), truth, seed=0)
-            described.append(BlendFigures(**dict(row), reals=len(reals), roc_auc_95=edges))
-    return described
 
 
 def _measured(
@@ -384,14 +325,3 @@ def _measured(
             ),
         }
     )
-
-
-def _score(
-    backend: LiteRTBackend,
-    manifest: ModelManifest,
-    crops: np.ndarray,
-    labels: np.ndarray,
-    sources: tuple[str, ...],
-) -> ScoredSet:
-    raw = [backend.scores(preprocessing.scale(crop[None], manifest.input)).raw for crop in crops]
-    return ScoredSet(verdict.fake_logits(np.concatenate(raw), manifest), labels, sources)
