@@ -144,7 +144,9 @@ class Figures(Part):
 
 
 class MainFigures(Part):
-    """The figures that `model.json` repeats; older ones have fewer."""
+    """The figures that `model.json` repeats; older ones have fewer, those of others may have more."""
+
+    model_config = ConfigDict(extra="allow")
 
     reals: int = 0
     fakes: int = 0

@@ -80,7 +80,11 @@ def test_files_that_are_no_manifest_are_refused(tmp_path, text):
     [
         {},
         {"test": {"reals": 5, "fakes": 4, "roc_auc": 0.9}, "sources": {"ffhq": [1, 2]}},
-        {"measured_on": "x", "test": {"reals": 5, "fakes": 0, "roc_auc": None}, "mine": 0.5},
+        {
+            "measured_on": "x",
+            "test": {"reals": 5, "fakes": 0, "roc_auc": None, "f1": 0.9},
+            "mine": 0.5,
+        },
     ],
 )
 def test_what_was_measured_is_kept_as_it_was_written(model, metrics):
