@@ -1,8 +1,9 @@
 """What is measured of a model: its figures, each with its label and format, and their tables.
 
 The report, the terminal, the page, the model card and the README show figures by going through the
-tables below. A new figure is a field here, its place in these tables, and its computation in
-`evaluation.metrics`; one that `model.json` repeats is a field of `MainFigures` besides.
+tables below. A new figure is a field of `Figures` (None by default: older reports lack it), its
+place in these tables, and its computation in `evaluation.metrics`; one that `model.json` repeats is
+a field of `MainFigures` besides.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ class Figures(Part):
 
 
 class MainFigures(Part):
-    """The figures that `model.json` repeats; older ones have fewer, those of others may have more."""
+    """The figures that `model.json` repeats; older ones have fewer, others' may have more."""
 
     model_config = ConfigDict(extra="allow")
 

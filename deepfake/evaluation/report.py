@@ -37,21 +37,17 @@ JSON_FILE, CSV_FILE, HTML_FILE = "report.json", "scores.csv", "report.html"
 SWAPPED_BELOW = 0.3
 
 
-def build(
-    models: Sequence[ModelScores], extras: Mapping[str, Any] | None = None
-) -> EvaluationReport:
+def build(models: Sequence[ModelScores]) -> EvaluationReport:
     """Compute every figure.
 
     Args:
         models: sequence of ModelScores. All of the same sets.
-        extras: mapping. Further entries of the report, such as "measured_on", "blends" and
-            "protocols" of a model that has just been trained.
 
     Returns:
-        The report, but for what is drawn.
+        The report, but for what is drawn and what a training adds.
     """
     described = tuple(_describe_model(model) for model in models)
-    document = EvaluationReport(
+    return EvaluationReport(
         warning=_warning(described),
         format=FORMAT,
         deepfake=deepfake.__version__,
@@ -68,7 +64,6 @@ def build(
         blends=(),
         protocols=(),
     )
-    return document.with_entries(**(extras or {}))
 
 
 def prepare(folder: Path, histories: Mapping[str, Path] | None = None) -> None:

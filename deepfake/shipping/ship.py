@@ -44,7 +44,6 @@ from deepfake.shipping.forgeries import ScoredSet
 from deepfake.training.config import TrainingConfig
 from deepfake.training.run_folder import HISTORY, RunFolder
 
-EVALUATION = "evaluation"
 # Faces whose logits are compared between the Keras and the LiteRT file.
 PARITY_FACES = 32
 STARTS = {"imagenet": "ImageNet weights", "none": "random weights"}
@@ -175,25 +174,22 @@ def ship(
         if test is not valid
         else "the validation split, which the threshold was chosen on: expect more errors"
     )
-    document = report.build(
-        [scores],
-        {
-            "measured_on": measured_on,
-            "threshold_rule": options.threshold_rule,
-            "threshold_reached": decision.reached(),
-            "blends": forgeries.by_kind(manifest, forged(test)),
-            "protocols": cross_source.measure(
-                detector, division, config.seed, taught=bool(config.teachers)
-            )
-            if division
-            else [],
-            "card": CardText(command=description.command, data=description.data),
-        },
+    document = report.build([scores]).with_entries(
+        measured_on=measured_on,
+        threshold_rule=options.threshold_rule,
+        threshold_reached=decision.reached(),
+        blends=forgeries.by_kind(manifest, forged(test)),
+        protocols=cross_source.measure(
+            detector, division, config.seed, taught=bool(config.teachers)
+        )
+        if division
+        else (),
+        card=CardText(command=description.command, data=description.data),
     )
     manifest = _measured(manifest, scores, document, difference)
     history = folder / HISTORY
     document = report.write(
-        document, [scores], folder / EVALUATION,
+        document, [scores], folder / card.EVALUATION,
         {description.name: history} if history.is_file() else None,
     )  # fmt: skip
     (folder / card.FILE).write_text(card.write(manifest, document), encoding="utf-8")
