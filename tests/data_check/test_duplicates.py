@@ -2,6 +2,7 @@ import io
 import time
 
 import numpy as np
+import pytest
 from PIL import Image
 from scipy.sparse.csgraph import connected_components
 

@@ -59,8 +59,8 @@ def test_both_files_of_a_shipped_model_do_it(ship, network, labelled, tmp_path):
     config = TrainingConfig(architecture="meso4", image_size=SIDE, weights="none")
     ship.ship(
         network, dataset.find_samples(labelled), config, tmp_path,
-        ship.Description("tiny", "1", "for tests"), flip_average=True, grid_faces=0,
-        edited_faces=0,
+        ship.Description("tiny", "1", "for tests"),
+        ship.Options(flip_average=True, grid_faces=0, edited_faces=0),
     )  # fmt: skip
     manifest = json.loads((tmp_path / "model.json").read_text())
     assert manifest["architecture"] == "meso4, mean logit of the face and its mirror image"

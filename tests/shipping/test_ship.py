@@ -33,6 +33,12 @@ def description(ship):
 
 
 @pytest.fixture(scope="module")
+def briefly(ship):
+    """Without what takes long and is not looked at."""
+    return ship.Options(grid_faces=0, edited_faces=0)
+
+
+@pytest.fixture(scope="module")
 def network(keras, networks):
     keras.utils.set_random_seed(0)
     return networks.build("cnn", 32)
@@ -48,7 +54,7 @@ def shipped(ship, config, description, network, labelled, tmp_path_factory):
     division = cross_source.Division(tuple(samples), {"other": fakes})
     ship.ship(
         network, samples, config, folder, description,
-        threshold_rule="half", division=division, grid_faces=2,
+        ship.Options(threshold_rule="half", grid_faces=2), division=division,
     )  # fmt: skip
     return folder
 
@@ -105,14 +111,14 @@ def test_own_forgeries_are_told_by_kind(shipped):
 
 
 def test_the_seed_of_a_training_changes_no_forgery(
-    ship, config, description, shipped, network, labelled, tmp_path
+    briefly, ship, config, description, shipped, network, labelled, tmp_path
 ):
     ship.ship(
         network, dataset.find_samples(labelled), replace(config, seed=5), tmp_path, description,
-        grid_faces=0, edited_faces=0,
+        briefly,
     )  # fmt: skip
     said = [
-        {row["source"]: (row["count"], row["roc_auc"]) for row in document["blends"]}
+        {row.source: (row.count, row.roc_auc) for row in document.blends}
         for document in (report.read(folder / "evaluation") for folder in (shipped, tmp_path))
     ]
     assert said[0] == said[1]
@@ -147,31 +153,31 @@ def test_an_unknown_rule_is_refused_before_any_work(
     ship, config, description, network, labelled, tmp_path
 ):
     with pytest.raises(TrainingError, match="fpr, half, youden"):
-        ship.ship(network, [], config, tmp_path, description, threshold_rule="guess")
+        ship.ship(network, [], config, tmp_path, description, ship.Options("guess"))
     assert not list(tmp_path.iterdir())
 
 
-def test_one_class_cannot_be_shipped(ship, config, description, network, labelled, tmp_path):
+def test_one_class_cannot_be_shipped(
+    briefly, ship, config, description, network, labelled, tmp_path
+):
     reals = [s for s in dataset.find_samples(labelled) if s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
         ship.ship(network, reals, config, tmp_path, description)
     samples = [*dataset.find_samples(labelled)]
     samples = [s for s in samples if s.split != "test" or s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
-        ship.ship(
-            network, samples, config, tmp_path, replace(description), grid_faces=0, edited_faces=0
-        )
+        ship.ship(network, samples, config, tmp_path, description, briefly)
     assert not (tmp_path / "model.json").exists()
 
 
 def test_paths_relative_and_absolute_ship_together(
-    ship, config, description, network, labelled, tmp_path, monkeypatch
+    briefly, ship, config, description, network, labelled, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(labelled)
     samples = [
         replace(s, path=s.path.relative_to(labelled)) if s.label else s
         for s in dataset.find_samples(labelled)
     ]
-    ship.ship(network, samples, config, tmp_path, description, grid_faces=0, edited_faces=0)
+    ship.ship(network, samples, config, tmp_path, description, briefly)
     paths = {row["path"] for row in scores_of(tmp_path)}
     assert {path.split("/")[0] for path in paths} == {"real", "fake"}
