@@ -38,6 +38,7 @@ from deepfake.modelstore.resolve import LoadedModel
 from deepfake.networks import flip_averaging
 from deepfake.settings import Settings
 from deepfake.shipping import calibration, card, cross_source, export
+from deepfake.shipping.description import Description
 from deepfake.training.config import TrainingConfig
 from deepfake.training.run_folder import HISTORY, RunFolder
 
@@ -66,25 +67,6 @@ REPEATED = (
     "balanced_accuracy", "false_positive_rate", "true_positive_rate", "ece", "ece_equal_classes",
     "brier",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Description:
-    """What cannot be measured and has to be said.
-
-    Attributes:
-        name: str. Of the model.
-        version: str. Of the model.
-        licence: str. Of the weights.
-        command: str. How to make the model again. Defaults to a general sentence.
-        data: str. Markdown on the data sets and their licences, for the card.
-    """
-
-    name: str
-    version: str
-    licence: str
-    command: str = ""
-    data: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,15 +99,11 @@ class ScoredSet:
 
 def ship(
     network: keras.Model,
-    samples: Sequence[Sample],
+    division: cross_source.Division,
     config: TrainingConfig,
     folder: Path,
     description: Description,
     *,
-    threshold_rule: str = "fpr",
-    flip_average: bool = False,
-    resynthesizer: blend_faces.Forger | None = None,
-    division: cross_source.Division | None = None,
     grid_faces: int = evaluator.GRID_FACES,
     edited_faces: int = evaluator.EDITED_FACES,
 ) -> ModelManifest:
@@ -133,18 +111,13 @@ def ship(
 
     Args:
         network: keras.Model. As of `trainer.fit`.
-        samples: sequence of Sample. All splits.
+        division: Division. The samples of all splits, and those that were left out of the
+            training, to be measured as well.
         config: TrainingConfig. Of the run.
         folder: Path. Where the model goes; files of an earlier export are replaced. A
-            `history.csv` in it is drawn.
-        description: Description. Name, version, licence, command and data.
-        threshold_rule: str. One of `calibration.THRESHOLD_RULES`.
-        flip_average: bool. Whether the model judges each face and its mirror image, and says the
-            mean.
-        resynthesizer: Forger. Adds resynthesised fakes to what is measured. Defaults to that of
-            the folder's own run, if it has one.
-        division: Division. What was left out of the training, to be measured as well. `samples`
-            are then those kept. Defaults to none.
+            `history.csv` in it is drawn, and with an autoencoder in it, resynthesised fakes are
+            measured as well.
+        description: Description. What is to be said of the model, and how it is to judge.
         grid_faces: int. Test faces for the robustness grid; 0 for none.
         edited_faces: int. Test faces for the table of edited pictures; 0 for none.
 
@@ -155,9 +128,11 @@ def ship(
         TrainingError: the exported file differs from the network, a split lacks faces, or the rule
             is not known.
     """
-    calibration.check_rule(threshold_rule)
+    calibration.check_rule(description.threshold_rule)
+    samples = division.kept
     folder.mkdir(parents=True, exist_ok=True)
-    if resynthesizer is None and (folder / resynthesis.FILE).is_file():
+    resynthesizer = None
+    if (folder / resynthesis.FILE).is_file():
         resynthesizer = resynthesis.load_or_fit([], config.seed, folder)
     reader = FaceReader(config.input)
     valid = [s for s in samples if s.split == "valid"]
@@ -165,7 +140,7 @@ def ship(
     crops = [] if len({sample.label for sample in test}) < 2 else reader.crops(valid)
     if {sample.label for sample, _ in crops} != {0, 1}:
         raise TrainingError(ONE_CLASS)
-    if flip_average:
+    if description.flip_average:
         network = flip_averaging.flip_averaged(network)
     parity = np.stack([crop for _, crop in crops[:PARITY_FACES]])
     # With an older manifest beside newer files, a run that is cut off would look finished.
@@ -173,7 +148,7 @@ def ship(
     difference = export.export(network, folder, preprocessing.scale(parity, config.input))
     # A network that ends in more than one dense layer has no exact map.
     evidence = "evidence" if "evidence" in network.output else None
-    manifest = _draft(config, folder, samples, description, evidence, flip_average)
+    manifest = _draft(config, folder, samples, description, evidence)
     backend = LiteRTBackend((folder / export.LITERT_FILE).read_bytes(), manifest, Settings())
 
     def forged(split: Sequence[Sample]) -> list[ScoredSet]:
@@ -186,7 +161,7 @@ def ship(
         return forgings
 
     manifest, decision = _calibrated(
-        manifest, backend, crops, forged(valid), config.seed, threshold_rule
+        manifest, backend, crops, forged(valid), config.seed, description.threshold_rule
     )
     model = LoadedModel(manifest, backend, manifest.files[export.LITERT_FILE])
     # A table may name some files by their whole path, and these have no folder in common with
@@ -210,14 +185,12 @@ def ship(
         [scores],
         {
             "measured_on": measured_on,
-            "threshold_rule": threshold_rule,
+            "threshold_rule": description.threshold_rule,
             "threshold_reached": decision.reached(),
             "blends": _blends(manifest, forged(test)),
             "protocols": cross_source.measure(
                 detector, division, config.seed, taught=bool(config.teachers)
-            )
-            if division
-            else [],
+            ),
             "card": {"command": description.command, "data": description.data},
         },
     )
@@ -241,7 +214,6 @@ def _draft(
     samples: Sequence[Sample],
     description: Description,
     evidence: str | None,
-    flip_average: bool,
 ) -> ModelManifest:
     trained = [sample for sample in samples if sample.split == "train"]
     counts = Counter((("real", "fake")[sample.label], sample.source) for sample in trained)
@@ -267,8 +239,9 @@ def _draft(
     return ModelManifest(
         format=1,
         name=description.name,
-        version=description.version,
-        architecture=config.architecture + (f", {flip_averaging.SAID}" if flip_average else ""),
+        version=description.version_name,
+        architecture=config.architecture
+        + (f", {flip_averaging.SAID}" if description.flip_average else ""),
         labels=Labels(order=("real", "fake"), fake="fake"),
         input=config.input,
         output=Output(score="logit", kind="logit", evidence=evidence),

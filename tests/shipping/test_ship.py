@@ -14,11 +14,13 @@ from deepfake.datasets import dataset
 from deepfake.errors import TrainingError
 from deepfake.evaluation import report
 from deepfake.settings import Settings
-from deepfake.shipping import card, cross_source, ship
+from deepfake.shipping import card, ship
+from deepfake.shipping.cross_source import Division
+from deepfake.shipping.description import Description
 from deepfake.training.config import TrainingConfig
 
 CONFIG = TrainingConfig(architecture="cnn", image_size=32, weights="none")
-DESCRIPTION = ship.Description(
+DESCRIPTION = Description(
     "tiny", "3", "for tests", command="deepfake train DATA --seed 7", data="Made in the test."
 )
 HISTORY = "epoch,loss,accuracy,valid_auc_generated\n0,.7,.5,.6\n1,.6,.6,.7\n"
@@ -37,12 +39,17 @@ def shipped(network, labelled, tmp_path_factory):
     samples = dataset.find_samples(labelled)
     # As if the test's fakes came from a generator of their own, which was left out.
     fakes = tuple(replace(s, source="other") for s in samples if s.split == "test" and s.label)
-    division = cross_source.Division(tuple(samples), {"other": fakes})
+    division = Division(tuple(samples), {"other": fakes})
     ship.ship(
-        network, samples, CONFIG, folder, DESCRIPTION,
-        threshold_rule="half", division=division, grid_faces=2,
+        network, division, CONFIG, folder, replace(DESCRIPTION, threshold_rule="half"),
+        grid_faces=2,
     )  # fmt: skip
     return folder
+
+
+def whole(samples):
+    """A data set that nothing was left out of."""
+    return Division(tuple(samples), {})
 
 
 def scores_of(folder):
@@ -98,7 +105,8 @@ def test_own_forgeries_are_told_by_kind(shipped):
 
 def test_the_seed_of_a_training_changes_no_forgery(shipped, network, labelled, tmp_path):
     ship.ship(
-        network, dataset.find_samples(labelled), replace(CONFIG, seed=5), tmp_path, DESCRIPTION,
+        network, whole(dataset.find_samples(labelled)), replace(CONFIG, seed=5), tmp_path,
+        DESCRIPTION,
         grid_faces=0, edited_faces=0,
     )  # fmt: skip
     said = [
@@ -135,19 +143,21 @@ def test_figures_of_runs_with_sources_left_out_are_gathered(shipped, tmp_path):
 
 def test_an_unknown_rule_is_refused_before_any_work(network, labelled, tmp_path):
     with pytest.raises(TrainingError, match="fpr, half, youden"):
-        ship.ship(network, [], CONFIG, tmp_path, DESCRIPTION, threshold_rule="guess")
+        ship.ship(
+            network, whole([]), CONFIG, tmp_path, replace(DESCRIPTION, threshold_rule="guess")
+        )
     assert not list(tmp_path.iterdir())
 
 
 def test_one_class_cannot_be_shipped(network, labelled, tmp_path):
     reals = [s for s in dataset.find_samples(labelled) if s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
-        ship.ship(network, reals, CONFIG, tmp_path, DESCRIPTION)
+        ship.ship(network, whole(reals), CONFIG, tmp_path, DESCRIPTION)
     samples = [*dataset.find_samples(labelled)]
     samples = [s for s in samples if s.split != "test" or s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
         ship.ship(
-            network, samples, CONFIG, tmp_path, replace(DESCRIPTION), grid_faces=0, edited_faces=0
+            network, whole(samples), CONFIG, tmp_path, DESCRIPTION, grid_faces=0, edited_faces=0
         )
     assert not (tmp_path / "model.json").exists()
 
@@ -158,6 +168,6 @@ def test_paths_relative_and_absolute_ship_together(network, labelled, tmp_path, 
         replace(s, path=s.path.relative_to(labelled)) if s.label else s
         for s in dataset.find_samples(labelled)
     ]
-    ship.ship(network, samples, CONFIG, tmp_path, DESCRIPTION, grid_faces=0, edited_faces=0)
+    ship.ship(network, whole(samples), CONFIG, tmp_path, DESCRIPTION, grid_faces=0, edited_faces=0)
     paths = {row["path"] for row in scores_of(tmp_path)}
     assert {path.split("/")[0] for path in paths} == {"real", "fake"}
