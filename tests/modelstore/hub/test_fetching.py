@@ -245,7 +245,7 @@ def test_a_model_json_of_tensorflow_js_is_not_taken_for_a_manifest(hub, client):
 
 
 def test_an_image_classifier_runs_as_its_repository_says(hub, client, tmp_path, portrait):
-    from test_onnx import classifier, manifest, onnxruntime  # skips loudly without them
+    from tests.modelstore.backends.test_onnx import classifier, manifest, onnxruntime  # skips loudly without them
 
     from deepfake.modelstore.backends.onnx import open_onnx
     from deepfake.settings import Settings
