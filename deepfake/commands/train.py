@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 
 from deepfake.errors import TrainingError
 from deepfake.extras import needed_for
+from deepfake.formatting import number
 from deepfake.shipping.description import Description
 from deepfake.training.config import CHECKPOINT_MINUTES, TrainingConfig
 
@@ -151,10 +152,10 @@ def train(data: str, run: Path, options: argparse.Namespace) -> str:
     manifest = ship.ship(network, division, config, run, replace(description, command=command))
     # After the model: a run that was cut off in between ships again.
     folder.note_shipped(said)
-    figures = manifest.metrics["test"]
+    test = manifest.metrics.test
     return (
-        f"ROC-AUC {figures['roc_auc']:.3f} on {figures['reals']} real and {figures['fakes']} fake "
-        f"faces ({manifest.metrics['measured_on']}), threshold {manifest.threshold:.2f}.\n"
+        f"ROC-AUC {number(test.roc_auc)} on {test.reals} real and {test.fakes} fake "
+        f"faces ({manifest.metrics.measured_on}), threshold {manifest.threshold:.2f}.\n"
         f"{_try_it(run)}"
     )
 

@@ -14,8 +14,10 @@ import numpy as np
 from PIL import Image
 
 from deepfake import evidence, imaging
-from deepfake.detector import FaceReport, Report
+from deepfake.detector import Detector, FaceReport, Report
+from deepfake.documents import ReportDocument
 from deepfake.errors import DeepfakeError, LimitError, ModelError
+from deepfake.progress import listening
 from deepfake.web import drawing, wording
 from deepfake.web.about import about
 from deepfake.web.admission import Admission
@@ -95,11 +97,9 @@ class Analyser:
         self, photo: str | None, threshold: float, model: str | None, progress: gr.Progress
     ) -> tuple[Any, ...]:
         try:
-            if not self.choices.is_ready(model):
-                progress(0.1, desc="Loading the model")
-            detector = self.choices.detector(model)
+            detector = self._load(model, progress)
         except ModelError as error:
-            return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
+            return self._failure(error.public, threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
             return self._failure(NOTHING, threshold, model, wording.NO_PHOTO)
         progress(0.3, desc="Looking for faces")
@@ -107,7 +107,7 @@ class Analyser:
             picture = imaging.read(photo, detector.settings)
             report = detector.detect(picture, file=Path(photo).name).at(threshold)
         except DeepfakeError as error:
-            return self._failure(str(error), threshold, model)
+            return self._failure(error.public, threshold, model)
         shown, share = drawing.shrink(picture.pixels)
         session = Session(report, _jpeg(shown, quality=92), share, model)
         row = _history_row(report, shown, picture.sha256)
@@ -127,13 +127,11 @@ class Analyser:
             if not self._costs_nothing(model):
                 self.admission.admit(request)
                 self._note_counted(model, request)
-            if not self.choices.is_ready(model):
-                progress(0.1, desc="Loading the model")
-            loaded = self.choices.detector(model).model
+            loaded = self._load(model, progress).model
         except LimitError as error:
             raise gr.Error(str(error), print_exception=False) from error
         except ModelError as error:
-            return None, gr.skip(), "", wording.plain(wording.for_visitors(str(error)))
+            return None, gr.skip(), "", wording.plain(error.public)
         threshold = loaded.manifest.threshold
         return None, threshold, wording.meaning(loaded.manifest, threshold), about(loaded)
 
@@ -150,12 +148,12 @@ class Analyser:
         try:
             if not counted and (photo or not self._costs_nothing(model)):
                 self.admission.admit(request)
-            self.choices.detector(model)
+            self._load(model, progress)
         except LimitError as error:
             # The result that is shown is the model's before.
-            return self._failure(str(error), threshold, model, wording.REFUSED)
+            return self._failure(error.public, threshold, model, wording.REFUSED)
         except ModelError as error:
-            return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
+            return self._failure(error.public, threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
             return self.forget(threshold, model)
         return self._judge(photo, threshold, model, progress)
@@ -200,7 +198,7 @@ class Analyser:
             chosen = session.report.faces[index]
             chosen = replace(chosen, evidence=detector.explain(chosen))
         except DeepfakeError as error:
-            raise gr.Error(wording.for_visitors(str(error)), print_exception=False) from error
+            raise gr.Error(error.public, print_exception=False) from error
         faces = list(session.report.faces)
         faces[index] = chosen
         report = replace(session.report, faces=tuple(faces))
@@ -224,7 +222,7 @@ class Analyser:
         """The label-to-confidence dict of a photo, for programs."""
         return self._detect_for_program(photo, model).labels()
 
-    def detect(self, photo: str, model: str | None = None) -> dict[str, Any]:
+    def detect(self, photo: str, model: str | None = None) -> ReportDocument:
         """The full Report of a photo, for programs."""
         return self._detect_for_program(photo, model).to_dict()
 
@@ -241,10 +239,16 @@ class Analyser:
                 result: dict[str, Any] = handler(photo, model)
                 return result
             except DeepfakeError as error:
-                raise gr.Error(wording.for_visitors(str(error)), print_exception=False) from error
+                raise gr.Error(error.public, print_exception=False) from error
 
         endpoint.__doc__ = handler.__doc__
         return endpoint
+
+    def _load(self, model: str | None, progress: gr.Progress) -> Detector:
+        if not self.choices.is_ready(model):
+            progress(0.1, desc="Loading the model")
+        with listening(lambda sentence: progress(0.1, desc=sentence)):
+            return self.choices.detector(model)
 
     def _detect_for_program(self, photo: str, model: str | None) -> Report:
         return self.choices.detector(model).detect(photo, file=Path(photo).name)
