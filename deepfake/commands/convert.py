@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepfake.errors import ModelError, SettingError
 from deepfake.modelstore import answers
-from deepfake.modelstore.answers import SCALES, Answers
+from deepfake.modelstore.answers import Answers
 from deepfake.settings import Settings
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def convert(options: argparse.Namespace) -> str:
                 found.file, Path(work), settings, kinds=tuple(targets),
                 architecture=answers.architecture or _architecture(found),
                 size=answers.size or (found.manifest.input.size if found.manifest else None),
-                all_outputs=all_outputs, span=_span(found, answers),
+                all_outputs=all_outputs, span=answers.span(found.manifest),
             )  # fmt: skip
             differences = _compare(Path(work), targets, made, settings)
             for kind, path in targets.items():
@@ -105,7 +105,9 @@ def convert(options: argparse.Namespace) -> str:
             told = _write_manifest(folder, targets, made, found, answers, beside, settings)
     except OSError as error:
         raise ModelError(
-            f"{folder} cannot be written ({error.strerror}). Choose another place for the new file."
+            f"{folder} cannot be written ({error.strerror}). Choose another place for the new "
+            "file.",
+            path=folder,
         ) from error
     return "\n".join([*_changes(found, made), *_written(targets, differences), *told])
 
@@ -135,16 +137,20 @@ def _source(old: str, settings: Settings) -> Located:
             found = locate(str(found.folder / others[0]), settings)
     kind = kind_of(found.file)
     if kind is FileKind.LITERT:
-        raise ModelError(f"{found.file} is a LiteRT file already; it runs as it is.")
+        raise ModelError(
+            f"{found.file} is a LiteRT file already; it runs as it is.", path=found.file
+        )
     if kind is FileKind.ONNX:
         raise ModelError(
             f"{found.file} is an ONNX file. It runs as it is with ONNX Runtime; only Keras models "
-            "can be converted."
+            "can be converted.",
+            path=found.file,
         )
     if found.fixed and sha256_of(found.file) != found.sha256:
         raise ModelError(
             f"{found.file} is not the file that its {MANIFEST_NAME} describes: its SHA-256 "
-            "differs. It was changed or damaged; get the model again."
+            "differs. It was changed or damaged; get the model again.",
+            path=found.file,
         )
     return found
 
@@ -187,19 +193,6 @@ def _check_manifest(folder: Path, found: Located, same_outputs: bool, force: boo
 
 def _architecture(found: Located) -> str:
     return found.manifest.architecture if found.manifest else ""
-
-
-def _span(found: Located, answers: Answers) -> tuple[float, float] | None:
-    """Values that the network takes; None where nobody has said it."""
-    from deepfake.manifest import Input
-    from deepfake.modelstore.compiling import compiled
-
-    if found.manifest is not None and not answers.scale:
-        return compiled.span_of(found.manifest.input)
-    if not answers.scale:
-        return None
-    mean, std = SCALES[answers.scale]
-    return compiled.span_of(Input(size=16, crop="full", mean=mean, std=std))
 
 
 def _compare(

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.files.digest import sha256_of
 from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_manifest
 from deepfake.modelstore import remembered
@@ -84,12 +84,13 @@ def locate(name: str, settings: Settings) -> Located:
         if path.is_dir():
             return _in_folder(path, settings)
         if not path.exists():
-            raise ModelError(
+            raise ModelNotFoundError(
                 f"There is no model {name!r}. Use 'default', the path of a model file or of a "
-                "folder with a model.json, or hf://owner/repository."
+                "folder with a model.json, or hf://owner/repository.",
+                path=name,
             )
     except OSError as error:
-        raise ModelError(f"{name} cannot be read ({error.strerror}).") from error
+        raise ModelNotFoundError(f"{name} cannot be read ({error.strerror}).", path=name) from error
     if path.name == MANIFEST_NAME:
         return _with_manifest(path.parent, None)
     return _file(path, settings)
@@ -108,7 +109,8 @@ def _in_folder(folder: Path, settings: Settings) -> Located:
         read_manifest(folder)
     raise ModelError(
         f"{folder} holds several model files and no {MANIFEST_NAME}: "
-        f"{', '.join(file.name for file in files)}. Name one of them."
+        f"{', '.join(file.name for file in files)}. Name one of them.",
+        path=folder,
     )
 
 
@@ -203,5 +205,6 @@ def _served(folder: Path, manifest: ModelManifest) -> str:
             return file
     raise ModelError(
         f"The manifest in {folder} lists no model file of a kind that can be used "
-        f"({', '.join(SUFFIXES)}). Export the model again."
+        f"({', '.join(SUFFIXES)}). Export the model again.",
+        path=folder,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from deepfake.errors import ModelError, SettingError
+from deepfake.errors import ModelError, ModelNotFoundError, SettingError
 from deepfake.files.digest import sha256_of, size_of
 from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_weights
 from deepfake.modelstore import remembered
@@ -35,7 +35,8 @@ class LoadedModel:
         sha256: str. Hash of the weight file in use.
         folder: Path. Where it lies; a README.md in it is its card. None for one made in memory.
         bytes: int. Size of the weight file; 0 where it is not known.
-        remarks: tuple of str. What was changed to load it, and what was taken without being told.
+        remarks: tuple of str. What was changed to load it, why it is slow, and what was taken
+            without being told.
     """
 
     manifest: ModelManifest
@@ -62,8 +63,8 @@ def load_model(
             in the user's cache, so that it has to be said once.
 
     Returns:
-        The model; share it between threads. A LiteRT model takes milliseconds to load, a Keras
-        one seconds, and less the second time.
+        The model; share it between threads. A Keras model is compiled to LiteRT the first time,
+        which takes a while and is announced; from then on it takes milliseconds, too.
 
     Raises:
         ModelError: not found, nobody has said which output means fake, another hash than in the
@@ -157,10 +158,10 @@ class LoadedFile:
             remembered.remember(found.sha256, kept, self._settings)
         else:
             backend = self.backend(manifest)
-        changes = self._opened.changes if self._opened else ()
+        of_file = self._opened.remarks if self._opened else ()
         return LoadedModel(
             manifest, backend, found.sha256, found.folder, size_of(found.file),
-            tuple(filter(None, (found.note, *changes, *remarks))),
+            tuple(filter(None, (found.note, *of_file, *remarks))),
         )  # fmt: skip
 
     def backend(self, manifest: ModelManifest) -> Backend:
@@ -179,17 +180,6 @@ class LoadedFile:
             return LiteRTBackend(weights, manifest, settings)
         if found.fixed:
             _compare(found)
-        if _is_keras(found.file):
-            from deepfake.modelstore.compiling.compiled import CompiledBackend, cached
-
-            ready = cached(found.sha256, manifest, settings)
-            if ready is not None:
-                return ready
-            keras_backend = self.open().backend(manifest, settings)
-            return CompiledBackend(
-                keras_backend, found.file, found.sha256, manifest, settings,
-                self._architecture(),
-            )  # fmt: skip
         return self.open().backend(manifest, settings)
 
     def _open(self) -> Opened:
@@ -205,22 +195,23 @@ class LoadedFile:
 
             self._try("onnx")
             return open_onnx(path, settings, self._size())
-        from deepfake.modelstore.backends.keras import open_keras
+        from deepfake.modelstore.compiling.compiled import KerasFile, open_compiled
 
-        return open_keras(path, settings, self._architecture(), self._size())
+        found, answers = self._found, self._answers
+        span = answers.span(found.manifest, found.convention)
+        file = KerasFile(path, found.sha256, answers.architecture, self._size(), span)
+        return open_compiled(file, settings)
 
     def _size(self) -> int | None:
         """Side of the input where the file leaves it open."""
         found = self._found
         if self._answers.size:
             return self._answers.size
-        if found.manifest is not None:
+        # Not of a manifest that was made of answers: the size in it may be the file's own, and the
+        # same has to be asked for each time.
+        if found.manifest is not None and found.fixed:
             return found.manifest.input.size
         return None if found.convention is None else found.convention.size
-
-    def _architecture(self) -> str:
-        """Name of the network where the file holds only weights."""
-        return self._answers.architecture
 
     def _try(self, kind: Literal["litert", "onnx"]) -> None:
         from deepfake.modelstore.safety.trial import try_file
@@ -238,17 +229,14 @@ def model_folder(name: str, settings: Settings | None = None) -> Path:
     return locate(name, settings or Settings.from_environment()).folder
 
 
-def _is_keras(path: Path) -> bool:
-    return path.is_dir() or path.suffix.lower() not in (".tflite", ".onnx", ".ort")
-
-
 def _compare(found: Located) -> None:
     if not found.file.exists():
-        raise ModelError(f"{found.file} is missing. Get the model again.")
+        raise ModelNotFoundError(f"{found.file} is missing. Get the model again.", path=found.file)
     digest = sha256_of(found.file)
     if digest != found.sha256:
         raise ModelError(
             f"{found.file} is not the file that its manifest describes: its SHA-256 is "
             f"{digest[:12]}…, the manifest says {found.sha256[:12]}…. It was changed or damaged; "
-            "get the model again."
+            "get the model again.",
+            path=found.file,
         )

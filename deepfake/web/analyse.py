@@ -10,7 +10,9 @@ import gradio as gr
 from PIL import Image
 
 from deepfake import imaging
+from deepfake.detector import Detector
 from deepfake.errors import DeepfakeError, LimitError, ModelError
+from deepfake.progress import listening
 from deepfake.web import drawing, jpeg, wording
 from deepfake.web.about import about
 from deepfake.web.admission import Admission
@@ -64,11 +66,9 @@ class Analyser:
         self, photo: str | None, threshold: float, model: str | None, progress: gr.Progress
     ) -> Changes:
         try:
-            if not self.choices.is_ready(model):
-                progress(0.1, desc="Loading the model")
-            detector = self.choices.detector(model)
+            detector = self._load(model, progress)
         except ModelError as error:
-            return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
+            return self._failure(error.public, threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
             return self._failure(NOTHING, threshold, model, wording.NO_PHOTO)
         progress(0.3, desc="Looking for faces")
@@ -76,7 +76,7 @@ class Analyser:
             picture = imaging.read(photo, detector.settings)
             report = detector.detect(picture, file=Path(photo).name).at(threshold)
         except DeepfakeError as error:
-            return self._failure(str(error), threshold, model)
+            return self._failure(error.public, threshold, model)
         shown, share = drawing.shrink(picture.pixels)
         session = Session(report, jpeg.encode(Image.fromarray(shown), 92), share, model)
         return self.view.show(session, history_row(report, shown, picture.sha256))
@@ -95,13 +95,11 @@ class Analyser:
             if not self._costs_nothing(model):
                 self.admission.admit(request)
                 self._note_counted(model, request)
-            if not self.choices.is_ready(model):
-                progress(0.1, desc="Loading the model")
-            loaded = self.choices.detector(model).model
+            loaded = self._load(model, progress).model
         except LimitError as error:
             raise gr.Error(str(error), print_exception=False) from error
         except ModelError as error:
-            card = wording.plain(wording.for_visitors(str(error)))
+            card = wording.plain(error.public)
             return {self.view.session: None, self.view.meaning: "", self.view.card: card}
         threshold = loaded.manifest.threshold
         return {
@@ -124,12 +122,12 @@ class Analyser:
         try:
             if not counted and (photo or not self._costs_nothing(model)):
                 self.admission.admit(request)
-            self.choices.detector(model)
+            self._load(model, progress)
         except LimitError as error:
             # The result that is shown is the model's before.
-            return self._failure(str(error), threshold, model, wording.REFUSED)
+            return self._failure(error.public, threshold, model, wording.REFUSED)
         except ModelError as error:
-            return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
+            return self._failure(error.public, threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
             return self.forget(threshold, model)
         return self._judge(photo, threshold, model, progress)
@@ -167,7 +165,7 @@ class Analyser:
             chosen = session.report.faces[index]
             chosen = replace(chosen, evidence=detector.explain(chosen))
         except DeepfakeError as error:
-            raise gr.Error(wording.for_visitors(str(error)), print_exception=False) from error
+            raise gr.Error(error.public, print_exception=False) from error
         faces = list(session.report.faces)
         faces[index] = chosen
         report = replace(session.report, faces=tuple(faces))
@@ -185,6 +183,12 @@ class Analyser:
         if session is None or face is None:
             return stays()
         return {self.view.face: face, **self.view.show_face(session, face)}
+
+    def _load(self, model: str | None, progress: gr.Progress) -> Detector:
+        if not self.choices.is_ready(model):
+            progress(0.1, desc="Loading the model")
+        with listening(lambda sentence: progress(0.1, desc=sentence)):
+            return self.choices.detector(model)
 
     def _costs_nothing(self, model: str | None) -> bool:
         # A model that a visitor typed is fetched, which must not go past the limit.

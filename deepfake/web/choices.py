@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deepfake.detector import Detector
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.hub.address import HUB
 from deepfake.modelstore.located import locate
@@ -31,7 +31,8 @@ def refuse_programs(name: str, settings: Settings) -> None:
     if kind in PROGRAMS:
         raise ModelError(
             f"The model {name} is a {kind.value}, which only the operator of this page may "
-            "choose. Save it with model.save('model.keras'), and name that."
+            "choose. Save it with model.save('model.keras'), and name that.",
+            path=name,
         )
 
 
@@ -82,7 +83,7 @@ class Choices:
         if allowed == "paths" or (allowed == "yes" and label.startswith(HUB)):
             return label
         more = f", or name one on the Hub as {HUB}owner/repository" if allowed == "yes" else ""
-        raise ModelError(
+        raise ModelNotFoundError(
             f"There is no model {label!r} here. Choose from: {', '.join(self._names)}{more}."
         )
 

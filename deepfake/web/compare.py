@@ -11,6 +11,7 @@ import gradio as gr
 from deepfake import imaging
 from deepfake.comparison import Comparison, Row, compare, explain
 from deepfake.errors import DeepfakeError, LimitError
+from deepfake.progress import listening
 from deepfake.web import wording
 from deepfake.web.admission import Admission
 from deepfake.web.choices import Choices
@@ -53,12 +54,13 @@ class Comparer:
 
         try:
             self.admission.admit(request)
-            found = compare_models(self.choices, photo, models, tell)
+            with listening(lambda sentence: progress(None, desc=sentence)):
+                found = compare_models(self.choices, photo, models, tell)
             return self.view.show(_slim(found))
         except LimitError as error:
             return _refuse(error)
         except DeepfakeError as error:
-            return self._failure(str(error))
+            return self._failure(error.public)
 
     def look(
         self,
@@ -80,7 +82,7 @@ class Comparer:
         except LimitError as error:
             return _refuse(error)
         explained = explain(session, self.choices.shelf, progress=tell)
-        return self.view.show(_for_visitors(explained))
+        return self.view.show(explained)
 
     def forget(self) -> Changes:
         """The photo was removed."""
@@ -96,7 +98,7 @@ def compare_models(
     models: Sequence[str],
     progress: Callable[[int, str], None] = lambda _done, _title: None,
 ) -> Comparison:
-    """The verdicts of several models on a photo, for those who must not see the server's folders.
+    """The verdicts of several models on a photo.
 
     Args:
         choices: Choices. The models.
@@ -113,25 +115,13 @@ def compare_models(
     shelf = choices.shelf
     picture = imaging.read(photo, shelf.settings)
     names = tuple(dict.fromkeys(choices.name(model) for model in models))
-    return _for_visitors(compare(picture, names, shelf, file=Path(photo).name, progress=progress))
+    return compare(picture, names, shelf, file=Path(photo).name, progress=progress)
 
 
 def _refuse(error: LimitError) -> Changes:
     """Over the limit: what the page shows stays as it is."""
     gr.Warning(str(error), title=wording.REFUSED)
     return stays()
-
-
-def _for_visitors(comparison: Comparison) -> Comparison:
-    rows = (
-        replace(
-            row,
-            error=wording.for_visitors(row.error),
-            map_error=wording.for_visitors(row.map_error),
-        )
-        for row in comparison.rows
-    )
-    return replace(comparison, rows=tuple(rows))
 
 
 def _slim(comparison: Comparison) -> Comparison:

@@ -10,8 +10,8 @@ from typing import Any
 import gradio as gr
 
 from deepfake.detector import Report
+from deepfake.documents import ComparisonDocument, ReportDocument
 from deepfake.errors import DeepfakeError
-from deepfake.web import wording
 from deepfake.web.admission import Admission
 from deepfake.web.choices import Choices
 from deepfake.web.compare import compare_models
@@ -39,17 +39,19 @@ class Endpoints:
 
     def detect(
         self, photo: str | None, request: gr.Request | None, model: str | None = None
-    ) -> dict[str, Any]:
+    ) -> ReportDocument:
         """The full Report of a photo, for programs."""
         with self._admitted(photo, request) as path:
             return self._report(path, model).to_dict()
 
     def compare(
         self, photo: str | None, request: gr.Request | None, models: list[str] | None = None
-    ) -> dict[str, Any]:
+    ) -> ComparisonDocument:
         """The verdicts of several models on a photo, side by side and taken together."""
         with self._admitted(photo, request) as path:
-            return compare_models(self.choices, path, models or self.choices.labels).to_dict()
+            return compare_models(self.choices, path, models or self.choices.labels).to_dict(
+                public=True
+            )
 
     @contextmanager
     def _admitted(self, photo: str | None, request: gr.Request | None) -> Iterator[str]:
@@ -60,7 +62,7 @@ class Endpoints:
             self.admission.admit(request)
             yield photo
         except DeepfakeError as error:
-            raise gr.Error(wording.for_visitors(str(error)), print_exception=False) from error
+            raise gr.Error(error.public, print_exception=False) from error
 
     def _report(self, photo: str, model: str | None) -> Report:
         return self.choices.detector(model).detect(photo, file=Path(photo).name)
@@ -91,7 +93,7 @@ def _photo() -> gr.Image:
     )
 
 
-def _add(endpoint: Callable[..., dict[str, Any]], inputs: list[Any], answer: gr.JSON) -> None:
+def _add(endpoint: Callable[..., Any], inputs: list[Any], answer: gr.JSON) -> None:
     gr.Button(visible=False).click(
         endpoint, inputs, [answer],
         api_name=endpoint.__name__, api_description=endpoint.__doc__, concurrency_id="analyse",

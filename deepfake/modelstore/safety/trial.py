@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from deepfake.errors import ModelError
+from deepfake.errors import MissingPackageError
 from deepfake.files import atomic
 from deepfake.modelstore.safety import sandbox
 from deepfake.modelstore.safety.inspection import check_size, inspect_onnx
@@ -63,7 +63,7 @@ def _version(kind: str) -> str:
         return metadata.version(_PACKAGES[kind])
     except metadata.PackageNotFoundError as error:
         if kind == "onnx":
-            raise ModelError(
+            raise MissingPackageError(
                 "Models in ONNX format need ONNX Runtime. Install it with: pip install onnxruntime"
             ) from error
         return "unknown"
