@@ -20,6 +20,7 @@ from deepfake.manifest import Input, ModelManifest
 from deepfake.modelstore.backends.litert import LiteRTBackend
 from deepfake.modelstore.backends.protocol import Backend, Scores
 from deepfake.modelstore.compiling import conversion, parity
+from deepfake.modelstore.formats import LITERT
 from deepfake.modelstore.safety import trial
 from deepfake.settings import Settings, cache_folder
 from deepfake.version import __version__
@@ -250,7 +251,7 @@ def check(folder: Path, settings: Settings) -> tuple[bytes, float]:
     except OSError as error:
         raise ModelError(f"The conversion left no {file.name} ({error.strerror}).") from error
     # It was made by a process that read a file from anywhere.
-    trial.try_file(file, "litert", hashlib.sha256(weights).hexdigest(), settings)
+    trial.try_file(file, LITERT, hashlib.sha256(weights).hexdigest(), settings)
     difference = parity.litert_difference(folder, weights, settings.threads)
     if difference > parity.MAX_DIFFERENCE:
         raise parity.NoLiteRTError(
