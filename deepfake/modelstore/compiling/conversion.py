@@ -21,6 +21,7 @@ from deepfake.errors import ModelError
 from deepfake.files.digest import size_of
 from deepfake.modelstore.backends.protocol import Network
 from deepfake.modelstore.compiling import parity
+from deepfake.modelstore.formats import KERAS, LITERT
 from deepfake.modelstore.safety import sandbox
 from deepfake.settings import Settings
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import keras
 
 MODULE = "deepfake.modelstore.compiling.conversion"
-KERAS_FILE, LITERT_FILE = "model.keras", "model.tflite"
+KERAS_FILE, LITERT_FILE = KERAS.usual[0], LITERT.usual[0]
 SECONDS = 900.0
 # TensorFlow and the converter, and what they hold several copies of.
 MEMORY, MEMORY_PER_BYTE = 8_000_000_000, 8
