@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image
@@ -22,6 +22,15 @@ from deepfake.manifest import ModelManifest
 from deepfake.modelstore.resolve import LoadedModel, load_model
 from deepfake.settings import Settings
 from deepfake.verdict import Verdict
+
+if TYPE_CHECKING:
+    from deepfake.documents import (
+        FaceDocument,
+        Judgement,
+        ModelDocument,
+        ReportDocument,
+        TimingsDocument,
+    )
 
 # Logit of the largest probability that float32 tells from 1 with some precision.
 PROBABILITY_LOGITS = 14.0
@@ -54,7 +63,7 @@ class FaceReport:
     crop: np.ndarray | None = None
     evidence: np.ndarray | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> FaceDocument:
         """What goes into JSON: everything but the pixels."""
         return {
             "box": list(self.box),
@@ -99,8 +108,8 @@ class Report:
     faces: tuple[FaceReport, ...]
     whole_picture_p_fake: float | None
     manifest: ModelManifest = field(repr=False)
-    model: dict[str, str]
-    timings_ms: dict[str, float]
+    model: ModelDocument
+    timings_ms: TimingsDocument
     notes: tuple[str, ...] = ()
 
     @property
@@ -141,10 +150,17 @@ class Report:
             raise NoFaceError(_no_face(self.faces))
         return {"Fake": self.p_fake, "Real": 1.0 - self.p_fake}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ReportDocument:
         """The Report as JSON has it."""
         return {
             "file": self.file,
+            "picture": {"format": self.format, "width": self.width, "height": self.height},
+            **self.judgement(),
+        }
+
+    def judgement(self) -> Judgement:
+        """The part of the Report that is the model's."""
+        return {
             "verdict": self.verdict,
             "p_fake": self.p_fake,
             "threshold": self.threshold,
@@ -156,7 +172,6 @@ class Report:
                 if self.whole_picture_p_fake is None
                 else {"p_fake": self.whole_picture_p_fake, "reliable": False}
             ),
-            "picture": {"format": self.format, "width": self.width, "height": self.height},
             "model": self.model,
             "timings_ms": self.timings_ms,
             "notes": list(self.notes),
@@ -232,22 +247,33 @@ class Detector:
         logits = verdict.fake_logits(scores.raw, self.model.manifest)
         p_fakes = verdict.calibrate(logits, self.model.manifest.calibration)
         clock.lap("model")
-        reports = [
-            self._describe(face, picture, index, p_fakes, crops, scores.evidence)
-            if index < len(judged)
-            else self._pass_over(face, picture)
-            for index, face in enumerate(found)
+        band = verdict.uncertain_band(self.model.manifest, self.threshold)
+        decide = partial(verdict.decide, threshold=self.threshold, band=band)
+        faces = [
+            FaceReport(
+                box=_whole_pixels(face, picture),
+                confidence=face.confidence,
+                keypoints=face.keypoints,
+                p_fake=float(p_fake),
+                verdict=decide(float(p_fake)),
+                crop=crops[index],
+                evidence=None if scores.evidence is None else scores.evidence[index],
+            )
+            # Without a face there is one score, the whole picture's, and nothing to pair it with.
+            for index, (face, p_fake) in enumerate(zip(judged, p_fakes, strict=False))
         ]
-        report = Report(
+        faces += [self._pass_over(face, picture) for face in found[len(judged) :]]
+        p_fake = max((face.p_fake for face in faces if face.p_fake is not None), default=None)
+        return Report(
             file=_name(source) if file is None else file,
             width=picture.width,
             height=picture.height,
             format=picture.format,
-            verdict="not_applicable",
-            p_fake=float(p_fakes.max()) if judged else None,
+            verdict=decide(p_fake),
+            p_fake=p_fake,
             threshold=self.threshold,
-            uncertain_band=(self.threshold, self.threshold),
-            faces=tuple(reports),
+            uncertain_band=band,
+            faces=tuple(faces),
             whole_picture_p_fake=None if judged else float(p_fakes[0]),
             manifest=self.model.manifest,
             model={
@@ -259,7 +285,6 @@ class Detector:
             timings_ms=clock.finish(),
             notes=picture.notes,
         )
-        return report.at(self.threshold)
 
     def explain(self, face: FaceReport) -> np.ndarray:
         """What the network looked at in a face.
@@ -306,25 +331,6 @@ class Detector:
             )
         return imaging.read(source, self.settings)
 
-    def _describe(
-        self,
-        face: Face,
-        picture: Picture,
-        index: int,
-        p_fakes: np.ndarray,
-        crops: np.ndarray,
-        evidence: np.ndarray | None,
-    ) -> FaceReport:
-        return FaceReport(
-            box=_whole_pixels(face, picture),
-            confidence=face.confidence,
-            keypoints=face.keypoints,
-            p_fake=float(p_fakes[index]),
-            verdict="uncertain",
-            crop=crops[index],
-            evidence=None if evidence is None else evidence[index],
-        )
-
     def _pass_over(self, face: Face, picture: Picture) -> FaceReport:
         smallest = self.settings.min_face
         if face.side < smallest:
@@ -339,31 +345,6 @@ class Detector:
             verdict="not_applicable",
             note=note,
         )
-
-
-def predict(source: Source, model: str | Path | None = None) -> dict[str, float]:
-    """Judge a picture with a model that is loaded once and kept.
-
-    Args:
-        source: path, bytes of a file, uint8 array (height, width, 3) in RGB, Pillow image, or
-                Picture.
-        model: name or path for `load_model`. Defaults to the setting `model`.
-
-    Returns:
-        {"Fake": P(fake), "Real": 1 − P(fake)}.
-
-    Raises:
-        ImageError: the file cannot be read as a picture.
-        NoFaceError: there is no face in it that could be judged.
-        ModelError: the model cannot be loaded.
-    """
-    settings = Settings.from_environment()
-    return _shared_detector(str(model or settings.model), settings).detect(source).labels()
-
-
-@lru_cache(maxsize=4)
-def _shared_detector(model: str, settings: Settings) -> Detector:
-    return Detector(model, settings=settings)
 
 
 def _name(source: Source) -> str:
@@ -400,6 +381,7 @@ class Clock:
         self._laps[stage] = round(1000 * (now - self._last), 2)
         self._last = now
 
-    def finish(self) -> dict[str, float]:
+    def finish(self) -> TimingsDocument:
         """Milliseconds by stage, and "total"."""
-        return {**self._laps, "total": round(1000 * (time.perf_counter() - self._start), 2)}
+        total = round(1000 * (time.perf_counter() - self._start), 2)
+        return cast("TimingsDocument", {**self._laps, "total": total})

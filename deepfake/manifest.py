@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 
 MANIFEST_NAME = "model.json"
 # A manifest is a few kilobytes; a file of another kind should not be read into memory.
@@ -169,15 +169,18 @@ def read_manifest(folder: Path) -> ModelManifest:
     path = folder / MANIFEST_NAME
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise ModelError(f"{path} is too large to be a manifest.")
+            raise ModelError(f"{path} is too large to be a manifest.", path=path)
         return ModelManifest.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ModelError(
+        raise ModelNotFoundError(
             f"There is no readable {MANIFEST_NAME} in {folder} ({error.strerror}). A model needs "
-            "its manifest: train one with `deepfake train`, or name the folder that holds it."
+            "its manifest: train one with `deepfake train`, or name the folder that holds it.",
+            path=folder,
         ) from error
     except ValidationError as error:
-        raise ModelError(f"The manifest {path} cannot be used: {_explain(error)}") from error
+        raise ModelError(
+            f"The manifest {path} cannot be used: {_explain(error)}", path=path
+        ) from error
 
 
 def read_weights(folder: Path, manifest: ModelManifest, name: str) -> bytes:
@@ -196,19 +199,22 @@ def read_weights(folder: Path, manifest: ModelManifest, name: str) -> bytes:
     """
     path = folder / name
     if name not in manifest.files:
-        raise ModelError(f"The manifest in {folder} does not list {name}. Export the model again.")
+        raise ModelError(
+            f"The manifest in {folder} does not list {name}. Export the model again.", path=folder
+        )
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ModelError(
-            f"{path} cannot be read ({error.strerror}). Get the model again."
+        raise ModelNotFoundError(
+            f"{path} cannot be read ({error.strerror}). Get the model again.", path=path
         ) from error
     digest = hashlib.sha256(data).hexdigest()
     if digest != manifest.files[name].lower():
         raise ModelError(
             f"{path} is not the file that its manifest describes: its SHA-256 is {digest[:12]}…, "
             f"the manifest says {manifest.files[name][:12]}…. It was changed or damaged; "
-            "get the model again."
+            "get the model again.",
+            path=path,
         )
     return data
 

@@ -7,12 +7,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import numpy as np
 
-from deepfake.detector import Detector
+from deepfake.detector import Detector, Source
 from deepfake.errors import DeepfakeError, ModelError
 from deepfake.faces import FaceDetector
 from deepfake.formatting import on_one_line
@@ -55,6 +56,7 @@ class Shelf:
             that it was tried.
         check_other: called with the name of a model that is not one of `names` before it is
             loaded; raises ModelError to refuse it.
+        retry_seconds: float. How long a model that failed is not tried again.
     """
 
     def __init__(
@@ -63,15 +65,17 @@ class Shelf:
         settings: Settings | None = None,
         on_failure: Callable[[str, str], None] = lambda _name, _sentence: None,
         check_other: Callable[[str], None] = lambda _name: None,
+        retry_seconds: float = RETRY_SECONDS,
     ):
         self.settings = settings or Settings.from_environment()
         self.names = tuple(names)
         self._on_failure = on_failure
         self._check_other = check_other
+        self._retry_seconds = retry_seconds
         self.faces = FaceDetector(self.settings)
         self._loaded: OrderedDict[str, Detector] = OrderedDict()
         self._manifests: dict[str, ModelManifest | None] = {}
-        self._failures: dict[str, tuple[str, float]] = {}
+        self._failures: dict[str, tuple[ModelError, float]] = {}
         self._loading: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
 
@@ -100,9 +104,9 @@ class Shelf:
             with self._lock:
                 if name in self._loaded:
                     return self._loaded[name]
-                sentence, failed = self._failures.get(name, ("", 0.0))
-            if sentence and time.monotonic() - failed < RETRY_SECONDS:
-                raise ModelError(sentence)
+                failure, failed = self._failures.get(name, (None, 0.0))
+            if failure is not None and time.monotonic() - failed < self._retry_seconds:
+                raise failure_of(name, failure)
             return self._load(name)
 
     def manifest(self, name: str) -> ModelManifest:
@@ -157,13 +161,14 @@ class Shelf:
             blank = np.zeros((PROBE_SIDE, PROBE_SIDE, 3), np.uint8)
             detector.detect(blank)
         except Exception as error:
-            sentence = sentence_of(name, error)
             with self._lock:
                 now = time.monotonic()
-                recent = {n: f for n, f in self._failures.items() if now - f[1] < RETRY_SECONDS}
-                self._failures = {**recent, name: (sentence, now)}
-            self._on_failure(name, sentence)
-            raise ModelError(sentence) from error
+                still = now - self._retry_seconds
+                recent = {n: f for n, f in self._failures.items() if f[1] > still}
+                self._failures = {**recent, name: (failure_of(name, error), now)}
+            failure = failure_of(name, error)
+            self._on_failure(name, str(failure))
+            raise failure from error
         with self._lock:
             self._failures.pop(name, None)
             self._remember(name, detector.model.manifest)
@@ -173,14 +178,43 @@ class Shelf:
         return detector
 
 
-def sentence_of(name: str, error: Exception) -> str:
-    """What to tell people of an error of a model, whatever its runtime raised."""
+def predict(source: Source, model: str | Path | None = None) -> dict[str, float]:
+    """Judge a picture with a model that is loaded once and kept.
+
+    Args:
+        source: path, bytes of a file, uint8 array (height, width, 3) in RGB, Pillow image, or
+            Picture.
+        model: name or path for `load_model`. Defaults to the setting `model`.
+
+    Returns:
+        {"Fake": P(fake), "Real": 1 − P(fake)}.
+
+    Raises:
+        ImageError: the file cannot be read as a picture.
+        NoFaceError: there is no face in it that could be judged.
+        ModelError: the model cannot be loaded.
+    """
+    settings = Settings.from_environment()
+    return _own_shelf(settings).detector(str(model or settings.model)).detect(source).labels()
+
+
+@lru_cache(maxsize=1)  # another environment, another shelf
+def _own_shelf(settings: Settings) -> Shelf:
+    # Whoever calls `predict` again after a failure has mended it.
+    return Shelf((), settings, retry_seconds=0.0)
+
+
+def failure_of(name: str, error: Exception) -> ModelError:
+    """A new error that tells people of one of a model, whatever its runtime raised."""
+    if isinstance(error, ModelError):
+        return type(error)(str(error), path=error.path)
     if isinstance(error, DeepfakeError):
-        return str(error)
+        return ModelError(str(error), path=name)
     # Native runtimes raise what they like. One broken model must not take the others down.
-    return (
+    return ModelError(
         f"The model {Path(name).name} does not run as it should ({type(error).__name__}: {error}). "
-        "Get it again, or leave it out."
+        "Get it again, or leave it out.",
+        path=name,
     )
 
 

@@ -3,8 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from deepfake import shelf as module
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names
 
@@ -65,11 +64,20 @@ def test_a_failure_is_remembered_and_the_others_go_on(broken_model, make_model, 
     with pytest.raises(ModelError) as again:
         shelf.detector(str(broken_model))
     assert str(again.value) == str(first.value)
+    assert again.value.public == first.value.public
+    assert again.value.public.startswith("model.tflite is not the file")
 
 
-def test_a_mended_model_is_used_after_a_while(broken_model, make_model, settings, monkeypatch):
-    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
-    shelf = Shelf((str(broken_model),), settings)
+def test_a_failure_stays_of_its_kind(settings):
+    shelf = Shelf(("/no/such/model.h5",), settings)
+    for _ in range(2):
+        with pytest.raises(ModelNotFoundError, match="/no/such/model") as failure:
+            shelf.detector("/no/such/model.h5")
+        assert "/no" not in failure.value.public
+
+
+def test_a_mended_model_is_used_after_a_while(broken_model, make_model, settings):
+    shelf = Shelf((str(broken_model),), settings, retry_seconds=0.0)
     with pytest.raises(ModelError):
         shelf.detector(str(broken_model))
     good = make_model("good") / "model.tflite"

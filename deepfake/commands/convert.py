@@ -103,7 +103,9 @@ def convert(options: argparse.Namespace) -> str:
             told = _write_manifest(folder, targets, made, found, answers, beside, settings)
     except OSError as error:
         raise ModelError(
-            f"{folder} cannot be written ({error.strerror}). Choose another place for the new file."
+            f"{folder} cannot be written ({error.strerror}). Choose another place for the new "
+            "file.",
+            path=folder,
         ) from error
     return "\n".join([*_changes(found, made), *_written(targets, differences), *told])
 
@@ -133,11 +135,14 @@ def _source(old: str, settings: Settings) -> tuple[Located, formats.Format]:
             found = locate(found.folder / others[0], settings)
     row = kind_of(found.file)
     if row is formats.LITERT:
-        raise ModelError(f"{found.file} is a LiteRT file already; it runs as it is.")
+        raise ModelError(
+            f"{found.file} is a LiteRT file already; it runs as it is.", path=found.file
+        )
     if not row.is_keras:
         raise ModelError(
             f"{found.file} is in {row.name} format. It runs as it is; only Keras models can be "
-            "converted."
+            "converted.",
+            path=found.file,
         )
     if found.fixed:
         found.check()

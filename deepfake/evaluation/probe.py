@@ -12,7 +12,7 @@ import numpy as np
 
 from deepfake import imaging, preprocessing, verdict
 from deepfake.datasets.layouts import find_pictures
-from deepfake.errors import ImageError, ModelError
+from deepfake.errors import ImageError, ModelError, ModelNotFoundError
 from deepfake.faces import FaceDetector
 from deepfake.label_words import label_of
 from deepfake.manifest import ModelManifest
@@ -194,7 +194,9 @@ def labelled_photos(folder: Path) -> list[tuple[Path, int]]:
         ModelError: there is no such folder, or no labelled photo in it.
     """
     if not folder.is_dir():
-        raise ModelError(f"There is no folder {folder}. Name one with real/ and fake/ in it.")
+        raise ModelNotFoundError(
+            f"There is no folder {folder}. Name one with real/ and fake/ in it.", path=folder
+        )
     photos = []
     for path in find_pictures(folder):
         known = [label_of(part) for part in path.relative_to(folder).parts[:-1]]
@@ -202,7 +204,7 @@ def labelled_photos(folder: Path) -> list[tuple[Path, int]]:
         if labels:
             photos.append((path, labels[-1]))
     if not photos:
-        raise ModelError(f"{folder} has no photos in folders called real and fake.")
+        raise ModelError(f"{folder} has no photos in folders called real and fake.", path=folder)
     return photos
 
 

@@ -30,14 +30,16 @@ def sha256_of(path: Path) -> str:
         files = sorted(file for file in path.rglob("*") if file.is_file())
         if len(files) > MAX_FILES:
             raise ModelError(
-                f"{path} holds {len(files):,} files, too many for a model. Name the model's folder."
+                f"{path} holds {len(files):,} files, too many for a model. Name the model's "
+                "folder.",
+                path=path,
             )
         total = hashlib.sha256()
         for file in files:
             total.update(f"{file.relative_to(path).as_posix()}\n{sha256_of(file)}\n".encode())
         return total.hexdigest()
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}).") from error
+        raise ModelError(f"{path} cannot be read ({error.strerror}).", path=path) from error
 
 
 def times_of(path: Path) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from deepfake.errors import ModelError, SettingError
+from deepfake.errors import SettingError, UnknownLabelsError
 from deepfake.label_words import label_of
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Answers:
         order = self._label_order(convention)
         if order is None:
             problem = "" if convention is None else convention.labels_problem
-            raise ModelError(problem or _unlabelled(name, network))
+            raise UnknownLabelsError(problem or _unlabelled(name, network))
         mean, std = self._scaling(network, convention)
         crop: float | Literal["full"] = FACE_CROP if convention is None else convention.crop
         threshold = 0.5 if self.real_below is None else 1.0 - self.real_below

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.files.digest import sha256_of
 from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_manifest
 from deepfake.modelstore import remembered
@@ -72,14 +72,17 @@ class Located:
             ModelError: it is another, or missing.
         """
         if not self.file.exists():
-            raise ModelError(f"{self.file} is missing. Get the model again.")
+            raise ModelNotFoundError(
+                f"{self.file} is missing. Get the model again.", path=self.file
+            )
         verified = {} if self.snapshot is None else self.snapshot.verified
         digest = verified.get(self.file) or sha256_of(self.file)
         if digest != self.sha256:
             raise ModelError(
                 f"{self.file} is not the file that its manifest describes: its SHA-256 is "
                 f"{digest[:12]}…, the manifest says {self.sha256[:12]}…. It was changed or "
-                "damaged; get the model again."
+                "damaged; get the model again.",
+                path=self.file,
             )
 
     def complete(self, answers: Answers, network: Network) -> ModelManifest:
@@ -124,10 +127,11 @@ def locate(name: str | Path, settings: Settings) -> Located:
         if place.exists():
             return _on_disk(place, settings)
     except OSError as error:
-        raise ModelError(f"{name} cannot be read ({error.strerror}).") from error
-    raise ModelError(
+        raise ModelNotFoundError(f"{name} cannot be read ({error.strerror}).", path=name) from error
+    raise ModelNotFoundError(
         f"There is no model {str(name)!r}. Use 'default', the path of a model file or of a folder "
-        "with a model.json, or hf://owner/repository."
+        "with a model.json, or hf://owner/repository.",
+        path=name,
     )
 
 
@@ -162,7 +166,8 @@ def _served(folder: Path, manifest: ModelManifest) -> str:
     if file is None:
         raise ModelError(
             f"The manifest in {folder} lists no model file of a kind that can be used "
-            f"({', '.join(SUFFIXES)}). Export the model again."
+            f"({', '.join(SUFFIXES)}). Export the model again.",
+            path=folder,
         )
     return file
 
@@ -178,7 +183,8 @@ def _only_model(folder: Path) -> Path:
     if len(files) != 1:
         raise ModelError(
             f"{folder} holds several model files and no {MANIFEST_NAME}: "
-            f"{', '.join(file.name for file in files)}. Name one of them."
+            f"{', '.join(file.name for file in files)}. Name one of them.",
+            path=folder,
         )
     return files[0]
 

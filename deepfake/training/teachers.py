@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from deepfake import preprocessing, verdict
-from deepfake.errors import ModelError, TrainingError
+from deepfake.errors import ModelError, TrainingError, UnansweredError
 from deepfake.manifest import Input
 from deepfake.modelstore.compiling.compiled import CompiledBackend
 from deepfake.modelstore.resolve import LoadedModel, load_model
@@ -98,7 +98,7 @@ def _load(name: str) -> LoadedModel:
         return load_model(name)
     except ModelError as error:
         # Options of commands that use a model; in training some of them mean the student.
-        hint = SAY_FIRST.format(name=name) if " --" in str(error) else ""
+        hint = SAY_FIRST.format(name=name) if isinstance(error, UnansweredError) else ""
         raise TrainingError(f"The teacher {name} cannot be used. {error}{hint}") from error
 
 

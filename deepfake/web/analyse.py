@@ -15,6 +15,7 @@ from PIL import Image
 
 from deepfake import evidence, imaging
 from deepfake.detector import FaceReport, Report
+from deepfake.documents import ReportDocument
 from deepfake.errors import DeepfakeError, LimitError, ModelError
 from deepfake.web import drawing, wording
 from deepfake.web.about import about
@@ -99,7 +100,7 @@ class Analyser:
                 progress(0.1, desc="Loading the model")
             detector = self.choices.detector(model)
         except ModelError as error:
-            return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
+            return self._failure(error.public, threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
             return self._failure(NOTHING, threshold, model, wording.NO_PHOTO)
         progress(0.3, desc="Looking for faces")
@@ -107,7 +108,7 @@ class Analyser:
             picture = imaging.read(photo, detector.settings)
             report = detector.detect(picture, file=Path(photo).name).at(threshold)
         except DeepfakeError as error:
-            return self._failure(str(error), threshold, model)
+            return self._failure(error.public, threshold, model)
         shown, share = drawing.shrink(picture.pixels)
         session = Session(report, _jpeg(shown, quality=92), share, model)
         row = _history_row(report, shown, picture.sha256)
@@ -133,7 +134,7 @@ class Analyser:
         except LimitError as error:
             raise gr.Error(str(error), print_exception=False) from error
         except ModelError as error:
-            return None, gr.skip(), "", wording.plain(wording.for_visitors(str(error)))
+            return None, gr.skip(), "", wording.plain(error.public)
         threshold = loaded.manifest.threshold
         return None, threshold, wording.meaning(loaded.manifest, threshold), about(loaded)
 
@@ -153,9 +154,9 @@ class Analyser:
             self.choices.detector(model)
         except LimitError as error:
             # The result that is shown is the model's before.
-            return self._failure(str(error), threshold, model, wording.REFUSED)
+            return self._failure(error.public, threshold, model, wording.REFUSED)
         except ModelError as error:
-            return self._failure(str(error), threshold, model, wording.UNUSABLE_MODEL)
+            return self._failure(error.public, threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
             return self.forget(threshold, model)
         return self._judge(photo, threshold, model, progress)
@@ -200,7 +201,7 @@ class Analyser:
             chosen = session.report.faces[index]
             chosen = replace(chosen, evidence=detector.explain(chosen))
         except DeepfakeError as error:
-            raise gr.Error(wording.for_visitors(str(error)), print_exception=False) from error
+            raise gr.Error(error.public, print_exception=False) from error
         faces = list(session.report.faces)
         faces[index] = chosen
         report = replace(session.report, faces=tuple(faces))
@@ -224,7 +225,7 @@ class Analyser:
         """The label-to-confidence dict of a photo, for programs."""
         return self._detect_for_program(photo, model).labels()
 
-    def detect(self, photo: str, model: str | None = None) -> dict[str, Any]:
+    def detect(self, photo: str, model: str | None = None) -> ReportDocument:
         """The full Report of a photo, for programs."""
         return self._detect_for_program(photo, model).to_dict()
 
@@ -241,7 +242,7 @@ class Analyser:
                 result: dict[str, Any] = handler(photo, model)
                 return result
             except DeepfakeError as error:
-                raise gr.Error(wording.for_visitors(str(error)), print_exception=False) from error
+                raise gr.Error(error.public, print_exception=False) from error
 
         endpoint.__doc__ = handler.__doc__
         return endpoint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deepfake.detector import Detector
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.hub.address import HUB, is_address
 from deepfake.modelstore.located import locate
@@ -28,7 +28,8 @@ def refuse_programs(name: str, settings: Settings) -> None:
     if row.is_program:
         raise ModelError(
             f"The model {name} is a {row.name}, which only the operator of this page may "
-            "choose. Save it with model.save('model.keras'), and name that."
+            "choose. Save it with model.save('model.keras'), and name that.",
+            path=name,
         )
 
 
@@ -79,7 +80,7 @@ class Choices:
         if allowed == "paths" or (allowed == "yes" and is_address(label)):
             return label
         more = f", or name one on the Hub as {HUB}owner/repository" if allowed == "yes" else ""
-        raise ModelError(
+        raise ModelNotFoundError(
             f"There is no model {label!r} here. Choose from: {', '.join(self._names)}{more}."
         )
 

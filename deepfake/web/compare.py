@@ -11,6 +11,7 @@ import gradio as gr
 
 from deepfake import imaging
 from deepfake.comparison import Comparison, Row, compare, explain
+from deepfake.documents import ComparisonDocument
 from deepfake.errors import DeepfakeError, LimitError
 from deepfake.web import wording
 from deepfake.web.admission import Admission
@@ -57,7 +58,7 @@ class Comparer:
         except LimitError as error:
             return _refuse(error)
         except DeepfakeError as error:
-            return _failure(str(error))
+            return _failure(error.public)
 
     def look(
         self,
@@ -79,19 +80,19 @@ class Comparer:
         except LimitError as error:
             return _refuse(error)
         explained = explain(session, self.choices.shelf, progress=tell)
-        return _present(_for_visitors(explained))
+        return _present(explained)
 
     def compare_for_program(
         self, photo: str | None, request: gr.Request | None, models: list[str] | None = None
-    ) -> dict[str, Any]:
+    ) -> ComparisonDocument:
         """The verdicts of several models on a photo, side by side and taken together."""
         try:
             if not photo:
                 raise DeepfakeError("No picture was sent. Pass one with handle_file(path).")
             self.admission.admit(request)
-            return self._compare(photo, models or self.choices.labels).to_dict()
+            return self._compare(photo, models or self.choices.labels).to_dict(public=True)
         except DeepfakeError as error:
-            raise gr.Error(wording.for_visitors(str(error)), print_exception=False) from error
+            raise gr.Error(error.public, print_exception=False) from error
 
     def _compare(
         self,
@@ -102,8 +103,7 @@ class Comparer:
         shelf = self.choices.shelf
         picture = imaging.read(photo, shelf.settings)
         names = tuple(dict.fromkeys(self.choices.name(model) for model in models))
-        found = compare(picture, names, shelf, file=Path(photo).name, progress=progress)
-        return _for_visitors(found)
+        return compare(picture, names, shelf, file=Path(photo).name, progress=progress)
 
 
 def _present(session: Comparison) -> tuple[Any, ...]:
@@ -123,18 +123,6 @@ def _refuse(error: LimitError) -> tuple[Any, ...]:
     """Over the limit: what the page shows stays as it is."""
     gr.Warning(str(error), title=wording.REFUSED)
     return gr.skip(), gr.skip(), gr.skip()
-
-
-def _for_visitors(comparison: Comparison) -> Comparison:
-    rows = (
-        replace(
-            row,
-            error=wording.for_visitors(row.error),
-            map_error=wording.for_visitors(row.map_error),
-        )
-        for row in comparison.rows
-    )
-    return replace(comparison, rows=tuple(rows))
 
 
 def _slim(comparison: Comparison) -> Comparison:

@@ -68,7 +68,8 @@ def comparison_panel(comparison: Comparison) -> str:
 
 def _row(row: Row) -> str:
     if row.report is None:
-        text = f'<span class="failed"><span aria-hidden="true">✕</span> {escape(row.error)}</span>'
+        why = "" if row.error is None else escape(row.error.public)
+        text = f'<span class="failed"><span aria-hidden="true">✕</span> {why}</span>'
         return _line(_head(row.title, ""), f'<td role="cell" colspan="6">{text}</td>', "failed")
     report = row.report
     where = f"run by {report.model['backend']}"
@@ -174,7 +175,7 @@ def _figure(row: Row) -> str:
 def _kind(row: Row) -> str:
     """What the picture of the face shows."""
     if row.map_error:
-        return f'<span aria-hidden="true">✕</span> {escape(row.map_error)}'
+        return f'<span aria-hidden="true">✕</span> {escape(row.map_error.public)}'
     if row.lacks_map:
         return "No built-in map"
     # A network that brings a map has it from its first run on, so none is ever worked out for it.

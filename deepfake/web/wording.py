@@ -48,13 +48,8 @@ def error_panel(message: str, heading: str = UNREADABLE_FILE) -> str:
     return (
         '<section class="verdict verdict-error" role="alert">'
         f'<h2><span aria-hidden="true">✕</span> {escape(heading)}</h2>'
-        f"<p>{escape(for_visitors(message))}</p></section>"
+        f"<p>{escape(message)}</p></section>"
     )
-
-
-def for_visitors(message: str) -> str:
-    """A sentence on a model, without the folders of the server that it lies in."""
-    return re.sub(r"""(?<![\w:/.~])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s'"]+[/\\])+""", "", message)
 
 
 def plain(text: str) -> str:

@@ -195,7 +195,8 @@ def test_a_map_that_fails_says_so_under_its_face_without_folders(comparer, portr
     session, _, _ = comparer.show(str(portrait), comparer.choices.labels)
 
     def fail(_detector, _face):
-        raise ModelError("The model /srv/models/plain is gone. Get it again.")
+        where = "/srv/my models/plain"
+        raise ModelError(f"The model {where} is gone. Get it again.", path=where)
 
     monkeypatch.setattr(Detector, "explain", fail)
     _, shown, button = comparer.look(session)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from deepfake.errors import ModelError
+from deepfake.errors import MissingPackageError, ModelError
 from deepfake.extras import INSTALL
 from deepfake.interpreters import silence
 from deepfake.manifest import ModelManifest
@@ -186,7 +186,7 @@ def inspect(path: Path, settings: Settings) -> tuple[Path, ...]:
 
 
 def _foreign(path: Path, kind: Format) -> ModelError:
-    return ModelError(f"{path} is a file of {kind.name}, not of Keras.")
+    return ModelError(f"{path} is a file of {kind.name}, not of Keras.", path=path)
 
 
 @contextmanager
@@ -196,10 +196,10 @@ def _explained(path: Path) -> Iterator[None]:
     except ModelError:
         raise
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error}.") from error
+        raise ModelError(f"{path} cannot be read: {error}.", path=path) from error
     # Keras, TensorFlow and h5py raise nearly every kind of exception for a file they cannot read.
     except Exception as error:
-        raise keras_messages.explain(error, str(path)) from error
+        raise keras_messages.explain(error, str(path), path) from error
 
 
 def _archive(
@@ -222,7 +222,7 @@ def _inspected_archive(
     if kind is PICKLE:
         copy.write_bytes(pickles.read_archive(path, settings))
         if kind_of(copy) is not KERAS:
-            raise ModelError(f"{path} holds no .keras archive. {pickles.RE_EXPORT}")
+            raise ModelError(f"{path} holds no .keras archive. {pickles.RE_EXPORT}", path=path)
         changes = ("took the .keras archive out of the pickle, without running it",)
     else:
         check_size(path, settings)
@@ -282,7 +282,8 @@ def _saved_model(path: Path, settings: Settings, size: int | None) -> Any:
     if len(tensors) != 1:
         raise ModelError(
             f"The SavedModel {path} takes {len(tensors)} inputs; only models that look at one "
-            "picture can be used. Export a model with a single image input."
+            "picture can be used. Export a model with a single image input.",
+            path=path,
         )
     shape = [side if index else None for index, side in enumerate(tensors[0].shape)]
     if len(shape) == 4 and size is not None:
@@ -302,7 +303,8 @@ def _endpoint(path: Path) -> Any:
                 raise
     raise ModelError(
         f"The SavedModel {path} has no endpoint called {' or '.join(ENDPOINTS)}. Export it again "
-        "with model.export('folder') in Keras 3, or model.save('folder') in Keras 2."
+        "with model.export('folder') in Keras 3, or model.save('folder') in Keras 2.",
+        path=path,
     )
 
 
@@ -347,7 +349,7 @@ def _need_keras() -> None:
                 # It looks for a GPU when first asked, and complains where there is none.
                 tensorflow.config.list_physical_devices()
     except ImportError as error:
-        raise ModelError(
+        raise MissingPackageError(
             f"Models of Keras need more packages ({error.name} is missing). Install them with: "
             f"{INSTALL}"
         ) from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from deepfake.errors import ModelError
+from deepfake.errors import MissingPackageError, ModelError, UnansweredError
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.backends.protocol import Network, Opened, Scores, output_kind
 from deepfake.settings import Settings
@@ -175,7 +175,7 @@ def _session(path: Path, settings: Settings) -> InferenceSession:
     try:
         import onnxruntime
     except ImportError as error:
-        raise ModelError(
+        raise MissingPackageError(
             "ONNX models need ONNX Runtime, which is not installed. Run: pip install onnxruntime"
         ) from error
     onnxruntime.disable_telemetry_events()
@@ -190,7 +190,9 @@ def _session(path: Path, settings: Settings) -> InferenceSession:
             str(path), sess_options=options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # its errors have no base class of their own
-        raise ModelError(_not_loaded(path, str(error))) from error
+        raise ModelError(
+            _not_loaded(path, str(error).replace(str(path), path.name)), path=path
+        ) from error
 
 
 def _not_loaded(path: Path, error: str) -> str:
@@ -254,7 +256,7 @@ def _input(session: InferenceSession, name: str, size: int | None) -> _Input:
         )
     side = max(fixed) if fixed else size
     if side is None:
-        raise ModelError(
+        raise UnansweredError(
             f"{name} leaves the size of its input open. Say which one it was trained with: --size, "
             "such as --size 224."
         )
@@ -351,7 +353,7 @@ def _run(
     try:
         outputs = session.run(names, {taken.name: values})
     except Exception as error:  # its errors have no base class of their own
-        raise ModelError(
+        raise UnansweredError(
             f"The ONNX model failed on pictures of {taken.size} × {taken.size} pixels: "
             f"{_brief(str(error))} If it was trained with another size, say it with --size."
         ) from error

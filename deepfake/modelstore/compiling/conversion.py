@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.files.digest import size_of
 from deepfake.modelstore.backends.protocol import Network
 from deepfake.modelstore.compiling import parity
@@ -115,7 +115,9 @@ def in_sandbox(
     source, folder = source.resolve(), folder.resolve()
     if not source.exists():
         # At once, not after the seconds that TensorFlow takes to start.
-        raise ModelError(f"{source} cannot be read: it is not there. Check its name.")
+        raise ModelNotFoundError(
+            f"{source} cannot be read: it is not there. Check its name.", path=source
+        )
     arguments = [
         str(source), str(folder),
         "--max-model-bytes", str(settings.max_model_bytes),
@@ -125,16 +127,10 @@ def in_sandbox(
         *(("--all-outputs",) if all_outputs else ()),
         *((f"--span={span[0]!r},{span[1]!r}",) if span else ()),
     ]  # fmt: skip
-    try:
-        said = sandbox.run(
-            MODULE, arguments, readable=[source], writable=[folder], seconds=SECONDS,
-            memory=MEMORY + MEMORY_PER_BYTE * size_of(source),
-        )  # fmt: skip
-    except ModelError as error:
-        # Of what was raised in the child, only the sentence arrives here.
-        if str(error).startswith(NO_LITERT):
-            raise parity.NoLiteRTError(str(error)) from error
-        raise
+    said = sandbox.run(
+        MODULE, arguments, readable=[source], writable=[folder], seconds=SECONDS,
+        memory=MEMORY + MEMORY_PER_BYTE * size_of(source),
+    )  # fmt: skip
     # Layers and libraries may print, too; the record is the last line.
     return Conversion.from_json(said.strip().rpartition("\n")[2])
 

@@ -59,7 +59,8 @@ def assemble(record: HubRecord, folder: Path, settings: Settings) -> Path:
             return target
         raise ModelError(
             f"{place.parent} cannot be written ({error.strerror}), so {record.requested} cannot be "
-            "put together. Set DEEPFAKE_CACHE to another folder."
+            "put together. Set DEEPFAKE_CACHE to another folder.",
+            path=place.parent,
         ) from error
     return target
 

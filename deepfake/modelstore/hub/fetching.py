@@ -248,7 +248,8 @@ def _check_sizes(address: HubAddress, files: Iterable[RemoteFile], settings: Set
     if missing and missing + SPARE_BYTES > free:
         raise ModelError(
             f"{address} takes {megabytes(missing)}, but the disk of {there} has only "
-            f"{megabytes(free)} left. Make room, or set HF_HOME to a folder on another disk."
+            f"{megabytes(free)} left. Make room, or set HF_HOME to a folder on another disk.",
+            path=there,
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.manifest import MANIFEST_NAME, ModelManifest
 from deepfake.modelstore.formats import (
     KERAS,
@@ -87,7 +87,7 @@ def choose(
     folder = f"{path}/" if path else ""
     within = [name for name in listing if name.startswith(folder)]
     if not within:
-        raise ModelError(
+        raise ModelNotFoundError(
             f"{repository} has no file {path!r} at this revision. {_offer(repository, listing)}"
         )
     if manifest is not None:
@@ -108,7 +108,7 @@ def _listed(
     name = served([name for name in manifest.files if folder + name in listing])
     if name is not None:
         return _file(listing, folder + name)
-    raise ModelError(
+    raise ModelNotFoundError(
         f"The {MANIFEST_NAME} of {repository} lists {', '.join(sorted(manifest.files))}, but none "
         "of these model files is there. Tell its owners, or name a file."
     )

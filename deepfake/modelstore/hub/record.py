@@ -108,7 +108,8 @@ def remember(record: HubRecord, settings: Settings) -> None:
     except OSError as error:
         raise ModelError(
             f"{path.parent} cannot be written ({error.strerror}), so which commit of "
-            f"{record.requested} is in use cannot be kept. Set DEEPFAKE_CACHE to another folder."
+            f"{record.requested} is in use cannot be kept. Set DEEPFAKE_CACHE to another folder.",
+            path=path.parent,
         ) from error
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.modelstore.safety import inspection_child, sandbox
 from deepfake.modelstore.safety.keras_config import inspect_config
 from deepfake.modelstore.safety.onnx_file import inspect_model
@@ -43,10 +43,14 @@ def check_size(path: Path, settings: Settings) -> None:
     """
     try:
         if not path.is_file():
-            raise ModelError(f"{path} is not a file. Check the name of the model file.")
+            raise ModelNotFoundError(
+                f"{path} is not a file. Check the name of the model file.", path=path
+            )
         size = path.stat().st_size
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}). Check its name.") from error
+        raise ModelNotFoundError(
+            f"{path} cannot be read ({error.strerror}). Check its name.", path=path
+        ) from error
     if size > settings.max_model_bytes:
         raise ModelError(
             f"{path.name} has {size:,} bytes; models up to {settings.max_model_bytes:,} are "

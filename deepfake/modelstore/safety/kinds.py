@@ -9,7 +9,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.modelstore.formats import FORMATS, PICKLE, SAVED_MODEL, SUFFIXES, Format, Look
 
 # The first pickle of PyTorch's format before 1.6 is this number (torch/serialization.py).
@@ -39,8 +39,9 @@ def kind_of(path: Path) -> Format:
         found = next((row for row in FORMATS if row.matches(look)), None)
         is_whole = found is None or found.is_whole(look)
     except OSError as error:
-        raise ModelError(
-            f"{path} cannot be read ({error.strerror}). Check the name of the model file."
+        raise ModelNotFoundError(
+            f"{path} cannot be read ({error.strerror}). Check the name of the model file.",
+            path=path,
         ) from error
     if not is_whole:
         raise _cut_short(path)
@@ -67,17 +68,19 @@ def _look(path: Path) -> Look:
 
 def _refuse_what_is_no_model(path: Path, head: bytes) -> None:
     if not head:
-        raise ModelError(f"{path} is empty. {AGAIN}.")
+        raise ModelError(f"{path} is empty. {AGAIN}.", path=path)
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith(b"version https://git-lfs"):
         raise ModelError(
             f"{path} is not the model but a Git-LFS pointer, a note of where the model lies. "
-            "Run `git lfs pull` in its folder, or download the file itself from its web page."
+            "Run `git lfs pull` in its folder, or download the file itself from its web page.",
+            path=path,
         )
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         raise ModelError(
             f"{path} is a web page, not a model: the download address led to a page (often one "
-            f"that asks to log in or to confirm). {AGAIN} in a browser."
+            f"that asks to log in or to confirm). {AGAIN} in a browser.",
+            path=path,
         )
     if head[:1] == b"\x80" and (OLD_PYTORCH in head[:32] or path.suffix.lower() in PYTORCH):
         raise _pytorch(path)
@@ -87,11 +90,13 @@ def _no_model_folder(path: Path) -> ModelError:
     if (path / "config.json").is_file() and (path / "model.weights.h5").is_file():
         return ModelError(
             f"{path} is an unpacked .keras file. Pack its files into one zip archive whose name "
-            "ends with .keras, and name that."
+            "ends with .keras, and name that.",
+            path=path,
         )
     return ModelError(
         f"There is no model in the folder {path}. A SavedModel folder holds saved_model.pb; "
-        "for other models, name the file."
+        "for other models, name the file.",
+        path=path,
     )
 
 
@@ -101,13 +106,17 @@ def _other_zip(path: Path, names: frozenset[str]) -> ModelError:
     if any(name.endswith(".npy") for name in names):
         return ModelError(
             f"{path} holds NumPy arrays, not a model. Save the whole model: "
-            "model.save('model.keras')."
+            "model.save('model.keras').",
+            path=path,
         )
     if any(name.endswith(SAVED_MODEL.marker) for name in names):
-        return ModelError(f"{path} is a packed SavedModel. Unpack it and name the folder.")
+        return ModelError(
+            f"{path} is a packed SavedModel. Unpack it and name the folder.", path=path
+        )
     return ModelError(
         f"{path} is a zip archive, but not a Keras model (config.json and metadata.json are "
-        "missing). Unpack it, and name the model file that is inside."
+        "missing). Unpack it, and name the model file that is inside.",
+        path=path,
     )
 
 
@@ -121,42 +130,54 @@ def _unknown(look: Look) -> ModelError:
     if head[8:9] == b"{" and b'"' in head[9:12]:
         return ModelError(
             f"{path} is a safetensors file: weights without a network. Name the model's .onnx or "
-            f".keras file. If it was made with PyTorch: {FROM_PYTORCH}"
+            f".keras file. If it was made with PyTorch: {FROM_PYTORCH}",
+            path=path,
         )
     if name.endswith((*PYTORCH, ".ckpt")):
         return _pytorch(path)
     if name.endswith((*PICKLE.suffixes, ".joblib")):
         return ModelError(
             f"{path} is a compressed or damaged pickle. Where it was made, save the model with "
-            "model.save('model.keras') instead."
+            "model.save('model.keras') instead.",
+            path=path,
         )
     if name == SAVED_MODEL.marker:
-        return ModelError(f"{path} is a part of a SavedModel. Name its folder: {path.parent}.")
+        return ModelError(
+            f"{path} is a part of a SavedModel. Name its folder: {path.parent}.", path=path
+        )
     if name.endswith((".index", ".pb")) or ".data-0" in name:
         return ModelError(
             f"{path} is a part of a TensorFlow checkpoint or graph. Load it where it was made and "
-            "save the whole model: model.save('model.keras')."
+            "save the whole model: model.save('model.keras').",
+            path=path,
         )
     if head.lstrip()[:1] == b"{":
         return ModelError(
             f"{path} is a JSON file: at most the plan of a model, without its weights. Name the "
-            "file that model.save('model.keras') wrote."
+            "file that model.save('model.keras') wrote.",
+            path=path,
         )
     if head.startswith((b"\x1f\x8b", b"Rar!", b"7z\xbc\xaf", b"BZh", b"\xfd7zXZ")):
-        return ModelError(f"{path} is a packed archive. Unpack it, and name the file inside.")
+        return ModelError(
+            f"{path} is a packed archive. Unpack it, and name the file inside.", path=path
+        )
     if name.endswith(SUFFIXES):
         return ModelError(
             f"{path} is not what its name says: its first bytes belong to no model file. The "
-            f"download is damaged or was something else. {AGAIN}."
+            f"download is damaged or was something else. {AGAIN}.",
+            path=path,
         )
-    return ModelError(f"{path} is not a model file that can be read. Name one of these: {KNOWN}.")
+    return ModelError(
+        f"{path} is not a model file that can be read. Name one of these: {KNOWN}.", path=path
+    )
 
 
 def _pytorch(path: Path) -> ModelError:
-    return ModelError(f"{path} is a PyTorch file, which holds code. {FROM_PYTORCH}")
+    return ModelError(f"{path} is a PyTorch file, which holds code. {FROM_PYTORCH}", path=path)
 
 
 def _cut_short(path: Path) -> ModelError:
     return ModelError(
-        f"{path} is cut short: the download was not finished, or the disk was full. {AGAIN}."
+        f"{path} is cut short: the download was not finished, or the disk was full. {AGAIN}.",
+        path=path,
     )
