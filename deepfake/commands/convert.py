@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepfake.errors import ModelError, SettingError
 from deepfake.modelstore import answers, formats
-from deepfake.modelstore.answers import SCALES, Answers
+from deepfake.modelstore.answers import Answers
 from deepfake.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def convert(options: argparse.Namespace) -> str:
                 found.file, Path(work), settings, kinds=tuple(targets),
                 architecture=answers.architecture or _architecture(found),
                 size=answers.size or (found.manifest.input.size if found.manifest else None),
-                all_outputs=all_outputs, span=_span(found, answers),
+                all_outputs=all_outputs, span=answers.span(found.manifest),
             )  # fmt: skip
             differences = _compare(Path(work), targets, made, settings)
             for kind, path in targets.items():
@@ -187,19 +187,6 @@ def _check_manifest(folder: Path, found: Located, same_outputs: bool, force: boo
 
 def _architecture(found: Located) -> str:
     return found.manifest.architecture if found.manifest else ""
-
-
-def _span(found: Located, answers: Answers) -> tuple[float, float] | None:
-    """Values that the network takes; None where nobody has said it."""
-    from deepfake.manifest import Input
-    from deepfake.modelstore.compiling import compiled
-
-    if found.manifest is not None and not answers.scale:
-        return compiled.span_of(found.manifest.input)
-    if not answers.scale:
-        return None
-    mean, std = SCALES[answers.scale]
-    return compiled.span_of(Input(size=16, crop="full", mean=mean, std=std))
 
 
 def _compare(

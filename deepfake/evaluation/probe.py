@@ -68,7 +68,7 @@ class Probe:
         fakes: int. Fake faces that were scored.
         readings: tuple of Reading. The clearest first.
         said: str. "fake" or "real": what a high score means by the model's manifest; "" without.
-        remarks: tuple of str. What was changed to load the model.
+        remarks: tuple of str. What was changed to load the model, and why it is slow.
     """
 
     name: str
@@ -169,7 +169,7 @@ def probe(
         readings.append(Reading(scale, crop, *mann_whitney(high, labels)))
     readings.sort(key=lambda reading: reading.p_value)
     fakes = int(labels.sum())
-    remarks = file.open().changes if not said else ()
+    remarks = file.open().remarks if not said else ()
     return Probe(found.name, len(labels) - fakes, fakes, tuple(readings), said, remarks)
 
 

@@ -171,6 +171,29 @@ class Answers:
             origin=origin,
         )
 
+    def span(
+        self, manifest: ModelManifest | None, convention: Convention | None = None
+    ) -> tuple[float, float] | None:
+        """The lowest and the highest value that the network is given.
+
+        Args:
+            manifest: ModelManifest. Of the model, as far as it is not answered otherwise.
+            convention: Convention. What the repository's `config.json` says.
+
+        Returns:
+            Both; None where nobody has said it.
+        """
+        if self.scale:
+            mean, std = SCALES[self.scale]
+        elif manifest is not None:
+            mean, std = manifest.input.mean, manifest.input.std
+        elif convention is not None:
+            mean, std = convention.mean, convention.std
+        else:
+            return None
+        edges = [(v - m) / s for m, s in zip(mean, std, strict=True) for v in (0.0, 255.0)]
+        return min(edges), max(edges)
+
     def remarks(self, network: Network, convention: Convention | None = None) -> tuple[str, ...]:
         """What was taken without being told, or looks wrong, in sentences."""
         lines = []

@@ -35,7 +35,8 @@ class LoadedModel:
         sha256: str. Hash of the weight file in use.
         folder: Path. Where it lies; a README.md in it is its card. None for one made in memory.
         bytes: int. Size of the weight file; 0 where it is not known.
-        remarks: tuple of str. What was changed to load it, and what was taken without being told.
+        remarks: tuple of str. What was changed to load it, why it is slow, and what was taken
+            without being told.
     """
 
     manifest: ModelManifest
@@ -62,8 +63,8 @@ def load_model(
             in the user's cache, so that it has to be said once.
 
     Returns:
-        The model; share it between threads. A LiteRT model takes milliseconds to load, a Keras
-        one seconds, and less the second time.
+        The model; share it between threads. A Keras model is compiled to LiteRT the first time,
+        which takes a while and is announced; from then on it takes milliseconds, too.
 
     Raises:
         ModelError: not found, nobody has said which output means fake, another hash than in the
@@ -157,11 +158,11 @@ class LoadedFile:
             remembered.remember(found.sha256, kept, self._settings)
         else:
             backend = self.backend(manifest)
-        changes = self._opened.changes if self._opened else ()
+        of_file = self._opened.remarks if self._opened else ()
         notes = (found.snapshot.record.note,) if found.snapshot else ()
         return LoadedModel(
             manifest, backend, found.sha256, found.folder, size_of(found.file),
-            (*notes, *changes, *remarks),
+            (*notes, *of_file, *remarks),
         )  # fmt: skip
 
     def backend(self, manifest: ModelManifest) -> Backend:
@@ -181,26 +182,20 @@ class LoadedFile:
             return backend
         if found.fixed:
             found.check()
-        if kind_of(found.file).is_keras:
-            from deepfake.modelstore.compiling.compiled import CompiledBackend, cached
-
-            ready = cached(found.sha256, manifest, settings)
-            if ready is not None:
-                return ready
-            keras_backend = self.open().backend(manifest, settings)
-            return CompiledBackend(
-                keras_backend, found.file, found.sha256, manifest, settings,
-                self._architecture(),
-            )  # fmt: skip
         return self.open().backend(manifest, settings)
 
     def _open(self) -> Opened:
-        row = kind_of(self._found.file)
+        found, answers, settings = self._found, self._answers, self._settings
+        row = kind_of(found.file)
+        if row.is_keras:
+            from deepfake.modelstore.compiling.compiled import KerasFile, open_compiled
+
+            span = answers.span(found.manifest, found.convention)
+            file = KerasFile(found.file, found.sha256, answers.architecture, self._size(), span)
+            return open_compiled(file, settings)
         if row.trial:
             self._try(row)
-        opened: Opened = bring(row.open)(
-            self._found.file, self._settings, self._architecture(), self._size()
-        )
+        opened: Opened = bring(row.open)(found.file, settings, answers.architecture, self._size())
         return opened
 
     def _size(self) -> int | None:
@@ -208,13 +203,11 @@ class LoadedFile:
         found = self._found
         if self._answers.size:
             return self._answers.size
-        if found.manifest is not None:
+        # Not of a manifest that was made of answers: the size in it may be the file's own, and the
+        # same has to be asked for each time.
+        if found.manifest is not None and found.fixed:
             return found.manifest.input.size
         return None if found.convention is None else found.convention.size
-
-    def _architecture(self) -> str:
-        """Name of the network where the file holds only weights."""
-        return self._answers.architecture
 
     def _try(self, row: Format) -> None:
         from deepfake.modelstore.safety.trial import try_file

@@ -14,7 +14,6 @@ from PIL import Image
 from deepfake import preprocessing, verdict
 from deepfake.errors import ModelError, TrainingError, UnansweredError
 from deepfake.manifest import Input
-from deepfake.modelstore.compiling.compiled import CompiledBackend
 from deepfake.modelstore.resolve import LoadedModel, load_model
 
 SAY_FIRST = " Say it once with `deepfake detect PHOTO --model {name} …`, which keeps it."
@@ -40,9 +39,6 @@ class Teachers:
     def __init__(self, models: Sequence[LoadedModel], spec: Input):
         for model in models:
             _compare_crops(model, spec)
-            if isinstance(model.backend, CompiledBackend):
-                # Else it would change from Keras to LiteRT in the middle of an epoch.
-                model.backend.ready()
         self._models = tuple(models)
         self.error: TrainingError | None = None
         self.identities = [

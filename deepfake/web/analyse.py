@@ -14,9 +14,10 @@ import numpy as np
 from PIL import Image
 
 from deepfake import evidence, imaging
-from deepfake.detector import FaceReport, Report
+from deepfake.detector import Detector, FaceReport, Report
 from deepfake.documents import ReportDocument
 from deepfake.errors import DeepfakeError, LimitError, ModelError
+from deepfake.progress import listening
 from deepfake.web import drawing, wording
 from deepfake.web.about import about
 from deepfake.web.admission import Admission
@@ -96,9 +97,7 @@ class Analyser:
         self, photo: str | None, threshold: float, model: str | None, progress: gr.Progress
     ) -> tuple[Any, ...]:
         try:
-            if not self.choices.is_ready(model):
-                progress(0.1, desc="Loading the model")
-            detector = self.choices.detector(model)
+            detector = self._load(model, progress)
         except ModelError as error:
             return self._failure(error.public, threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
@@ -128,9 +127,7 @@ class Analyser:
             if not self._costs_nothing(model):
                 self.admission.admit(request)
                 self._note_counted(model, request)
-            if not self.choices.is_ready(model):
-                progress(0.1, desc="Loading the model")
-            loaded = self.choices.detector(model).model
+            loaded = self._load(model, progress).model
         except LimitError as error:
             raise gr.Error(str(error), print_exception=False) from error
         except ModelError as error:
@@ -151,7 +148,7 @@ class Analyser:
         try:
             if not counted and (photo or not self._costs_nothing(model)):
                 self.admission.admit(request)
-            self.choices.detector(model)
+            self._load(model, progress)
         except LimitError as error:
             # The result that is shown is the model's before.
             return self._failure(error.public, threshold, model, wording.REFUSED)
@@ -246,6 +243,12 @@ class Analyser:
 
         endpoint.__doc__ = handler.__doc__
         return endpoint
+
+    def _load(self, model: str | None, progress: gr.Progress) -> Detector:
+        if not self.choices.is_ready(model):
+            progress(0.1, desc="Loading the model")
+        with listening(lambda sentence: progress(0.1, desc=sentence)):
+            return self.choices.detector(model)
 
     def _detect_for_program(self, photo: str, model: str | None) -> Report:
         return self.choices.detector(model).detect(photo, file=Path(photo).name)

@@ -13,6 +13,7 @@ from deepfake import imaging
 from deepfake.comparison import Comparison, Row, compare, explain
 from deepfake.documents import ComparisonDocument
 from deepfake.errors import DeepfakeError, LimitError
+from deepfake.progress import listening
 from deepfake.web import wording
 from deepfake.web.admission import Admission
 from deepfake.web.choices import Choices
@@ -54,7 +55,8 @@ class Comparer:
 
         try:
             self.admission.admit(request)
-            return _present(_slim(self._compare(photo, models, tell)))
+            with listening(lambda sentence: progress(None, desc=sentence)):
+                return _present(_slim(self._compare(photo, models, tell)))
         except LimitError as error:
             return _refuse(error)
         except DeepfakeError as error:

@@ -59,7 +59,7 @@ class KerasBackend:
     def __init__(self, model: Any, network: Network, manifest: ModelManifest):
         import tensorflow as tf
 
-        _check(network, manifest)
+        check(network, manifest)
         self.model = model
         self._output = manifest.output
         self._score = manifest.output.score if network.score else ""
@@ -312,7 +312,12 @@ def _backend(model: Any, network: Network, manifest: ModelManifest, _: Settings)
     return KerasBackend(model, network, manifest)
 
 
-def _check(network: Network, manifest: ModelManifest) -> None:
+def check(network: Network, manifest: ModelManifest) -> None:
+    """Refuse a manifest that says something else than the network.
+
+    Raises:
+        ModelError: it does.
+    """
     if manifest.input.size != network.size:
         raise ModelError(
             f"The manifest says that the model takes pictures of {manifest.input.size} × "
@@ -334,6 +339,23 @@ def _check(network: Network, manifest: ModelManifest) -> None:
         )
 
 
+def need_packages() -> None:
+    """Refuse to go on where Keras or its engine is not installed, without importing them.
+
+    Raises:
+        ModelError: one is missing.
+    """
+    for package in ("h5py", "keras", "tensorflow"):
+        if find_spec(package) is None:
+            raise _missing(package)
+
+
+def _missing(package: str | None) -> MissingPackageError:
+    return MissingPackageError(
+        f"Models of Keras need more packages ({package} is missing). Install them with: {INSTALL}"
+    )
+
+
 def _need_keras() -> None:
     # TensorFlow greets with a dozen lines, some of them before its own level counts. Whoever asks
     # for them with 0 or 1 gets them; in a sandbox they tell why a process was ended.
@@ -349,10 +371,7 @@ def _need_keras() -> None:
                 # It looks for a GPU when first asked, and complains where there is none.
                 tensorflow.config.list_physical_devices()
     except ImportError as error:
-        raise MissingPackageError(
-            f"Models of Keras need more packages ({error.name} is missing). Install them with: "
-            f"{INSTALL}"
-        ) from error
+        raise _missing(error.name) from error
     if keras.backend.backend() != "tensorflow":
         raise ModelError(
             f"Keras is set to run with {keras.backend.backend()}, and TensorFlow is needed here. "

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.files.digest import size_of
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 
 MODULE = "deepfake.modelstore.compiling.conversion"
 KERAS_FILE, LITERT_FILE = KERAS.usual[0], LITERT.usual[0]
+# Is there once the model was read; what fails afterwards is not the fault of its file.
+READ_FILE = "read"
 SECONDS = 900.0
 # TensorFlow and the converter, and what they hold several copies of.
 MEMORY, MEMORY_PER_BYTE = 8_000_000_000, 8
-# Priority of the process: whoever waits for a score comes first.
-NICE = 10
 # How the child begins its sentence where another try would end the same.
 NO_LITERT = "The network does something that LiteRT cannot"
 
@@ -70,15 +71,15 @@ class Conversion:
             ModelError: it is something else.
         """
         try:
-            fields = json.loads(text)
-            return cls(
-                Network(**fields["network"]), tuple(fields["outputs"]), tuple(fields["left_out"]),
-                tuple(fields["changes"]), fields["keras_difference"],
-            )  # fmt: skip
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return _ADAPTER.validate_json(text, strict=True)
+        except ValidationError as error:
             raise ModelError(
-                f"The conversion said something that cannot be understood ({error}). Convert again."
+                "The conversion said something that cannot be understood "
+                f"({error.errors()[0]['msg']}). Convert again."
             ) from error
+
+
+_ADAPTER = TypeAdapter(Conversion)
 
 
 def in_sandbox(
@@ -135,13 +136,20 @@ def in_sandbox(
     return Conversion.from_json(said.strip().rpartition("\n")[2])
 
 
+def was_read(folder: Path) -> bool:
+    """Whether the child of `in_sandbox` could read the model, before whatever went wrong.
+
+    Args:
+        folder: Path. Where it wrote.
+    """
+    return (folder / READ_FILE).is_file()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Convert, and print the Conversion as the last line."""
     options = _parser().parse_args(arguments)
     # TensorFlow 2.21 with oneDNN crashes on some graphs (Conv2D + Add + ReLU).
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-    if hasattr(os, "nice"):
-        os.nice(NICE)
     print(convert(options).to_json())
     return 0
 
@@ -163,6 +171,7 @@ def convert(options: argparse.Namespace) -> Conversion:
     settings = Settings(max_model_bytes=options.max_model_bytes)
     model, changes = load(options.source, settings, options.architecture, options.size)
     network = describe(model, options.size)
+    (options.folder / READ_FILE).touch()
     if None in model.inputs[0].shape[1:]:
         # LiteRT wants to know the size beforehand.
         picture = keras.Input((network.size, network.size, 3))
