@@ -70,7 +70,7 @@ def test_the_next_start_needs_no_tensorflow(model):
     code = f"""
 import sys
 import numpy as np
-from deepfake.modelstore import compiled, parity
+from deepfake.modelstore.compiling import compiled, parity
 from deepfake.manifest import ModelManifest
 from deepfake.settings import Settings
 manifest = ModelManifest.model_validate_json({manifest.model_dump_json()!r})
