@@ -287,11 +287,9 @@ def test_a_model_json_of_tensorflow_js_is_not_taken_for_a_manifest(hub, client):
 def test_an_image_classifier_runs_as_its_repository_says(hub, client, tmp_path, portrait):
     from deepfake.modelstore.backends.onnx import open_onnx
     from deepfake.settings import Settings
-    from tests.modelstore.backends.test_onnx import (
-        classifier,
-        manifest,
-        onnxruntime,
-    )  # skips loudly without them
+
+    # Skips loudly without them.
+    from tests.modelstore.backends.test_onnx import classifier, manifest, onnxruntime
 
     config = {"id2label": {"0": "Fake", "1": "Real"}, "architectures": ["ViTForX"]}
     processor = {"size": {"height": 32, "width": 32}, "resample": 2, "rescale_factor": 1 / 255,
