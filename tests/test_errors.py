@@ -1,3 +1,4 @@
+import ast
 import copy
 import pickle
 from pathlib import Path
@@ -44,3 +45,30 @@ def test_an_error_keeps_its_path_where_it_is_sent(again):
 def test_each_kind_of_model_error_is_caught_as_one():
     kinds = ("ModelNotFound", "Unanswered", "UnknownLabels", "HostileModel", "MissingPackage")
     assert all(issubclass(getattr(errors, f"{kind}Error"), ModelError) for kind in kinds)
+
+
+def quoted_paths(sentence):
+    """Expressions in an f-string that are paths of this machine, by their usual names."""
+    for part in ast.walk(sentence):
+        match part:
+            case ast.FormattedValue(value=ast.Name(id="path" | "folder" | "file" | "source")):
+                yield part
+            case ast.FormattedValue(value=ast.Attribute(attr="file" | "folder" | "parent")):
+                yield part
+
+
+def test_a_sentence_that_quotes_a_path_passes_it():
+    kinds = {name for name in vars(errors) if name.endswith("Error")}
+    package = Path(errors.__file__).parent
+    # Paths within a repository of the Hub are no secrets.
+    public = {package / "modelstore" / "hub" / name for name in ("address.py", "files.py")}
+    checked = 0
+    for file in sorted({*package.rglob("*.py")} - public):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match call:
+                case ast.Call(func=ast.Name(id=name), args=[sentence, *_]) if name in kinds:
+                    is_model = issubclass(getattr(errors, name), ModelError)
+                    if is_model and any(quoted_paths(sentence)):
+                        checked += 1
+                        assert any(k.arg == "path" for k in call.keywords), (file, call.lineno)
+    assert checked > 30
