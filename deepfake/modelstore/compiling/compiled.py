@@ -168,7 +168,10 @@ def _turn(base: Path) -> Iterator[Path]:
             stack.enter_context(FileLock(base / LOCK_FILE, poll_interval=POLL_SECONDS))
             for left in base.glob("part-*"):
                 # Of a process that was ended while it converted.
-                shutil.rmtree(left, ignore_errors=True)
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
             part = TemporaryDirectory(prefix="part-", dir=base, ignore_cleanup_errors=True)
         except OSError:
             part = TemporaryDirectory(prefix="deepfake-", ignore_cleanup_errors=True)
