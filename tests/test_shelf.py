@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+import deepfake
 from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names
@@ -93,3 +94,13 @@ def test_models_of_the_same_name_and_version_are_told_apart(make_model, settings
 def test_titles_do_not_show_folders_of_the_server(settings):
     shelf = Shelf(("/srv/secret/place/model.h5",), settings)
     assert shelf.title("/srv/secret/place/model.h5") == "model.h5"
+
+
+def test_predict_keeps_its_model_and_takes_a_mended_one_at_once(broken_model, make_model, portrait):
+    with pytest.raises(ModelError, match="not the file"):
+        deepfake.predict(portrait, broken_model)
+    file = broken_model / "model.tflite"
+    file.write_bytes((make_model("good") / "model.tflite").read_bytes())
+    first = deepfake.predict(portrait, broken_model)
+    file.unlink()
+    assert deepfake.predict(portrait, broken_model) == first
