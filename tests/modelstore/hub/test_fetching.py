@@ -287,6 +287,11 @@ def test_a_model_json_of_tensorflow_js_is_not_taken_for_a_manifest(hub, client):
 def test_an_image_classifier_runs_as_its_repository_says(hub, client, tmp_path, portrait):
     from deepfake.modelstore.backends.onnx import open_onnx
     from deepfake.settings import Settings
+    from tests.modelstore.backends.test_onnx import (  # skips loudly without them
+        classifier,
+        manifest,
+        onnxruntime,
+    )
 
     # Skips loudly without them.
     from tests.modelstore.backends.test_onnx import classifier, manifest, onnxruntime
