@@ -293,9 +293,6 @@ def test_an_image_classifier_runs_as_its_repository_says(hub, client, tmp_path, 
         onnxruntime,
     )
 
-    # Skips loudly without them.
-    from tests.modelstore.backends.test_onnx import classifier, manifest, onnxruntime
-
     config = {"id2label": {"0": "Fake", "1": "Real"}, "architectures": ["ViTForX"]}
     processor = {"size": {"height": 32, "width": 32}, "resample": 2, "rescale_factor": 1 / 255,
                  "image_mean": [0.5] * 3, "image_std": [0.5] * 3}  # fmt: skip
