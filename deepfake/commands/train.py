@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 
 from deepfake.errors import TrainingError
 from deepfake.extras import needed_for
+from deepfake.formatting import number
 
 if TYPE_CHECKING:
     import keras
@@ -275,13 +276,12 @@ def _ship(
     )
     manifest = ship.ship(
         network, division.kept, config, run, description,
-        threshold_rule=options.threshold_rule, flip_average=options.flip_average,
-        division=division,
+        ship.Options(options.threshold_rule, options.flip_average), division=division,
     )  # fmt: skip
-    figures = manifest.metrics["test"]
+    test = manifest.metrics.test
     return (
-        f"ROC-AUC {figures['roc_auc']:.3f} on {figures['reals']} real and {figures['fakes']} fake "
-        f"faces ({manifest.metrics['measured_on']}), threshold {manifest.threshold:.2f}.\n"
+        f"ROC-AUC {number(test.roc_auc)} on {test.reals} real and {test.fakes} fake "
+        f"faces ({manifest.metrics.measured_on}), threshold {manifest.threshold:.2f}.\n"
         f"{_try_it(run)}"
     )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from deepfake.errors import TrainingError
+from deepfake.evaluation.document import ThresholdReached
 
 # The default threshold: at most this share of all real validation faces counts as fake, …
 MAX_FALSE_POSITIVES = 0.05
@@ -46,14 +46,14 @@ class Decision:
     worst_source_false_positive_rate: float
     within_limits: bool
 
-    def reached(self) -> dict[str, Any]:
+    def reached(self) -> ThresholdReached:
         """What goes into the report: what the threshold does to the faces it was chosen on."""
-        return {
-            "false_positive_rate": round(self.false_positive_rate, 4),
-            "worst_source": self.worst_source,
-            "worst_source_false_positive_rate": round(self.worst_source_false_positive_rate, 4),
-            "within_limits": self.within_limits,
-        }
+        return ThresholdReached(
+            false_positive_rate=round(self.false_positive_rate, 4),
+            worst_source=self.worst_source,
+            worst_source_false_positive_rate=round(self.worst_source_false_positive_rate, 4),
+            within_limits=self.within_limits,
+        )
 
 
 def fit_platt(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

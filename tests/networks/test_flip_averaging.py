@@ -56,8 +56,8 @@ def test_a_network_without_evidence_is_averaged_as_well(faces):
 def test_both_files_of_a_shipped_model_do_it(network, labelled, tmp_path):
     ship.ship(
         network, dataset.find_samples(labelled), CONFIG, tmp_path,
-        ship.Description("tiny", "1", "for tests"), flip_average=True, grid_faces=0,
-        edited_faces=0,
+        ship.Description("tiny", "1", "for tests"),
+        ship.Options(flip_average=True, grid_faces=0, edited_faces=0),
     )  # fmt: skip
     manifest = json.loads((tmp_path / "model.json").read_text())
     assert manifest["architecture"] == "meso4, mean logit of the face and its mirror image"

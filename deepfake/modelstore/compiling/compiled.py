@@ -137,8 +137,8 @@ def _compile(file: KerasFile, entry: Path, settings: Settings) -> _Compiled:
             if isinstance(error, parity.NoLiteRTError):
                 # Nothing else is kept: a child that was killed says nothing about the model.
                 with suppress(OSError):
-                    _write(_failure(entry), {"why": str(error), "versions": _versions()})
-            raise _StaysOnKerasError(str(error)) from error
+                    _write(_failure(entry), {"why": error.public, "versions": _versions()})
+            raise _StaysOnKerasError(error.public) from error
         note = ""
         try:
             (kept / conversion.LITERT_FILE).write_bytes(weights)
@@ -149,8 +149,8 @@ def _compile(file: KerasFile, entry: Path, settings: Settings) -> _Compiled:
             kept.replace(entry)
         except OSError as error:
             note = (
-                f"It is compiled anew each time: nothing can be kept in {entry.parent} "
-                f"({error.strerror or error})."
+                "It is compiled anew each time: nothing can be kept in the cache folder "
+                f"({error.strerror or type(error).__name__})."
             )
         return _Compiled(weights, made, note)
 
