@@ -18,7 +18,7 @@ from deepfake.errors import DeepfakeError, ModelError
 from deepfake.faces import FaceDetector
 from deepfake.formatting import on_one_line
 from deepfake.manifest import ModelManifest
-from deepfake.modelstore.hub.address import HUB
+from deepfake.modelstore.hub.address import is_address
 from deepfake.modelstore.located import locate
 from deepfake.settings import Settings
 
@@ -133,11 +133,11 @@ class Shelf:
         if manifest is not None:
             return f"{manifest.name} {manifest.version}"
         # Where a model lies on the server is none of a visitor's business.
-        return name if name.startswith(HUB) else Path(name).name
+        return name if is_address(name) else Path(name).name
 
     def _read(self, name: str) -> ModelManifest | None:
         """The manifest, if it can be had without loading or fetching anything."""
-        if name not in self._manifests and not name.startswith(HUB):
+        if name not in self._manifests and not is_address(name):
             try:
                 manifest = locate(name, self.settings).manifest
             except DeepfakeError:

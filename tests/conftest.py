@@ -15,7 +15,7 @@ pytest_plugins = ["tests.keras_modules", "tests.training_faces"]
 EXAMPLES = Path(__file__).parent.parent / "examples"
 # Markers of pyproject.toml: what a test needs is told by the fixtures that it asks for.
 NEEDS = {
-    "tensorflow": {"keras", "networks", "resynthesis", "run_folder", "ship", "trainer"},
+    "tensorflow": {"keras", "resynthesis", "ship", "trainer"},
     "browser": {"chromium"},
     "slow": {"evaluated"},
     "services": {

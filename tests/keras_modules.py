@@ -13,8 +13,6 @@ def imported(name):
 
 
 keras = imported("keras")
-networks = imported("deepfake.networks")
 resynthesis = imported("deepfake.forging.resynthesis")
-run_folder = imported("deepfake.training.run_folder")
 ship = imported("deepfake.shipping.ship")
 trainer = imported("deepfake.training.trainer")

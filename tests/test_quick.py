@@ -16,7 +16,7 @@ sys.exit(code)
 
 
 def test_collecting_the_quick_tests_imports_no_tensorflow():
-    marked = re.search('-m "(not .*)"', (ROOT / "scripts" / "test").read_text())[1]
+    marked = re.search('-m "([^"]*)"', (ROOT / "scripts" / "test").read_text())[1]
     command = [sys.executable, "-c", COLLECT, marked]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.errors import ModelError, SettingError
-from deepfake.modelstore import answers
+from deepfake.modelstore import answers, formats
 from deepfake.modelstore.answers import Answers
 from deepfake.settings import Settings
 
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from deepfake.modelstore.located import Located
 
 RAN = 0
-LITERT, KERAS = "litert", "keras"
-KINDS = {".tflite": LITERT, ".keras": KERAS}
-MADE = {LITERT: "model.tflite", KERAS: "model.keras"}
-KERAS_SUFFIXES = (".keras", ".h5", ".hdf5", ".pkl", ".pickle")
+LITERT, KERAS = formats.LITERT.kind, formats.KERAS.kind
+KINDS = {suffix: row.kind for row in (formats.LITERT, formats.KERAS) for suffix in row.suffixes}
+MADE = {row.kind: row.usual[0] for row in (formats.LITERT, formats.KERAS)}
 
 
 def add_commands(commands: Any) -> None:
@@ -73,18 +72,17 @@ def convert(options: argparse.Namespace) -> str:
         ModelError: the model cannot be read or converted, or the new one returns something else.
         SettingError: NEW is there already, or is of another kind.
     """
-    from deepfake.modelstore.backends import keras
     from deepfake.modelstore.compiling import conversion
     from deepfake.modelstore.resolve import WITH_MANIFEST
 
     settings = Settings.from_environment()
     answers = Answers.of(options)
     targets = _targets(options.new)
-    found = _source(options.old, settings)
+    found, row = _source(options.old, settings)
     if found.fixed and answers.says_anything:
         raise ModelError(WITH_MANIFEST.format(name=found.name))
     # What can be said of the old model comes before anything about the place of the new one.
-    keras.inspect(found.file, settings)
+    formats.bring(row.inspect)(found.file, settings)
     folder = next(iter(targets.values())).parent
     # Both files of a folder share a manifest, so they must have the same outputs.
     all_outputs = options.all_outputs or len(targets) > 1
@@ -123,36 +121,32 @@ def _targets(new: Path) -> dict[str, Path]:
     return {kind: new / name for kind, name in MADE.items()}
 
 
-def _source(old: str, settings: Settings) -> Located:
-    from deepfake.files.digest import sha256_of
-    from deepfake.manifest import MANIFEST_NAME
+def _source(old: str, settings: Settings) -> tuple[Located, formats.Format]:
+    """The old model and its format, which is one of Keras."""
     from deepfake.modelstore.located import locate
-    from deepfake.modelstore.safety.kinds import FileKind, kind_of
+    from deepfake.modelstore.safety.kinds import kind_of
 
     found = locate(old, settings)
-    if found.manifest is not None and found.file.suffix.lower() not in KERAS_SUFFIXES:
+    if found.manifest is not None and not formats.by_name(found.file).is_keras:
         # A folder also serves a .tflite file, which comes first otherwise.
-        others = [n for n in found.manifest.files if n.lower().endswith(KERAS_SUFFIXES)]
+        endings = tuple(e for row in formats.FORMATS if row.is_keras for e in row.suffixes)
+        others = [name for name in found.manifest.files if name.lower().endswith(endings)]
         if others and Path(old).is_dir():
-            found = locate(str(found.folder / others[0]), settings)
-    kind = kind_of(found.file)
-    if kind is FileKind.LITERT:
+            found = locate(found.folder / others[0], settings)
+    row = kind_of(found.file)
+    if row is formats.LITERT:
         raise ModelError(
             f"{found.file} is a LiteRT file already; it runs as it is.", path=found.file
         )
-    if kind is FileKind.ONNX:
+    if not row.is_keras:
         raise ModelError(
-            f"{found.file} is an ONNX file. It runs as it is with ONNX Runtime; only Keras models "
-            "can be converted.",
+            f"{found.file} is in {row.name} format. It runs as it is; only Keras models can be "
+            "converted.",
             path=found.file,
         )
-    if found.fixed and sha256_of(found.file) != found.sha256:
-        raise ModelError(
-            f"{found.file} is not the file that its {MANIFEST_NAME} describes: its SHA-256 "
-            "differs. It was changed or damaged; get the model again.",
-            path=found.file,
-        )
-    return found
+    if found.fixed:
+        found.check()
+    return found, row
 
 
 def _check_targets(targets: Mapping[str, Path], found: Located, force: bool) -> None:

@@ -42,6 +42,15 @@ def sha256_of(path: Path) -> str:
         raise ModelError(f"{path} cannot be read ({error.strerror}).", path=path) from error
 
 
+def times_of(path: Path) -> tuple[int, int]:
+    """When a file's content was changed last, and its entry, in nanoseconds.
+
+    A program can set the first back, but not the second (on Windows that is when it was made).
+    """
+    found = path.stat()
+    return found.st_mtime_ns, found.st_ctime_ns
+
+
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files of a folder."""
     if path.is_file():

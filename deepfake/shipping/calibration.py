@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from deepfake.errors import TrainingError
 from deepfake.evaluation.document import ThresholdReached
+from deepfake.shipping.description import THRESHOLD_RULES
 
 # The default threshold: at most this share of all real validation faces counts as fake, …
 MAX_FALSE_POSITIVES = 0.05
@@ -19,9 +20,6 @@ SMALLEST_SOURCE = 20
 # The uncertain band ends where a verdict is right often enough to be said, with as many fakes as
 # reals: at most this share of what is called fake is real, and of what is called real is fake.
 MAX_WRONG_FAKES, MAX_WRONG_REALS = 0.03, 0.12
-# "fpr": the limits above; "half": 0.5; "youden": the largest distance of caught fakes and reals
-# called fake (Youden 1950).
-THRESHOLD_RULES = ("fpr", "half", "youden")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -22,7 +22,7 @@ from deepfake.evaluation.document import CardText, EvaluationReport
 from deepfake.evaluation.evaluator import ModelScores
 from deepfake.evaluation.scoring import Judged
 from deepfake.figures import MainFigures
-from deepfake.forging import augmentation, blend_faces, resynthesis
+from deepfake.forging import augmentation, resynthesis
 from deepfake.forging.face_reader import FaceReader
 from deepfake.formatting import printable
 from deepfake.manifest import (
@@ -40,6 +40,7 @@ from deepfake.modelstore.resolve import LoadedModel
 from deepfake.networks import flip_averaging
 from deepfake.settings import Settings
 from deepfake.shipping import calibration, card, cross_source, export, forgeries
+from deepfake.shipping.description import Description
 from deepfake.shipping.forgeries import ScoredSet
 from deepfake.training.config import TrainingConfig
 from deepfake.training.run_folder import HISTORY, RunFolder
@@ -58,68 +59,29 @@ ONE_CLASS = (
 )
 
 
-@dataclass(frozen=True)
-class Description:
-    """What cannot be measured and has to be said.
-
-    Attributes:
-        name: str. Of the model.
-        version: str. Of the model.
-        licence: str. Of the weights.
-        command: str. How to make the model again. Defaults to a general sentence.
-        data: str. Markdown on the data sets and their licences, for the card.
-    """
-
-    name: str
-    version: str
-    licence: str
-    command: str = ""
-    data: str = ""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is decided after the training.
-
-    Attributes:
-        threshold_rule: str. One of `calibration.THRESHOLD_RULES`.
-        flip_average: bool. Whether the model judges each face and its mirror image, and says the
-            mean.
-        grid_faces: int. Test faces for the robustness grid; 0 for none.
-        edited_faces: int. Test faces for the table of edited pictures; 0 for none.
-    """
-
-    threshold_rule: str = "fpr"
-    flip_average: bool = False
-    grid_faces: int = evaluator.GRID_FACES
-    edited_faces: int = evaluator.EDITED_FACES
-
-
 def ship(
     network: keras.Model,
-    samples: Sequence[Sample],
+    division: cross_source.Division,
     config: TrainingConfig,
     folder: Path,
     description: Description,
-    options: Options | None = None,
     *,
-    resynthesizer: blend_faces.Forger | None = None,
-    division: cross_source.Division | None = None,
+    grid_faces: int = evaluator.GRID_FACES,
+    edited_faces: int = evaluator.EDITED_FACES,
 ) -> ModelManifest:
     """Export, calibrate on "valid", measure on "test", and write a model folder.
 
     Args:
         network: keras.Model. As of `trainer.fit`.
-        samples: sequence of Sample. All splits.
+        division: Division. The samples of all splits, and those that were left out of the
+            training, to be measured as well.
         config: TrainingConfig. Of the run.
         folder: Path. Where the model goes; files of an earlier export are replaced. A
-            `history.csv` in it is drawn.
-        description: Description. Name, version, licence, command and data.
-        options: Options. Defaults to the usual.
-        resynthesizer: Forger. Adds resynthesised fakes to what is measured. Defaults to that of
-            the folder's own run, if it has one.
-        division: Division. What was left out of the training, to be measured as well. `samples`
-            are then those kept. Defaults to none.
+            `history.csv` in it is drawn, and with an autoencoder in it, resynthesised fakes are
+            measured as well.
+        description: Description. What is to be said of the model, and how it is to judge.
+        grid_faces: int. Test faces for the robustness grid; 0 for none.
+        edited_faces: int. Test faces for the table of edited pictures; 0 for none.
 
     Returns:
         The manifest, as written.
@@ -128,10 +90,11 @@ def ship(
         TrainingError: the exported file differs from the network, a split lacks faces, or the rule
             is not known.
     """
-    options = options or Options()
-    calibration.check_rule(options.threshold_rule)
+    calibration.check_rule(description.threshold_rule)
+    samples = division.kept
     folder.mkdir(parents=True, exist_ok=True)
-    if resynthesizer is None and (folder / resynthesis.FILE).is_file():
+    resynthesizer = None
+    if (folder / resynthesis.FILE).is_file():
         resynthesizer = resynthesis.load_or_fit([], config.seed, folder)
     reader = FaceReader(config.input)
     valid = [s for s in samples if s.split == "valid"]
@@ -139,7 +102,7 @@ def ship(
     crops = [] if len({sample.label for sample in test}) < 2 else reader.crops(valid)
     if {sample.label for sample, _ in crops} != {0, 1}:
         raise TrainingError(ONE_CLASS)
-    if options.flip_average:
+    if description.flip_average:
         network = flip_averaging.flip_averaged(network)
     parity = np.stack([crop for _, crop in crops[:PARITY_FACES]])
     # With an older manifest beside newer files, a run that is cut off would look finished.
@@ -147,14 +110,14 @@ def ship(
     difference = export.export(network, folder, preprocessing.scale(parity, config.input))
     # A network that ends in more than one dense layer has no exact map.
     evidence = "evidence" if "evidence" in network.output else None
-    manifest = _draft(config, folder, samples, description, evidence, options.flip_average)
+    manifest = _draft(config, folder, samples, description, evidence)
     backend = LiteRTBackend((folder / export.LITERT_FILE).read_bytes(), manifest, Settings())
 
     def forged(split: Sequence[Sample]) -> list[ScoredSet]:
         return forgeries.of_split(split, reader, backend, manifest, resynthesizer)
 
     manifest, decision = _calibrated(
-        manifest, backend, crops, forged(valid), config.seed, options.threshold_rule
+        manifest, backend, crops, forged(valid), config.seed, description.threshold_rule
     )
     model = LoadedModel(manifest, backend, manifest.files[export.LITERT_FILE])
     # A table may name some files by their whole path, and these have no folder in common with
@@ -165,7 +128,7 @@ def ship(
     detector = Detector(model)
     scores = evaluator.evaluate(
         description.name, detector, [tested],
-        grid_faces=options.grid_faces, edited_faces=options.edited_faces, seed=config.seed,
+        grid_faces=grid_faces, edited_faces=edited_faces, seed=config.seed,
     )  # fmt: skip
     if len(np.unique(Judged.of(scores.sets[0].clean).labels)) < 2:
         raise TrainingError(ONE_CLASS)
@@ -176,14 +139,12 @@ def ship(
     )
     document = report.build([scores]).with_entries(
         measured_on=measured_on,
-        threshold_rule=options.threshold_rule,
+        threshold_rule=description.threshold_rule,
         threshold_reached=decision.reached(),
         blends=forgeries.by_kind(manifest, forged(test)),
         protocols=cross_source.measure(
             detector, division, config.seed, taught=bool(config.teachers)
-        )
-        if division
-        else (),
+        ),
         card=CardText(command=description.command, data=description.data),
     )
     manifest = _measured(manifest, scores, document, difference)
@@ -206,7 +167,6 @@ def _draft(
     samples: Sequence[Sample],
     description: Description,
     evidence: str | None,
-    flip_average: bool,
 ) -> ModelManifest:
     trained = [sample for sample in samples if sample.split == "train"]
     counts = Counter((("real", "fake")[sample.label], sample.source) for sample in trained)
@@ -232,8 +192,9 @@ def _draft(
     return ModelManifest(
         format=1,
         name=description.name,
-        version=description.version,
-        architecture=config.architecture + (f", {flip_averaging.SAID}" if flip_average else ""),
+        version=description.version_name,
+        architecture=config.architecture
+        + (f", {flip_averaging.SAID}" if description.flip_average else ""),
         labels=Labels(order=("real", "fake"), fake="fake"),
         input=config.input,
         output=Output(score="logit", kind="logit", evidence=evidence),

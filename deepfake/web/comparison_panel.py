@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from html import escape
 
 from PIL import Image
@@ -11,6 +9,7 @@ from PIL import Image
 from deepfake import evidence
 from deepfake.comparison import NOT_MEASURED, Comparison, Ensemble, Row
 from deepfake.verdict import Verdict, percent
+from deepfake.web import jpeg
 from deepfake.web.wording import ICONS
 
 COLUMNS = ("Model", "Verdict", "Likely fake", "Time", "Size", "Trained on", "How often wrong")
@@ -163,11 +162,8 @@ def _figure(row: Row) -> str:
         pixels = evidence.overlay(face.crop, face.evidence)
         alt = f"The face with the places that {title} looked at"
     image = Image.fromarray(pixels).resize((MAP_SIDE, MAP_SIDE), Image.Resampling.BICUBIC)
-    data = io.BytesIO()
-    image.save(data, "JPEG", quality=88)
-    source = f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
     return (
-        f'<figure><img src="{source}" alt="{alt}"><figcaption>{caption}'
+        f'<figure><img src="{jpeg.address(image, 88)}" alt="{alt}"><figcaption>{caption}'
         f"<small>{_kind(row)}</small></figcaption></figure>"
     )
 

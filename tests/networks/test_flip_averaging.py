@@ -5,18 +5,21 @@ import json
 import numpy as np
 import pytest
 
-from deepfake import preprocessing
+from deepfake import networks, preprocessing
 from deepfake.datasets import dataset
 from deepfake.modelstore.resolve import load_model
+from deepfake.shipping import cross_source
+from deepfake.training.config import TrainingConfig
 
 pytestmark = pytest.mark.tensorflow
 
 # An evidence map of 4 × 4, so that it has a left and a right.
 SIDE = 128
+CONFIG = TrainingConfig(architecture="meso4", image_size=SIDE, weights="none")
 
 
 @pytest.fixture(scope="module")
-def network(keras, networks):
+def network(keras):
     keras.utils.set_random_seed(3)
     return networks.build("meso4", SIDE)
 
@@ -44,7 +47,7 @@ def test_the_mean_is_said_and_the_evidence_lies_over_the_face(network, faces):
     assert said["evidence"] == pytest.approx(evidence, abs=1e-5)
 
 
-def test_a_network_without_evidence_is_averaged_as_well(keras, networks, faces):
+def test_a_network_without_evidence_is_averaged_as_well(keras, faces):
     from deepfake.networks.flip_averaging import flip_averaged
 
     network = networks.build("cnn", SIDE)
@@ -54,13 +57,10 @@ def test_a_network_without_evidence_is_averaged_as_well(keras, networks, faces):
 
 
 def test_both_files_of_a_shipped_model_do_it(ship, network, labelled, tmp_path):
-    from deepfake.training.config import TrainingConfig
-
-    config = TrainingConfig(architecture="meso4", image_size=SIDE, weights="none")
     ship.ship(
-        network, dataset.find_samples(labelled), config, tmp_path,
-        ship.Description("tiny", "1", "for tests"),
-        ship.Options(flip_average=True, grid_faces=0, edited_faces=0),
+        network, cross_source.divide(dataset.find_samples(labelled), ""), CONFIG, tmp_path,
+        ship.Description("tiny", "1", "for tests", flip_average=True),
+        grid_faces=0, edited_faces=0,
     )  # fmt: skip
     manifest = json.loads((tmp_path / "model.json").read_text())
     assert manifest["architecture"] == "meso4, mean logit of the face and its mirror image"
@@ -79,7 +79,7 @@ def test_both_files_of_a_shipped_model_do_it(ship, network, labelled, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["meso4", "mobilenetv3-small"])
-def test_training_goes_on_from_an_averaged_file(networks, name, tmp_path):
+def test_training_goes_on_from_an_averaged_file(name, tmp_path):
     from deepfake.networks.flip_averaging import flip_averaged
     from deepfake.networks.starting_weights import load_weights
 

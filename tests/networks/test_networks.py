@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from deepfake import preprocessing
+from deepfake import networks, preprocessing
 from deepfake.errors import TrainingError
 from deepfake.manifest import Input
+from deepfake.networks.architectures import APPLICATIONS
 
 pytestmark = pytest.mark.tensorflow
 
@@ -11,7 +12,7 @@ RANDOM = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
-def network(keras, networks):
+def network(keras):
     keras.utils.set_random_seed(0)
     return networks.build("efficientnet-lite0", 64)
 
@@ -21,22 +22,20 @@ def pictures(size, count=2):
 
 
 def scaled(name, crops):
-    from deepfake import networks
-
-    entry = networks.architecture(name)
-    spec = Input(size=crops.shape[1], crop=1.3, mean=entry.mean, std=entry.std)
+    mean, std = networks.architecture(name).scaling
+    spec = Input(size=crops.shape[1], crop=1.3, mean=mean, std=std)
     return preprocessing.scale(crops, spec)
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "mobilenetv3-small", "resnet50"])
-def test_the_evidence_map_averages_to_the_logit(networks, name):
+def test_the_evidence_map_averages_to_the_logit(name):
     outputs = networks.build(name, 64).predict_on_batch(scaled(name, pictures(64)))
     assert outputs["logit"].shape == (2, 1)
     assert outputs["evidence"].mean(axis=(1, 2)) == pytest.approx(outputs["logit"][:, 0], abs=1e-4)
 
 
 @pytest.mark.parametrize(("name", "side"), [("cnn", 8), ("meso4", 2), ("mesoinception4", 2)])
-def test_the_map_of_a_dense_network_holds_what_each_place_added(keras, networks, name, side):
+def test_the_map_of_a_dense_network_holds_what_each_place_added(keras, name, side):
     keras.utils.set_random_seed(0)
     model = networks.build(name, 64)
     for bias in ("hidden_bias", "score_bias"):
@@ -59,7 +58,7 @@ def test_the_map_of_a_dense_network_holds_what_each_place_added(keras, networks,
     )
 
 
-def test_imagenet_weights_reach_every_layer_of_the_backbone(networks, network):
+def test_imagenet_weights_reach_every_layer_of_the_backbone(network):
     before = {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
     networks.load_imagenet(network)
     for layer in network.layers:
@@ -75,8 +74,6 @@ def test_imagenet_weights_reach_every_layer_of_the_backbone(networks, network):
      ("xception", "xception")],
 )  # fmt: skip
 def test_scaling_is_what_the_imagenet_weights_were_trained_with(keras, name, module):
-    from deepfake.networks.applications import APPLICATIONS
-
     crops = pictures(32)
     expected = getattr(keras.applications, module).preprocess_input(crops.astype(np.float32))
     ours = scaled(name, crops)
@@ -90,36 +87,37 @@ def test_scaling_is_what_the_imagenet_weights_were_trained_with(keras, name, mod
     [("efficientnetv2-b0", "EfficientNetV2B0"), ("mobilenetv3-small", "MobileNetV3Small")],
 )
 def test_scaling_outside_equals_the_scaling_layers_inside(keras, name, function):
-    from deepfake.networks.applications import APPLICATIONS
+    from deepfake.networks import applications
 
     keras.utils.set_random_seed(1)
     crops = pictures(64)
     inside = getattr(keras.applications, function)(
         include_top=False, weights=None, input_shape=(64, 64, 3)
     )
-    bare = APPLICATIONS[name].backbone(64, None)
+    bare = applications.backbone(name, 64, None)
     bare.set_weights(inside.get_weights())
     expected = inside.predict_on_batch(crops.astype(np.float32))
     assert bare.predict_on_batch(scaled(name, crops)) == pytest.approx(expected, abs=1e-3)
 
 
-def test_efficientnet_loses_its_scaling_layers_and_nothing_else(keras, networks):
-    from deepfake.networks.applications import APPLICATIONS, BACKBONE
+def test_efficientnet_loses_its_scaling_layers_and_nothing_else(keras):
+    from deepfake.networks import applications
+    from deepfake.networks.applications import BACKBONE
 
     keras.utils.set_random_seed(1)
     crops = pictures(64)
-    inside = APPLICATIONS["efficientnetb0"].backbone(64, None)
+    inside = applications.backbone("efficientnetb0", 64, None)
     # What Keras's ImageNet file holds, with the division that Keras adds for it: together 1/std.
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     inside.get_layer(index=2).set_weights([mean, std**2, np.array(0)])
     expected = inside.predict_on_batch(crops.astype(np.float32))
     model = networks.build("efficientnetb0", 64)
-    networks.applications.fill_backbone(model, inside)
+    applications.fill_backbone(model, inside)
     features = model.get_layer(BACKBONE).predict_on_batch(scaled("efficientnetb0", crops))
     assert features == pytest.approx(expected, abs=1e-3)
 
 
-def test_blue_comes_first_for_the_networks_that_want_it(keras, networks):
+def test_blue_comes_first_for_the_networks_that_want_it(keras):
     from deepfake.networks.applications import BACKBONE
 
     model = networks.build("resnet50", 64)
@@ -129,7 +127,7 @@ def test_blue_comes_first_for_the_networks_that_want_it(keras, networks):
     assert within == pytest.approx(direct, abs=1e-4)
 
 
-def test_weights_that_cannot_be_downloaded_get_a_sentence(networks, monkeypatch, tmp_path):
+def test_weights_that_cannot_be_downloaded_get_a_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
     model = networks.build("mobilenetv3-small", 64)
@@ -138,7 +136,7 @@ def test_weights_that_cannot_be_downloaded_get_a_sentence(networks, monkeypatch,
 
 
 @pytest.mark.parametrize("name", ["cnn", "meso4", "mesoinception4"])
-def test_networks_without_imagenet_weights_say_so(networks, name):
+def test_networks_without_imagenet_weights_say_so(name):
     model = networks.build(name, 64)
     with pytest.raises(TrainingError, match="no ImageNet weights"):
         networks.load_imagenet(model)
@@ -147,7 +145,7 @@ def test_networks_without_imagenet_weights_say_so(networks, name):
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "mobilenetv3-small"])
-def test_a_frozen_backbone_keeps_its_weights_and_statistics(keras, networks, name):
+def test_a_frozen_backbone_keeps_its_weights_and_statistics(keras, name):
     model = networks.build(name, 64)
     networks.freeze_backbone(model, True)
     trained = keras.Model(model.input, model.output["logit"], name=name)
@@ -169,6 +167,6 @@ def test_a_frozen_backbone_keeps_its_weights_and_statistics(keras, networks, nam
     [("resnet", 64, "Choose one of"), ("efficientnet-lite0", 65, "multiple of 32"),
      ("xception", 64, "at least 71"), ("cnn", 100, "multiple of 8")],
 )  # fmt: skip
-def test_unknown_names_and_odd_sizes_get_a_sentence(networks, name, size, expected):
+def test_unknown_names_and_odd_sizes_get_a_sentence(name, size, expected):
     with pytest.raises(TrainingError, match=expected):
         networks.build(name, size)

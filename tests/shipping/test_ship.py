@@ -8,21 +8,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deepfake import Detector
+from deepfake import Detector, networks
 from deepfake.datasets import dataset
 from deepfake.errors import TrainingError
 from deepfake.evaluation import report
 from deepfake.settings import Settings
 from deepfake.shipping import card, cross_source
+from deepfake.training.config import TrainingConfig
 
+pytestmark = pytest.mark.tensorflow
+
+CONFIG = TrainingConfig(architecture="cnn", image_size=32, weights="none")
+# Without what takes long and is not looked at.
+BRIEFLY = {"grid_faces": 0, "edited_faces": 0}
 HISTORY = "epoch,loss,accuracy,valid_auc_generated\n0,.7,.5,.6\n1,.6,.6,.7\n"
 
 
-@pytest.fixture(scope="module")
-def config():
-    from deepfake.training.config import TrainingConfig
-
-    return TrainingConfig(architecture="cnn", image_size=32, weights="none")
+def whole(samples):
+    """A data set that nothing was left out of."""
+    return cross_source.Division(tuple(samples), {})
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +37,13 @@ def description(ship):
 
 
 @pytest.fixture(scope="module")
-def briefly(ship):
-    """Without what takes long and is not looked at."""
-    return ship.Options(grid_faces=0, edited_faces=0)
-
-
-@pytest.fixture(scope="module")
-def network(keras, networks):
+def network(keras):
     keras.utils.set_random_seed(0)
     return networks.build("cnn", 32)
 
 
 @pytest.fixture(scope="module")
-def shipped(ship, config, description, network, labelled, tmp_path_factory):
+def shipped(ship, description, network, labelled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     (folder / "history.csv").write_text(HISTORY)
     samples = dataset.find_samples(labelled)
@@ -53,8 +51,8 @@ def shipped(ship, config, description, network, labelled, tmp_path_factory):
     fakes = tuple(replace(s, source="other") for s in samples if s.split == "test" and s.label)
     division = cross_source.Division(tuple(samples), {"other": fakes})
     ship.ship(
-        network, samples, config, folder, description,
-        ship.Options(threshold_rule="half", grid_faces=2), division=division,
+        network, division, CONFIG, folder, replace(description, threshold_rule="half"),
+        grid_faces=2,
     )  # fmt: skip
     return folder
 
@@ -111,11 +109,11 @@ def test_own_forgeries_are_told_by_kind(shipped):
 
 
 def test_the_seed_of_a_training_changes_no_forgery(
-    briefly, ship, config, description, shipped, network, labelled, tmp_path
+    ship, description, shipped, network, labelled, tmp_path
 ):
     ship.ship(
-        network, dataset.find_samples(labelled), replace(config, seed=5), tmp_path, description,
-        briefly,
+        network, whole(dataset.find_samples(labelled)), replace(CONFIG, seed=5), tmp_path,
+        description, **BRIEFLY,
     )  # fmt: skip
     said = [
         {row.source: (row.count, row.roc_auc) for row in document.blends}
@@ -149,35 +147,32 @@ def test_figures_of_runs_with_sources_left_out_are_gathered(shipped, tmp_path):
     assert "Other networks, trained without one source" in text and "This very" not in text
 
 
-def test_an_unknown_rule_is_refused_before_any_work(
-    ship, config, description, network, labelled, tmp_path
-):
+def test_an_unknown_rule_is_refused_before_any_work(ship, description, network, labelled, tmp_path):
     with pytest.raises(TrainingError, match="fpr, half, youden"):
-        ship.ship(network, [], config, tmp_path, description, ship.Options("guess"))
+        guess = replace(description, threshold_rule="guess")
+        ship.ship(network, whole([]), CONFIG, tmp_path, guess)
     assert not list(tmp_path.iterdir())
 
 
-def test_one_class_cannot_be_shipped(
-    briefly, ship, config, description, network, labelled, tmp_path
-):
+def test_one_class_cannot_be_shipped(ship, description, network, labelled, tmp_path):
     reals = [s for s in dataset.find_samples(labelled) if s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
-        ship.ship(network, reals, config, tmp_path, description)
+        ship.ship(network, whole(reals), CONFIG, tmp_path, description)
     samples = [*dataset.find_samples(labelled)]
     samples = [s for s in samples if s.split != "test" or s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
-        ship.ship(network, samples, config, tmp_path, description, briefly)
+        ship.ship(network, whole(samples), CONFIG, tmp_path, description, **BRIEFLY)
     assert not (tmp_path / "model.json").exists()
 
 
 def test_paths_relative_and_absolute_ship_together(
-    briefly, ship, config, description, network, labelled, tmp_path, monkeypatch
+    ship, description, network, labelled, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(labelled)
     samples = [
         replace(s, path=s.path.relative_to(labelled)) if s.label else s
         for s in dataset.find_samples(labelled)
     ]
-    ship.ship(network, samples, config, tmp_path, description, briefly)
+    ship.ship(network, whole(samples), CONFIG, tmp_path, description, **BRIEFLY)
     paths = {row["path"] for row in scores_of(tmp_path)}
     assert {path.split("/")[0] for path in paths} == {"real", "fake"}

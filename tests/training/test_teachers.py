@@ -16,21 +16,15 @@ from deepfake.datasets.dataset import find_samples
 from deepfake.errors import ModelError, TrainingError
 from deepfake.forging.face_reader import FaceReader
 from deepfake.settings import Settings, models_folder
+from deepfake.training.config import TrainingConfig
 from deepfake.training.teachers import Teachers, load_teachers
 
 pytestmark = pytest.mark.tensorflow
 
 SIZE = load_model("default").manifest.input.size
+SPEC = TrainingConfig(image_size=SIZE).input
 SMALL = ["--architecture", "cnn", "--image-size", "32", "--epochs", "2", "--steps", "2",
          "--batch-size", "4", "--blend-share", "0"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def sight():
-    """What a network sees that is trained like the default model."""
-    from deepfake.training.config import TrainingConfig
-
-    return TrainingConfig(image_size=SIZE).input
 
 
 @pytest.fixture(scope="module")
@@ -59,50 +53,50 @@ def stubborn(make_model):
     ids=["default", "reversed labels", "another scaling"],
 )  # fmt: skip
 def test_a_teacher_says_of_a_view_what_it_says_when_it_serves(
-    sight, views, portrait, other_portrait, make_model, changes
+    views, portrait, other_portrait, make_model, changes
 ):
     teacher = make_model("teacher", **changes)
     detector = Detector(teacher, settings=Settings())
     served = [detector.detect(path).p_fake for path in (portrait, other_portrait)]
-    assert load_teachers(str(teacher), sight).p_fake(views) == pytest.approx(served, abs=1e-6)
+    assert load_teachers(str(teacher), SPEC).p_fake(views) == pytest.approx(served, abs=1e-6)
 
 
-def test_several_teachers_are_averaged_by_their_weight(sight, views, stubborn, make_model):
-    together = load_teachers(", ".join(stubborn), sight).p_fake(views)
+def test_several_teachers_are_averaged_by_their_weight(views, stubborn, make_model):
+    together = load_teachers(", ".join(stubborn), SPEC).p_fake(views)
     assert together == pytest.approx([0.55, 0.55], abs=1e-6)
     calibration = {"temperature": 1e9, "bias": 0, "fitted_on": "nothing"}
     heavy = make_model("says-half", calibration=calibration, ensemble_weight=3)
-    together = load_teachers(f"{heavy},{stubborn[0]}", sight).p_fake(views)
+    together = load_teachers(f"{heavy},{stubborn[0]}", SPEC).p_fake(views)
     assert together == pytest.approx([0.6, 0.6], abs=1e-6)
 
 
-def test_a_student_may_see_more_pixels_than_its_teacher(sight, views):
-    from deepfake.training.config import TrainingConfig
-
+def test_a_student_may_see_more_pixels_than_its_teacher(views):
     collins = views[:1]
     spec = TrainingConfig(image_size=288).input
     assert spec.size > SIZE
     larger = np.asarray(Image.fromarray(collins[0]).resize((spec.size, spec.size)))[None]
-    same = load_teachers("default", sight).p_fake(collins)
+    same = load_teachers("default", SPEC).p_fake(collins)
     assert load_teachers("default", spec).p_fake(larger) == pytest.approx(same, abs=0.1)
 
 
 def test_a_target_lies_between_label_and_teachers(labelled, stubborn):
     from deepfake.training.batches import PairBatches
-    from deepfake.training.config import TrainingConfig
 
-    spec = TrainingConfig(image_size=64).input
-    faces = FaceReader(spec).training_faces(find_samples(labelled))
-    teachers = load_teachers(stubborn[0], spec)
-    plain = PairBatches(faces, spec, 4, 1, 0.5, 1)
-    options = {"teachers": teachers, "teacher_share": 0.7}
-    taught = PairBatches(faces, spec, 4, 1, 0.5, 1, **options)
+    config = TrainingConfig(
+        image_size=64, batch_size=4, steps=1, seed=1, label_smoothing=0.0, teachers=stubborn[0],
+        teacher_share=0.7,
+    )  # fmt: skip
+    faces = FaceReader(config.input).training_faces(find_samples(labelled))
+    teachers = load_teachers(config.teachers, config.input)
+    plain = PairBatches(faces, config)
+    taught = PairBatches(faces, config, teachers=teachers)
     (views, labels), (same, targets) = plain[0], taught[0]
     assert np.array_equal(views, same)
     assert np.array_equal(targets[:, :1], labels)
     assert targets[:, 1] == pytest.approx([0.63, 0.93, 0.63, 0.93], abs=1e-6)
     # Only the labels are smoothed.
-    smooth = PairBatches(faces, spec, 4, 1, 0.5, 1, label_smoothing=0.1, **options)[0][1]
+    smoothed = replace(config, label_smoothing=0.1)
+    smooth = PairBatches(faces, smoothed, teachers=teachers)[0][1]
     assert smooth[:, 1] == pytest.approx([0.645, 0.915, 0.645, 0.915], abs=1e-6)
 
 
@@ -139,7 +133,6 @@ def test_a_teacher_that_fails_is_named_and_the_run_goes_on_where_it_stopped(
     trainer, labelled, tmp_path, monkeypatch
 ):
     from deepfake.training import checkpoint
-    from deepfake.training.config import TrainingConfig
 
     samples = find_samples(labelled)
     config = TrainingConfig(
@@ -210,10 +203,10 @@ def test_a_teacher_of_which_too_little_is_known_says_where_to_say_it(labelled, t
     assert f"deepfake detect PHOTO --model {teacher}" in capsys.readouterr().err
 
 
-def test_a_teacher_of_whole_pictures_is_refused(sight, make_model):
+def test_a_teacher_of_whole_pictures_is_refused(make_model):
     spec = {"size": SIZE, "crop": "full", "mean": [0, 0, 0], "std": [255, 255, 255]}
     with pytest.raises(TrainingError, match="judges whole pictures"):
-        load_teachers(str(make_model("whole", input=spec)), sight)
+        load_teachers(str(make_model("whole", input=spec)), SPEC)
 
 
 def test_a_run_of_a_version_without_teachers_can_be_gone_on_with(labelled, tmp_path, capsys):

@@ -10,21 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake import preprocessing
+from deepfake import networks, preprocessing
 from deepfake.datasets.dataset import find_samples
 from deepfake.errors import TrainingError
+from deepfake.training import run_folder
+from deepfake.training.config import TrainingConfig
 from deepfake.training.face_store import FaceStore
+from deepfake.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.tensorflow
 
-
-@pytest.fixture(scope="module")
-def small():
-    from deepfake.training.config import TrainingConfig
-
-    return TrainingConfig(
-        architecture="cnn", image_size=32, epochs=2, steps=2, batch_size=4, weights="none"
-    )
+SMALL = TrainingConfig(
+    architecture="cnn", image_size=32, epochs=2, steps=2, batch_size=4, weights="none"
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,21 +51,19 @@ def rows(run):
         return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
-def test_two_epochs_lower_the_loss(trainer, small, many, tmp_path):
-    config = replace(small, steps=12, batch_size=16, blend_share=0.0, learning_rate=2e-3)
+def test_two_epochs_lower_the_loss(trainer, many, tmp_path):
+    config = replace(SMALL, steps=12, batch_size=16, blend_share=0.0, learning_rate=2e-3)
     trainer.fit(find_samples(many), config, tmp_path / "run")
     first, second = rows(tmp_path / "run")
     assert second["loss"] < first["loss"]
     assert {"accuracy", "valid_auc", "valid_accuracy", "valid_loss"} <= set(first)
 
 
-def test_the_backbone_is_frozen_first_and_then_learns(
-    trainer, small, labelled, tmp_path, monkeypatch
-):
+def test_the_backbone_is_frozen_first_and_then_learns(trainer, labelled, tmp_path, monkeypatch):
     from deepfake.training import phases
 
     config = replace(
-        small, architecture="mobilenetv3-small", image_size=64, warm_up_epochs=1, epochs=1 + 1
+        SMALL, architecture="mobilenetv3-small", image_size=64, warm_up_epochs=1, epochs=1 + 1
     )
     seen = []
     real = phases.prepare
@@ -86,7 +82,6 @@ def test_the_backbone_is_frozen_first_and_then_learns(
 
 def test_fine_tuning_has_a_lower_rate():
     from deepfake.training import phases
-    from deepfake.training.config import TrainingConfig
 
     warm, fine = phases.phases(TrainingConfig(warm_up_epochs=2, epochs=5))
     assert (warm.frozen, warm.first_epoch, warm.end_epoch) == (True, 0, 2)
@@ -97,7 +92,6 @@ def test_fine_tuning_has_a_lower_rate():
 
 
 def test_early_stopping_counts_epochs_since_the_best():
-    from deepfake.training.config import TrainingConfig
     from deepfake.training.watch import best_epoch, is_stalled
 
     history = [{"epoch": e, "valid_auc": auc} for e, auc in enumerate((0.6, 0.8, 0.7, 0.8))]
@@ -109,12 +103,11 @@ def test_early_stopping_counts_epochs_since_the_best():
     assert not is_stalled(history, replace(config, warm_up_epochs=3))
 
 
-def test_the_best_epoch_is_what_is_kept(keras, networks, trainer, small, labelled, tmp_path):
-    from deepfake.training.run_folder import RunFolder
+def test_the_best_epoch_is_what_is_kept(keras, trainer, labelled, tmp_path):
     from deepfake.training.watch import best_epoch
 
     run = tmp_path / "run"
-    config = replace(small, epochs=12, patience=1, learning_rate=5e-2)
+    config = replace(SMALL, epochs=12, patience=1, learning_rate=5e-2)
     network = trainer.fit(find_samples(labelled), config, run)
     history = rows(run)
     assert len(history) < 12, "it should have stopped early"
@@ -124,12 +117,10 @@ def test_the_best_epoch_is_what_is_kept(keras, networks, trainer, small, labelle
     assert all(map(np.array_equal, logit.get_weights(), network.get_weights()))
 
 
-def test_the_folder_says_what_the_run_was_made_of(
-    keras, run_folder, trainer, small, labelled, tmp_path
-):
+def test_the_folder_says_what_the_run_was_made_of(keras, trainer, labelled, tmp_path):
     run = tmp_path / "run"
     samples = find_samples(labelled)
-    trainer.fit(samples, small, run)
+    trainer.fit(samples, SMALL, run)
     config = json.loads((run / "config.json").read_text())
     assert config["architecture"] == "cnn" and config["seed"] == 0
     assert config["data_sha256"] == run_folder.data_sha256(samples)
@@ -139,9 +130,7 @@ def test_the_folder_says_what_the_run_was_made_of(
     assert (run / "tensorboard").is_dir() == (find_spec("tensorboard") is not None)
 
 
-def test_the_fingerprint_of_the_data_is_of_its_content_not_its_place(
-    run_folder, labelled, tmp_path
-):
+def test_the_fingerprint_of_the_data_is_of_its_content_not_its_place(labelled, tmp_path):
     import shutil
 
     moved = tmp_path / "moved"
@@ -155,14 +144,14 @@ def test_the_fingerprint_of_the_data_is_of_its_content_not_its_place(
     assert here != run_folder.data_sha256(find_samples(moved)), "same size, other content"
 
 
-def test_the_fingerprint_of_the_data_knows_sources_and_groups(run_folder, labelled):
+def test_the_fingerprint_of_the_data_knows_sources_and_groups(labelled):
     samples = find_samples(labelled)
     here = run_folder.data_sha256(samples)
     for change in ({"source": "elsewhere"}, {"group": "one video"}):
         assert here != run_folder.data_sha256([replace(samples[0], **change), *samples[1:]])
 
 
-def test_paths_of_both_kinds_can_be_mixed(run_folder, labelled, monkeypatch):
+def test_paths_of_both_kinds_can_be_mixed(labelled, monkeypatch):
     samples = find_samples(labelled)
     monkeypatch.chdir(labelled)
     first = replace(samples[0], path=samples[0].path.relative_to(labelled))
@@ -170,7 +159,7 @@ def test_paths_of_both_kinds_can_be_mixed(run_folder, labelled, monkeypatch):
     assert run_folder.data_sha256(mixed) == run_folder.data_sha256(samples)
 
 
-def test_a_file_is_on_the_disk_before_it_takes_its_place(run_folder, tmp_path, monkeypatch):
+def test_a_file_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
     part, path = tmp_path / "part-config.json", tmp_path / "config.json"
     part.write_text("new")
     path.write_text("old")
@@ -187,30 +176,26 @@ def test_a_file_is_on_the_disk_before_it_takes_its_place(run_folder, tmp_path, m
     assert synced == [(inode, "old"), (tmp_path.stat().st_ino, "new")]
 
 
-def test_a_folder_without_a_checkpoint_can_be_claimed_by_another_command(small, labelled, tmp_path):
-    from deepfake.training.run_folder import RunFolder
-
+def test_a_folder_without_a_checkpoint_can_be_claimed_by_another_command(labelled, tmp_path):
     samples = find_samples(labelled)
     folder = RunFolder(tmp_path / "run")
-    folder.claim(small, samples)
+    folder.claim(SMALL, samples)
     folder.note_environment([], "float32")
     (folder.path / "history.csv").write_text("epoch\n0\n")
-    folder.claim(replace(small, seed=1), samples)
+    folder.claim(replace(SMALL, seed=1), samples)
     assert json.loads((folder.path / "config.json").read_text())["seed"] == 1
     assert not folder.history.exists()
     for name in ("last.keras", "network.keras", "model.json", "mine.txt"):
         (folder.path / name).write_text("not to be lost")
         with pytest.raises(TrainingError, match="other options"):
-            folder.claim(small, samples)
+            folder.claim(SMALL, samples)
         (folder.path / name).unlink()
 
 
-def test_damaged_files_of_a_run_are_named(small, labelled, tmp_path):
-    from deepfake.training.run_folder import RunFolder
-
+def test_damaged_files_of_a_run_are_named(labelled, tmp_path):
     samples = find_samples(labelled)
     folder = RunFolder(tmp_path / "run")
-    folder.claim(small, samples)
+    folder.claim(SMALL, samples)
     (folder.path / "environment.json").write_text("")
     folder.note_environment([], "float32")
     assert len(json.loads((folder.path / "environment.json").read_text())) == 1
@@ -222,14 +207,14 @@ def test_damaged_files_of_a_run_are_named(small, labelled, tmp_path):
     folder.checkpoint.write_text("whole")
     (folder.path / "config.json").write_text("{")
     with pytest.raises(TrainingError, match=r"config\.json is damaged"):
-        folder.claim(small, samples)
+        folder.claim(SMALL, samples)
 
 
-def test_validation_views_are_kept_small_and_scaled_when_needed(small, collins, hopper):
+def test_validation_views_are_kept_small_and_scaled_when_needed(collins, hopper):
     from deepfake.training import validation
 
     faces = [collins, hopper, replace(collins, label=1), replace(hopper, label=1)]
-    sets = validation.validation_sets(faces, small)
+    sets = validation.validation_sets(faces, SMALL)
     assert set(sets) == {"generated", "blended"}
     assert all(part.views.dtype == np.uint8 for part in sets.values())
     seen = []
@@ -241,7 +226,7 @@ def test_validation_views_are_kept_small_and_scaled_when_needed(small, collins, 
 
     validation.measure(Network(), sets)
     views = next(iter(sets.values())).views
-    assert np.array_equal(seen[0], preprocessing.scale(views, small.input))
+    assert np.array_equal(seen[0], preprocessing.scale(views, SMALL.input))
 
 
 def test_faces_on_disk_are_the_faces_that_were_read(collins, hopper, tmp_path):
@@ -256,10 +241,10 @@ def test_faces_on_disk_are_the_faces_that_were_read(collins, hopper, tmp_path):
     assert FaceStore(tmp_path).faces() == []
 
 
-def test_mixed_precision_trains_on_a_cpu_when_asked_to(keras, trainer, small, labelled, tmp_path):
+def test_mixed_precision_trains_on_a_cpu_when_asked_to(keras, trainer, labelled, tmp_path):
     from deepfake.training import precision
 
-    config = replace(small, epochs=1, mixed_precision="on")
+    config = replace(SMALL, epochs=1, mixed_precision="on")
     network = trainer.fit(find_samples(labelled), config, tmp_path / "run")
     # What is shipped computes in 32 bits.
     assert {layer.compute_dtype for layer in network.layers} == {"float32"}
@@ -267,7 +252,7 @@ def test_mixed_precision_trains_on_a_cpu_when_asked_to(keras, trainer, small, la
     assert keras.config.dtype_policy().name == "float32"
 
 
-def test_a_network_of_ours_or_its_backbone_can_be_the_start(keras, networks, tmp_path):
+def test_a_network_of_ours_or_its_backbone_can_be_the_start(keras, tmp_path):
     from deepfake.networks.starting_weights import load_weights
 
     source = networks.build("mobilenetv3-small", 64)
@@ -294,7 +279,7 @@ def test_a_network_of_ours_or_its_backbone_can_be_the_start(keras, networks, tmp
         assert backbones_agree() or name == "whole.keras", name
 
 
-def test_weights_of_something_else_get_a_sentence(networks, tmp_path):
+def test_weights_of_something_else_get_a_sentence(tmp_path):
     from deepfake.networks.starting_weights import load_weights
 
     networks.build("cnn", 32).save(tmp_path / "cnn.keras")

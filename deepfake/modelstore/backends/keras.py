@@ -28,9 +28,10 @@ from deepfake.manifest import ModelManifest
 from deepfake.modelstore.backends import keras_messages
 from deepfake.modelstore.backends.keras_network import describe, pick
 from deepfake.modelstore.backends.protocol import Backend, Network, Opened, Scores, require_numbers
+from deepfake.modelstore.formats import HDF5, KERAS, PICKLE, SAVED_MODEL, Format
 from deepfake.modelstore.keras2 import pickles, rewriting
 from deepfake.modelstore.safety import sandbox
-from deepfake.modelstore.safety.kinds import FileKind, kind_of
+from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.settings import Settings
 
 # Bounds the memory of one call; more faces run as several batches.
@@ -145,21 +146,24 @@ def load(
     with (
         _explained(path), _LOADING, _quiet(), tempfile.TemporaryDirectory(prefix="deepfake-") as new
     ):  # fmt: skip
-        if kind is FileKind.SAVED_MODEL:
+        if kind is SAVED_MODEL:
             return _saved_model(path, settings, size), ()
-        if kind is FileKind.HDF5:
+        if kind is HDF5:
             return _hdf5(path, Path(new), settings, architecture, size)
-        if kind in (FileKind.KERAS, FileKind.PICKLE):
+        if kind.is_keras:
             return _archive(path, kind, Path(new), settings)
     raise _foreign(path, kind)
 
 
-def inspect(path: Path, settings: Settings) -> None:
+def inspect(path: Path, settings: Settings) -> tuple[Path, ...]:
     """Refuse a hostile or damaged file, or one with code in it, without TensorFlow.
 
     Args:
         path: Path. As of `open_keras`.
         settings: Settings. Limits.
+
+    Returns:
+        Nothing: there are no files beside it with more of its weights.
 
     Raises:
         ModelError: as `load` would raise for what can be seen without making the network.
@@ -170,19 +174,19 @@ def inspect(path: Path, settings: Settings) -> None:
     if find_spec("h5py") is None:
         _need_keras()  # says what to install
     with _explained(path), tempfile.TemporaryDirectory(prefix="deepfake-") as new:
-        if kind is FileKind.SAVED_MODEL:
-            return inspect_saved_model(path, settings)
-        if kind is FileKind.HDF5:
+        if kind is SAVED_MODEL:
+            inspect_saved_model(path, settings)
+        elif kind is HDF5:
             _inspected_hdf5(path, Path(new), settings)
-            return None
-        if kind in (FileKind.KERAS, FileKind.PICKLE):
+        elif kind.is_keras:
             _inspected_archive(path, kind, Path(new), settings)
-            return None
-    raise _foreign(path, kind)
+        else:
+            raise _foreign(path, kind)
+    return ()
 
 
-def _foreign(path: Path, kind: FileKind) -> ModelError:
-    return ModelError(f"{path} is a file of {kind.value}, not of Keras.", path=path)
+def _foreign(path: Path, kind: Format) -> ModelError:
+    return ModelError(f"{path} is a file of {kind.name}, not of Keras.", path=path)
 
 
 @contextmanager
@@ -199,7 +203,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _archive(
-    path: Path, kind: FileKind, folder: Path, settings: Settings
+    path: Path, kind: Format, folder: Path, settings: Settings
 ) -> tuple[Any, tuple[str, ...]]:
     import keras
 
@@ -208,16 +212,16 @@ def _archive(
 
 
 def _inspected_archive(
-    path: Path, kind: FileKind, folder: Path, settings: Settings
+    path: Path, kind: Format, folder: Path, settings: Settings
 ) -> tuple[Path, tuple[str, ...]]:
     from deepfake.modelstore.safety.inspection import check_size, inspect_keras_zip
 
     # A copy: what was inspected is what is loaded, and Keras decides by the name's ending.
     copy = folder / "model.keras"
     changes: tuple[str, ...] = ()
-    if kind is FileKind.PICKLE:
+    if kind is PICKLE:
         copy.write_bytes(pickles.read_archive(path, settings))
-        if kind_of(copy) is not FileKind.KERAS:
+        if kind_of(copy) is not KERAS:
             raise ModelError(f"{path} holds no .keras archive. {pickles.RE_EXPORT}", path=path)
         changes = ("took the .keras archive out of the pickle, without running it",)
     else:

@@ -136,7 +136,9 @@ class OnnxBackend:
         return Scores(raw if columns == 2 else raw[:, 0], evidence)
 
 
-def open_onnx(path: Path, settings: Settings, size: int | None = None) -> Opened:
+def open_onnx(
+    path: Path, settings: Settings, architecture: str = "", size: int | None = None
+) -> Opened:
     """Open an `.onnx` file and find out what it takes and returns.
 
     Weights beside the file (external data) are read from its own folder only; ONNX Runtime refuses
@@ -145,6 +147,7 @@ def open_onnx(path: Path, settings: Settings, size: int | None = None) -> Opened
     Args:
         path: Path. The file.
         settings: Settings. Threads, and how many predictions run at the same time.
+        architecture: str. Not needed: the network is in the file.
         size: int. Side of the input, for files that leave it open. Defaults to none.
 
     Raises:

@@ -24,6 +24,7 @@ from deepfake.modelstore.backends.litert import LiteRTBackend
 from deepfake.modelstore.backends.protocol import Backend, Opened
 from deepfake.modelstore.compiling import conversion, parity
 from deepfake.modelstore.compiling.conversion import Conversion
+from deepfake.modelstore.formats import LITERT
 from deepfake.modelstore.safety import trial
 from deepfake.progress import announce
 from deepfake.settings import Settings, cache_folder
@@ -197,7 +198,7 @@ def check(folder: Path, settings: Settings) -> tuple[bytes, float]:
     except OSError as error:
         raise ModelError(f"The conversion left no {file.name} ({error.strerror}).") from error
     # It was made by a process that read a file from anywhere.
-    trial.try_file(file, "litert", hashlib.sha256(weights).hexdigest(), settings)
+    trial.try_file(file, LITERT, hashlib.sha256(weights).hexdigest(), settings)
     difference = parity.litert_difference(folder, weights, settings.threads)
     if difference > parity.MAX_DIFFERENCE:
         raise parity.NoLiteRTError(

@@ -22,6 +22,7 @@ from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.files.digest import size_of
 from deepfake.modelstore.backends.protocol import Network
 from deepfake.modelstore.compiling import parity
+from deepfake.modelstore.formats import KERAS, LITERT
 from deepfake.modelstore.safety import sandbox
 from deepfake.settings import Settings
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import keras
 
 MODULE = "deepfake.modelstore.compiling.conversion"
-KERAS_FILE, LITERT_FILE = "model.keras", "model.tflite"
+KERAS_FILE, LITERT_FILE = KERAS.usual[0], LITERT.usual[0]
 # Is there once the model was read; what fails afterwards is not the fault of its file.
 READ_FILE = "read"
 SECONDS = 900.0

@@ -25,6 +25,7 @@ __all__ = [
     "inspect_config",
     "inspect_hdf5",
     "inspect_keras_zip",
+    "inspect_litert",
     "inspect_onnx",
     "inspect_saved_model",
 ]
@@ -102,6 +103,19 @@ def inspect_saved_model(path: Path, settings: Settings) -> None:
         ModelError: it has, is of TensorFlow 1, too large, or damaged.
     """
     inspect_graph(path, settings.max_model_bytes)
+
+
+def inspect_litert(path: Path, settings: Settings) -> tuple[Path, ...]:
+    """Refuse a LiteRT file over the size limit; only a trial shows more.
+
+    Returns:
+        Nothing: all its numbers are in it.
+
+    Raises:
+        ModelError: it is too large, or not there.
+    """
+    check_size(path, settings)
+    return ()
 
 
 def inspect_onnx(path: Path, settings: Settings) -> tuple[Path, ...]:

@@ -1,6 +1,6 @@
 """Loads a model file and runs it once. Started by `trial.try_file` in a sandbox.
 
-python -m deepfake.modelstore.safety.trial_child litert|onnx PATH
+python -m deepfake.modelstore.safety.trial_child KIND PATH
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from deepfake.errors import MissingPackageError, ModelError
+from deepfake.modelstore.formats import BY_KIND, bring
 
 # Stands for a side that the model leaves open; any size does for a trial.
 OPEN_SIDE = 224
@@ -21,14 +22,19 @@ MAX_INPUT = 100_000_000
 def main(kind: str, path: Path) -> None:
     """Load and run a file.
 
+    Args:
+        kind: str. Of its Format.
+        path: Path. The file.
+
     Raises:
         ModelError: it cannot be.
     """
-    {"litert": _run_litert, "onnx": _run_onnx}[kind](path)
+    bring(BY_KIND[kind].trial)(path)
     print("ran")
 
 
-def _run_litert(path: Path) -> None:
+def run_litert(path: Path) -> None:
+    """Run a LiteRT file once; errors as of `main`."""
     from ai_edge_litert.interpreter import Interpreter
 
     try:
@@ -44,7 +50,8 @@ def _run_litert(path: Path) -> None:
         raise ModelError(_refusal(path, "a LiteRT model", error), path=path) from error
 
 
-def _run_onnx(path: Path) -> None:
+def run_onnx(path: Path) -> None:
+    """Run an ONNX file once; errors as of `main`."""
     try:
         import onnxruntime
     except ImportError as error:
