@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 COLLECT = """
 import sys
@@ -15,6 +17,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.slow
 def test_collecting_the_quick_tests_imports_no_tensorflow():
     marked = re.search('-m "([^"]*)"', (ROOT / "scripts" / "test").read_text())[1]
     command = [sys.executable, "-c", COLLECT, marked]

@@ -10,6 +10,7 @@ def seeds(count):
     return [np.random.default_rng(seed) for seed in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["self_blend", "face_swap", "reenactment"])
 def test_the_same_seed_makes_the_same_fake(collins, hopper, kind):
     def make(seed):

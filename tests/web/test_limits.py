@@ -69,6 +69,7 @@ def test_after_the_wait_the_next_one_is_allowed(make_limiter):
     wait_until(lambda: allowed(limiter), what="the end of the window")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shared",
     [

@@ -135,6 +135,7 @@ def test_files_are_limited(attempt):
         attempt("big file")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["sleep", "spin"])
 def test_time_is_limited(attempt, way):
     started = time.monotonic()
