@@ -4,10 +4,10 @@ from deepfake.errors import ModelError
 from deepfake.modelstore.compiling import conversion
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
-from deepfake.web.admission import Admission
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import Choices
 from deepfake.web.compare import Comparer
+from deepfake.web.visitors.admission import Admission
 from tests.modelstore.conversion_files import keras_files
 
 
