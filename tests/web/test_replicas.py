@@ -226,7 +226,7 @@ def test_a_full_queue_says_how_long(alone, portrait, tmp_path):
     with ThreadPoolExecutor(30) as pool:
         answers = list(pool.map(lambda _: visitor.send(), range(30)))
     refused = [answer for answer in answers if answer.status_code == 429]
-    assert refused
+    assert refused and {answer.status_code for answer in answers} <= {200, 429}
     sentence = refused[0].json()["detail"]
     assert re.search(r"The page is busy: 3 are waiting. Please try again in about \d+ s", sentence)
     # Nor can anybody go past the queue.
