@@ -40,6 +40,9 @@ class FaceReport:
         p_fake: float in [0, 1]; None where the face was not judged.
         verdict: Verdict. On this face.
         note: str. Why it was not judged; "" where it was.
+        turn: float. How far the face is turned in the picture, in degrees clockwise.
+        reasons: tuple of str. What weakens the verdict or, without one, why there is none: "small",
+            "dark", "burnt_out", "turned", "many_faces".
         crop: uint8 array (size, size, 3). What the network saw; None where it was not judged.
         evidence: float32 array (rows, columns). Contributions to the logit by place in the crop;
             None where there are none.
@@ -51,6 +54,8 @@ class FaceReport:
     p_fake: float | None
     verdict: Verdict
     note: str = ""
+    turn: float = 0.0
+    reasons: tuple[str, ...] = ()
     crop: np.ndarray | None = None
     evidence: np.ndarray | None = None
 
@@ -63,6 +68,8 @@ class FaceReport:
             "confidence": round(self.confidence, 4),
             "keypoints": [[round(float(v), 1) for v in point] for point in self.keypoints],
             "note": self.note,
+            "turn": round(self.turn, 1),
+            "reasons": list(self.reasons),
         }
 
 
@@ -118,7 +125,8 @@ class Report:
             SettingError: the threshold is out of range.
         """
         verdict.check_threshold(threshold)
-        band = verdict.uncertain_band(self.manifest, threshold)
+        judged = sum(face.p_fake is not None for face in self.faces)
+        band = verdict.uncertain_band(self.manifest, threshold, judged)
         faces = tuple(
             replace(face, verdict=verdict.decide(face.p_fake, threshold, band))
             for face in self.faces

@@ -69,19 +69,58 @@ def check_threshold(threshold: float) -> float:
     return threshold
 
 
-def uncertain_band(manifest: ModelManifest, threshold: float) -> tuple[float, float]:
+def uncertain_band(
+    manifest: ModelManifest, threshold: float, faces: int = 1
+) -> tuple[float, float]:
     """The interval of P(fake) in which the verdict is "uncertain".
 
     The manifest holds the band around its own threshold. Around another one the band keeps its
-    width in logits, so it narrows towards 0 and 1, where scores lie close together.
+    width in logits, so it narrows towards 0 and 1, where scores lie close together. Of several
+    faces the most suspicious one decides, so it reaches further up, to `group_threshold`.
 
     Args:
         manifest: ModelManifest. Threshold and band as measured.
         threshold: float. The threshold in use, in [0, 1].
+        faces: int. How many faces of the picture were judged. Defaults to 1.
 
     Returns:
         (low, high): "real" below low, "fake" from high on.
     """
+    low, high = _band_of_one(manifest, threshold)
+    return low, max(high, group_threshold(manifest, threshold, faces))
+
+
+def group_threshold(manifest: ModelManifest, threshold: float, faces: int) -> float:
+    """P(fake) from which on one of several faces counts as fake.
+
+    If a real face is called fake with probability f, one of n real faces is with 1 − (1 − f)ⁿ: at
+    5 %, a third of all pictures of eight people. So the threshold rises until the chance of a false
+    alarm for each picture is what it is for one face (Šidák 1967, for errors that do not depend on
+    each other; faces of one picture share its light and camera, so that they do to some degree).
+
+    Args:
+        manifest: ModelManifest. Its operating points tell f.
+        threshold: float. The threshold in use, in [0, 1].
+        faces: int. How many faces were judged.
+
+    Returns:
+        A measured threshold at or above the one in use, at most the highest below 1; the threshold
+        itself for one face, and where nothing was measured.
+    """
+    point = operating_point(manifest, threshold)
+    if faces < 2 or point is None or manifest.operating_points is None or threshold in (0.0, 1.0):
+        return threshold
+    allowed = 1.0 - (1.0 - point.false_positive_rate) ** (1.0 / faces)
+    higher = [
+        p for p in manifest.operating_points.points if threshold < p.threshold < 1.0
+    ]
+    for p in higher:
+        if p.false_positive_rate <= allowed:
+            return p.threshold
+    return higher[-1].threshold if higher else threshold
+
+
+def _band_of_one(manifest: ModelManifest, threshold: float) -> tuple[float, float]:
     if threshold in (0.0, 1.0) or threshold == manifest.threshold:
         low, high = manifest.uncertain_band
         return (low, high) if threshold == manifest.threshold else (threshold, threshold)
