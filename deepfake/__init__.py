@@ -22,8 +22,9 @@ from deepfake.errors import (
 from deepfake.version import __version__
 
 if TYPE_CHECKING:
-    from deepfake.detector import Detector, FaceReport, Report, predict
+    from deepfake.detector import Detector, FaceReport, Report
     from deepfake.modelstore.resolve import load_model
+    from deepfake.shelf import predict
 
 __all__ = [
     "DeepfakeError",
@@ -45,8 +46,8 @@ _HOMES = {
     "Detector": "deepfake.detector",
     "FaceReport": "deepfake.detector",
     "Report": "deepfake.detector",
-    "predict": "deepfake.detector",
     "load_model": "deepfake.modelstore.resolve",
+    "predict": "deepfake.shelf",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -240,22 +240,33 @@ class Detector:
         logits = verdict.fake_logits(scores.raw, self.model.manifest)
         p_fakes = verdict.calibrate(logits, self.model.manifest.calibration)
         clock.lap("model")
-        reports = [
-            self._describe(face, picture, index, p_fakes, crops, scores.evidence)
-            if index < len(judged)
-            else self._pass_over(face, picture)
-            for index, face in enumerate(found)
+        band = verdict.uncertain_band(self.model.manifest, self.threshold)
+        decide = partial(verdict.decide, threshold=self.threshold, band=band)
+        faces = [
+            FaceReport(
+                box=_whole_pixels(face, picture),
+                confidence=face.confidence,
+                keypoints=face.keypoints,
+                p_fake=float(p_fake),
+                verdict=decide(float(p_fake)),
+                crop=crops[index],
+                evidence=None if scores.evidence is None else scores.evidence[index],
+            )
+            # Without a face there is one score, the whole picture's, and nothing to pair it with.
+            for index, (face, p_fake) in enumerate(zip(judged, p_fakes, strict=False))
         ]
-        report = Report(
+        faces += [self._pass_over(face, picture) for face in found[len(judged) :]]
+        p_fake = max((face.p_fake for face in faces if face.p_fake is not None), default=None)
+        return Report(
             file=_name(source) if file is None else file,
             width=picture.width,
             height=picture.height,
             format=picture.format,
-            verdict="not_applicable",
-            p_fake=float(p_fakes.max()) if judged else None,
+            verdict=decide(p_fake),
+            p_fake=p_fake,
             threshold=self.threshold,
-            uncertain_band=(self.threshold, self.threshold),
-            faces=tuple(reports),
+            uncertain_band=band,
+            faces=tuple(faces),
             whole_picture_p_fake=None if judged else float(p_fakes[0]),
             manifest=self.model.manifest,
             model={
@@ -267,7 +278,6 @@ class Detector:
             timings_ms=clock.finish(),
             notes=picture.notes,
         )
-        return report.at(self.threshold)
 
     def explain(self, face: FaceReport) -> np.ndarray:
         """What the network looked at in a face.
@@ -314,25 +324,6 @@ class Detector:
             )
         return imaging.read(source, self.settings)
 
-    def _describe(
-        self,
-        face: Face,
-        picture: Picture,
-        index: int,
-        p_fakes: np.ndarray,
-        crops: np.ndarray,
-        evidence: np.ndarray | None,
-    ) -> FaceReport:
-        return FaceReport(
-            box=_whole_pixels(face, picture),
-            confidence=face.confidence,
-            keypoints=face.keypoints,
-            p_fake=float(p_fakes[index]),
-            verdict="uncertain",
-            crop=crops[index],
-            evidence=None if evidence is None else evidence[index],
-        )
-
     def _pass_over(self, face: Face, picture: Picture) -> FaceReport:
         smallest = self.settings.min_face
         if face.side < smallest:
@@ -347,31 +338,6 @@ class Detector:
             verdict="not_applicable",
             note=note,
         )
-
-
-def predict(source: Source, model: str | Path | None = None) -> dict[str, float]:
-    """Judge a picture with a model that is loaded once and kept.
-
-    Args:
-        source: path, bytes of a file, uint8 array (height, width, 3) in RGB, Pillow image, or
-                Picture.
-        model: name or path for `load_model`. Defaults to the setting `model`.
-
-    Returns:
-        {"Fake": P(fake), "Real": 1 − P(fake)}.
-
-    Raises:
-        ImageError: the file cannot be read as a picture.
-        NoFaceError: there is no face in it that could be judged.
-        ModelError: the model cannot be loaded.
-    """
-    settings = Settings.from_environment()
-    return _shared_detector(str(model or settings.model), settings).detect(source).labels()
-
-
-@lru_cache(maxsize=4)
-def _shared_detector(model: str, settings: Settings) -> Detector:
-    return Detector(model, settings=settings)
 
 
 def _name(source: Source) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -115,8 +116,16 @@ class Settings:
             environment: Mapping. Names to values. Defaults to the process's environment.
 
         Raises:
-            SettingError: a number is not a number or is out of range.
+            SettingError: a number is not a number or is out of range, or a variable is not ours.
         """
+        known = [_variable(field.name) for field in fields(cls)]
+        for name in environment:
+            if name.startswith(ENVIRONMENT_PREFIX) and name not in known:
+                (nearest,) = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+                raise SettingError(
+                    f"There is no setting {name}. The nearest one is {nearest}: correct the name, "
+                    "or unset it."
+                )
         values: dict[str, str | int | bool] = {}
         for field in fields(cls):
             names = (_variable(field.name), *ALSO_READ.get(field.name, ()))

@@ -7,12 +7,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import numpy as np
 
-from deepfake.detector import Detector
+from deepfake.detector import Detector, Source
 from deepfake.errors import DeepfakeError, ModelError
 from deepfake.faces import FaceDetector
 from deepfake.formatting import on_one_line
@@ -55,6 +56,7 @@ class Shelf:
             that it was tried.
         check_other: called with the name of a model that is not one of `names` before it is
             loaded; raises ModelError to refuse it.
+        retry_seconds: float. How long a model that failed is not tried again.
     """
 
     def __init__(
@@ -63,11 +65,13 @@ class Shelf:
         settings: Settings | None = None,
         on_failure: Callable[[str, str], None] = lambda _name, _sentence: None,
         check_other: Callable[[str], None] = lambda _name: None,
+        retry_seconds: float = RETRY_SECONDS,
     ):
         self.settings = settings or Settings.from_environment()
         self.names = tuple(names)
         self._on_failure = on_failure
         self._check_other = check_other
+        self._retry_seconds = retry_seconds
         self.faces = FaceDetector(self.settings)
         self._loaded: OrderedDict[str, Detector] = OrderedDict()
         self._manifests: dict[str, ModelManifest | None] = {}
@@ -101,7 +105,7 @@ class Shelf:
                 if name in self._loaded:
                     return self._loaded[name]
                 sentence, failed = self._failures.get(name, ("", 0.0))
-            if sentence and time.monotonic() - failed < RETRY_SECONDS:
+            if sentence and time.monotonic() - failed < self._retry_seconds:
                 raise ModelError(sentence)
             return self._load(name)
 
@@ -160,7 +164,8 @@ class Shelf:
             sentence = sentence_of(name, error)
             with self._lock:
                 now = time.monotonic()
-                recent = {n: f for n, f in self._failures.items() if now - f[1] < RETRY_SECONDS}
+                still = now - self._retry_seconds
+                recent = {n: f for n, f in self._failures.items() if f[1] > still}
                 self._failures = {**recent, name: (sentence, now)}
             self._on_failure(name, sentence)
             raise ModelError(sentence) from error
@@ -171,6 +176,32 @@ class Shelf:
             while len(self._loaded) > self.settings.loaded_models:
                 self._loaded.popitem(last=False)
         return detector
+
+
+def predict(source: Source, model: str | Path | None = None) -> dict[str, float]:
+    """Judge a picture with a model that is loaded once and kept.
+
+    Args:
+        source: path, bytes of a file, uint8 array (height, width, 3) in RGB, Pillow image, or
+            Picture.
+        model: name or path for `load_model`. Defaults to the setting `model`.
+
+    Returns:
+        {"Fake": P(fake), "Real": 1 − P(fake)}.
+
+    Raises:
+        ImageError: the file cannot be read as a picture.
+        NoFaceError: there is no face in it that could be judged.
+        ModelError: the model cannot be loaded.
+    """
+    settings = Settings.from_environment()
+    return _own_shelf(settings).detector(str(model or settings.model)).detect(source).labels()
+
+
+@lru_cache(maxsize=1)  # another environment, another shelf
+def _own_shelf(settings: Settings) -> Shelf:
+    # Whoever calls `predict` again after a failure has mended it.
+    return Shelf((), settings, retry_seconds=0.0)
 
 
 def sentence_of(name: str, error: Exception) -> str:

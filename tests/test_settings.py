@@ -23,6 +23,17 @@ def test_bad_values_name_the_variable(name, value):
         Settings.from_environment({name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("DEEPFAKE_RATELIMIT", "DEEPFAKE_RATE_LIMIT"),
+     ("DEEPFAKE_MODELL", "DEEPFAKE_MODEL"), ("DEEPFAKE_SANDBOXED", "DEEPFAKE_"),
+     ("DEEPFAKE_port", "DEEPFAKE_PORT")],
+)  # fmt: skip
+def test_a_variable_that_is_none_of_ours_is_refused_with_the_nearest_one(name, nearest):
+    with pytest.raises(SettingError, match=rf"no setting {name}\. The nearest one is {nearest}"):
+        Settings.from_environment({"PATH": "/bin", name: "1"})
+
+
 def test_a_space_is_listened_to_from_outside():
     environment = {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "8000"}
     settings = Settings.from_environment(environment)

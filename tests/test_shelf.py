@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import pytest
 
-from deepfake import shelf as module
 from deepfake.errors import ModelError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names
@@ -67,9 +66,8 @@ def test_a_failure_is_remembered_and_the_others_go_on(broken_model, make_model, 
     assert str(again.value) == str(first.value)
 
 
-def test_a_mended_model_is_used_after_a_while(broken_model, make_model, settings, monkeypatch):
-    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
-    shelf = Shelf((str(broken_model),), settings)
+def test_a_mended_model_is_used_after_a_while(broken_model, make_model, settings):
+    shelf = Shelf((str(broken_model),), settings, retry_seconds=0.0)
     with pytest.raises(ModelError):
         shelf.detector(str(broken_model))
     good = make_model("good") / "model.tflite"

@@ -172,14 +172,15 @@ def augment(options: argparse.Namespace) -> str:
         TrainingError: the data, the output folder or an option cannot be used.
     """
     from deepfake.datasets.dataset import find_dataset
-    from deepfake.forging import augment as copies
     from deepfake.forging import recipes
+    from deepfake.forging.augment import LOG
+    from deepfake.forging.augment import augment as write_augmented
 
     _require_workers_and_seed(options)
     kinds = recipes.choose_kinds(options.use, options.without)
     found = find_dataset(options.data)
     print(found.describe(), file=sys.stderr)
-    done = copies.augment(
+    done = write_augmented(
         found,
         options.output,
         options.copies,
@@ -192,7 +193,7 @@ def augment(options: argparse.Namespace) -> str:
     _list("skipped", done.skipped)
     return (
         f"{done.augmented:,} augmented copies and {done.originals:,} originals are in "
-        f"{options.output}; {copies.LOG} tells what was done to each."
+        f"{options.output}; {LOG} tells what was done to each."
     )
 
 
@@ -208,12 +209,13 @@ def blend(options: argparse.Namespace) -> str:
     Raises:
         TrainingError: the photos, the output folder or an option cannot be used.
     """
-    from deepfake.forging import blend as forgeries
+    from deepfake.forging.blend import blend as write_blends
+    from deepfake.forging.blend import find_reals
 
     _require_workers_and_seed(options)
-    reals = forgeries.find_reals(options.data)
+    reals = find_reals(options.data)
     _list("Note", reals.notes)
-    done = forgeries.blend(
+    done = write_blends(
         reals,
         options.output,
         options.count,

@@ -31,7 +31,7 @@ TABLE_COLUMNS = ("path", "label", "split", "generator", "group")
 
 
 @dataclass(frozen=True)
-class Copies:
+class Augmented:
     """What was written.
 
     Attributes:
@@ -71,7 +71,7 @@ def augment(
     originals: bool = True,
     all_splits: bool = False,
     workers: int = 2,
-) -> Copies:
+) -> Augmented:
     """Write a data set again, with augmented copies of its pictures beside them.
 
     A copy of `train/real/a.png` is `train/real/a_aug1.jpg`; `augmentations.csv` tells what was done
@@ -122,7 +122,7 @@ def augment(
     if dataset.is_table:
         rows = (_table_row(w, dataset.has_splits) for w in written)
         write_table(output / layouts.TABLE, TABLE_COLUMNS, rows)
-    return Copies(len(augmented), len(written) - len(augmented), tuple(skipped))
+    return Augmented(len(augmented), len(written) - len(augmented), tuple(skipped))
 
 
 def claim_folder(output: Path, data: Path) -> None:

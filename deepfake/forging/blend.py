@@ -48,7 +48,7 @@ ANY_INPUT = Input(size=256, crop=1.3, mean=(0, 0, 0), std=(1, 1, 1))
 
 
 @dataclass(frozen=True)
-class Forgeries:
+class Blended:
     """What was written.
 
     Attributes:
@@ -107,7 +107,7 @@ def blend(
     *,
     with_reals: bool = False,
     workers: int = 2,
-) -> Forgeries:
+) -> Blended:
     """Write fakes, and a `labels.csv` that tells how each was made.
 
     A face is changed within its surroundings at the photo's own resolution and pasted back; the
@@ -183,7 +183,7 @@ def blend(
         notes.append(
             f"{fakes - len(rows):,} fakes could not be made for want of a donor, or of a file."
         )
-    return Forgeries(len(rows), len(kept), tuple(reader.skipped), tuple(notes))
+    return Blended(len(rows), len(kept), tuple(reader.skipped), tuple(notes))
 
 
 def encode_like(pixels: np.ndarray, original: Path, kind: str) -> tuple[bytes, str]:

@@ -14,7 +14,7 @@ from PIL import Image
 from deepfake import imaging
 from deepfake.cli import main
 from deepfake.datasets.dataset import find_dataset
-from deepfake.forging import augment as copies_module
+from deepfake.forging import augment as augment_module
 from deepfake.forging import recipes
 from deepfake.forging.augment import relative_name
 
@@ -146,7 +146,7 @@ def test_files_that_vanish_are_listed(labelled, tmp_path):
     found = find_dataset(data)
     (data / "test/real/0.png").unlink()
     (data / "train/real/0.png").unlink()
-    copies = copies_module.augment(found, tmp_path / "out", 1)
+    copies = augment_module.augment(found, tmp_path / "out", 1)
     told = " ".join(copies.skipped)
     assert "test/real/0.png: No such file" in told and "train/real/0.png" in told
     assert (tmp_path / "out/augmentations.csv").is_file()

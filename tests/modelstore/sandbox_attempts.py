@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from deepfake.errors import ModelError
+from deepfake.modelstore.safety import sandbox
 
 
 def attempt(name, *arguments):
@@ -19,6 +20,8 @@ def attempt(name, *arguments):
             Path(path).write_text("x")
         case "read", (path,):
             print(Path(path).read_text())
+        case "inside", ():
+            print("inside:", sandbox.is_inside())
         case "scratch", ():
             Path("scratch.txt").write_text("x")
         case "connect", (port,):

@@ -19,6 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+# Whether this very process has given up its rights. Nothing from outside can say so.
+confined = False
+
 # Exit codes that sandbox.run understands.
 SENTENCE, OUT_OF_MEMORY, UNCONFINED = 3, 4, 5
 
@@ -101,12 +104,16 @@ MACHINES = {
 
 def main() -> None:
     """Confine this process as the JSON in the first argument says, then run its module."""
+    global confined
     job = json.loads(sys.argv[1])
     try:
         confine(job)
     except OSError as error:
         print(f"{error}", file=sys.stderr)
         sys.exit(UNCONFINED)
+    confined = True
+    # Whoever imports this file in this process gets this very module, which knows it.
+    sys.modules[job["imported_as"]] = sys.modules[__name__]
     sys.path[:] = job["path"]
     sys.argv = [job["module"], *job["arguments"]]
     try:

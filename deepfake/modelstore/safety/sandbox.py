@@ -65,9 +65,6 @@ _ENVIRONMENT = (
     "TF_NUM_INTRAOP_THREADS",
 )
 
-# Set in children: a sandbox cannot start another one.
-SANDBOXED = "DEEPFAKE_SANDBOXED"
-
 _log = logging.getLogger(__name__)
 
 
@@ -103,6 +100,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="deepfake-", ignore_cleanup_errors=True) as scratch:
         path = [entry for entry in _absolute(sys.path) if Path(entry).exists()]
         job = {
+            "imported_as": confinement.__name__,
             "module": module,
             "arguments": [str(argument) for argument in arguments],
             "parent": os.getpid(),
@@ -134,7 +132,7 @@ def run(
 
 def is_inside() -> bool:
     """Whether this process is such a child. It cannot start another one."""
-    return os.environ.get(SANDBOXED) == "1"
+    return confinement.confined
 
 
 def restrictions() -> tuple[str, ...]:
@@ -212,7 +210,6 @@ def _environment(scratch: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     return kept | {
         "CUDA_VISIBLE_DEVICES": "-1",
-        SANDBOXED: "1",
         "HOME": scratch,
         "KERAS_BACKEND": "tensorflow",
         "KERAS_HOME": scratch,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from deepfake.errors import ModelError
-from deepfake.modelstore.safety import sandbox
+from deepfake.modelstore.safety import inspection, sandbox
+from deepfake.settings import Settings
 
 ATTEMPTS = Path(__file__).parents[1]
 GIGABYTE = 1_000_000_000
@@ -49,6 +50,20 @@ def test_a_child_works_with_what_it_was_given(attempt, tmp_path):
     attempt("write", str(tmp_path / "out.txt"), writable=[tmp_path])
     assert (tmp_path / "out.txt").read_text() == "x"
     assert "done" in attempt("scratch")
+
+
+def test_a_variable_does_not_make_a_process_take_itself_for_a_sandboxed_one(monkeypatch, tmp_path):
+    monkeypatch.setenv("DEEPFAKE_SANDBOXED", "1")
+    assert not sandbox.is_inside()
+    monkeypatch.setattr("sys.executable", "/nowhere")
+    (tmp_path / "model.h5").write_bytes(b"what no child has looked at")
+    # It is a child's work still, and that child cannot be started.
+    with pytest.raises(ModelError, match="could not be started"):
+        inspection.inspect_hdf5(tmp_path / "model.h5", Settings())
+
+
+def test_a_child_knows_that_it_is_one(attempt):
+    assert "inside: True" in attempt("inside")
 
 
 def test_a_link_that_was_given_is_read(attempt, tmp_path):
