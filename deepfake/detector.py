@@ -23,6 +23,13 @@ from deepfake.modelstore.resolve import LoadedModel, load_model
 from deepfake.settings import Settings
 from deepfake.verdict import Verdict
 
+# A face below this many pixels, and one that stands a stop or more under the usual exposure, has
+# lost traces that the network looks for.
+SMALL_SIDE, DARK_GAIN = 80, 2.0
+NOT_EXPOSED = {
+    "dark": "Too dark to judge: hardly any light fell on this face.",
+    "burnt_out": "Too bright to judge: most of this face is plain white.",
+}
 # Logit of the largest probability that float32 tells from 1 with some precision.
 PROBABILITY_LOGITS = 14.0
 
@@ -40,7 +47,8 @@ class FaceReport:
         p_fake: float in [0, 1]; None where the face was not judged.
         verdict: Verdict. On this face.
         note: str. Why it was not judged; "" where it was.
-        turn: float. How far the face is turned in the picture, in degrees clockwise.
+        turn: float. By how many degrees clockwise the face is turned in the picture, if it was
+            turned back for `crop` and `evidence`; 0 where they stand as the picture does.
         reasons: tuple of str. What weakens the verdict or, without one, why there is none: "small",
             "dark", "burnt_out", "turned", "many_faces".
         crop: uint8 array (size, size, 3). What the network saw; None where it was not judged.
@@ -113,7 +121,18 @@ class Report:
     @property
     def sentence(self) -> str:
         """The verdict for people."""
-        return verdict.sentence(self.verdict, self.p_fake, len(self.faces))
+        hindrance = self.faces[0].reasons[0] if self.faces and self.p_fake is None else ""
+        return verdict.sentence(self.verdict, self.p_fake, len(self.faces), hindrance)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What weakens the verdict: of the face that decided, and "many_faces" if that does."""
+        judged = [face for face in self.faces if face.p_fake is not None]
+        if not judged:
+            return self.faces[0].reasons if self.faces else ()
+        decided = max(judged, key=lambda face: face.p_fake or 0.0)
+        group = verdict.group_threshold(self.manifest, self.threshold, len(judged))
+        return (*decided.reasons, *(("many_faces",) if group > self.threshold else ()))
 
     def at(self, threshold: float) -> Report:
         """Decide again at another threshold, without running the network.
@@ -158,6 +177,7 @@ class Report:
             "threshold": self.threshold,
             "uncertain_band": list(self.uncertain_band),
             "sentence": self.sentence,
+            "reasons": list(self.reasons),
             "faces": [face.to_dict() for face in self.faces],
             "whole_picture": (
                 None
@@ -228,34 +248,28 @@ class Detector:
         clock.lap("decode")
         found = self._faces.detect(picture) if found is None else found
         clock.lap("faces")
-        judged = [face for face in found if face.side >= self.settings.min_face]
-        judged = judged[: self.settings.max_faces]
-        boxes: list[preprocessing.Box | None] = [face.box for face in judged]
+        faces = [self._seen(picture, face, rank) for rank, face in enumerate(found)]
+        judged = [index for index, face in enumerate(faces) if face.crop is not None]
+        manifest = self.model.manifest
         # Without a face the whole picture is scored, to be shown as not to be relied on.
-        spec = self.model.manifest.input
-        crops = np.stack([preprocessing.crop(picture, box, spec) for box in boxes or [None]])
-        batch = preprocessing.scale(crops, spec)
+        crops = [face.crop for face in faces if face.crop is not None]
+        crops = crops or [preprocessing.crop(picture, None, manifest.input)]
+        batch = preprocessing.scale(np.stack(crops), manifest.input)
         clock.lap("preprocessing")
         scores = self.model.backend.scores(batch)
-        logits = verdict.fake_logits(scores.raw, self.model.manifest)
-        p_fakes = verdict.calibrate(logits, self.model.manifest.calibration)
+        p_fakes = verdict.calibrate(
+            verdict.fake_logits(scores.raw, manifest), manifest.calibration
+        ).tolist()
         clock.lap("model")
-        band = verdict.uncertain_band(self.model.manifest, self.threshold)
+        band = verdict.uncertain_band(manifest, self.threshold, len(judged))
         decide = partial(verdict.decide, threshold=self.threshold, band=band)
-        faces = [
-            FaceReport(
-                box=_whole_pixels(face, picture),
-                confidence=face.confidence,
-                keypoints=face.keypoints,
-                p_fake=float(p_fake),
-                verdict=decide(float(p_fake)),
-                crop=crops[index],
-                evidence=None if scores.evidence is None else scores.evidence[index],
+        for row, index in enumerate(judged):
+            faces[index] = replace(
+                faces[index],
+                p_fake=p_fakes[row],
+                verdict=decide(p_fakes[row]),
+                evidence=None if scores.evidence is None else scores.evidence[row],
             )
-            # Without a face there is one score, the whole picture's, and nothing to pair it with.
-            for index, (face, p_fake) in enumerate(zip(judged, p_fakes, strict=False))
-        ]
-        faces += [self._pass_over(face, picture) for face in found[len(judged) :]]
         p_fake = max((face.p_fake for face in faces if face.p_fake is not None), default=None)
         return Report(
             file=_name(source) if file is None else file,
@@ -267,7 +281,7 @@ class Detector:
             threshold=self.threshold,
             uncertain_band=band,
             faces=tuple(faces),
-            whole_picture_p_fake=None if judged else float(p_fakes[0]),
+            whole_picture_p_fake=None if judged else p_fakes[0],
             manifest=self.model.manifest,
             model={
                 "name": self.model.manifest.name,
@@ -324,12 +338,22 @@ class Detector:
             )
         return imaging.read(source, self.settings)
 
-    def _pass_over(self, face: Face, picture: Picture) -> FaceReport:
-        smallest = self.settings.min_face
+    def _seen(self, picture: Picture, face: Face, rank: int) -> FaceReport:
+        """A face before it is judged; without a crop if it will not be."""
+        spec, smallest = self.model.manifest.input, self.settings.min_face
+        crop, reasons, note = None, [], ""
         if face.side < smallest:
+            reasons = ["small"]
             note = f"Too small to judge: {int(face.side)} pixels, at least {smallest} are needed."
-        else:
+        elif rank >= self.settings.max_faces:
+            reasons = ["many_faces"]
             note = f"Not judged: only the {self.settings.max_faces} largest faces are."
+        else:
+            crop = preprocessing.cut(picture, face.box, spec, face.turn)
+            fault = preprocessing.exposure_fault(crop) if spec.exposure == "level" else ""
+            reasons = [fault] if fault else weaknesses(face, crop)
+            note = NOT_EXPOSED.get(fault, "")
+            crop = None if fault else preprocessing.expose(crop, spec)
         return FaceReport(
             box=_whole_pixels(face, picture),
             confidence=face.confidence,
@@ -337,7 +361,28 @@ class Detector:
             p_fake=None,
             verdict="not_applicable",
             note=note,
+            turn=preprocessing.turned_back(face.turn, spec),
+            reasons=tuple(reasons),
+            crop=crop,
         )
+
+
+def weaknesses(face: Face, crop: np.ndarray) -> list[str]:
+    """Reasons to trust a verdict on a face less.
+
+    Args:
+        face: Face. As it was found.
+        crop: uint8 array (size, size, 3). Cut out, not levelled.
+
+    Returns:
+        Of "small", "dark" and "turned" those that hold.
+    """
+    found = {
+        "small": face.side < SMALL_SIDE,
+        "dark": preprocessing.level_gain(crop) >= DARK_GAIN,
+        "turned": abs(face.turn) >= preprocessing.TURNED_FROM,
+    }
+    return [reason for reason, holds in found.items() if holds]
 
 
 def _name(source: Source) -> str:
@@ -356,8 +401,8 @@ def _whole_pixels(face: Face, picture: Picture) -> tuple[int, int, int, int]:
 
 def _no_face(faces: tuple[FaceReport, ...]) -> str:
     if faces:
-        found = "The face found is" if len(faces) == 1 else "The faces found are"
-        return f"{found} too small to judge. {faces[0].note}"
+        hindrance = faces[0].reasons[0]
+        return f"{verdict.sentence('not_applicable', None, len(faces), hindrance)}. {faces[0].note}"
     return "No face was found. This model judges faces only: send a photo that shows one."
 
 

@@ -43,9 +43,10 @@ SMALLEST_TILE = 448
 TILES_PER_SIDE = 5
 # A face under this share of the longer side is "tiny": BlazeFace saw it at about 20 pixels.
 TINY_SHARE = 0.08
-QUARTER_TURNS = (
-    Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270,
-)  # fmt: skip
+# A face that leans by less degrees is found as well as an upright one.
+ASKEW_FROM = 15.0
+# Around a copy that stands askew.
+BESIDE = (127, 127, 127)
 FACE_MODEL = "face/face_detection_back.tflite"
 
 
@@ -72,15 +73,9 @@ class Face:
 
     @property
     def turn(self) -> float:
-        """How far the face is turned in the picture plane: degrees clockwise in (−180, 180].
-
-        From the line between the eyes and the line from the eyes to the mouth, added up: of a
-        profile, whose eyes lie on each other, the second is what tells.
-        """
+        """How far the face is turned in the picture plane, as `turn_of` has it."""
         right_eye, left_eye, _, mouth = self.keypoints[:4]
-        down = mouth - (right_eye + left_eye) / 2
-        across = (left_eye - right_eye) + (down[1], -down[0])
-        return float(np.degrees(np.arctan2(across[1], across[0])))
+        return turn_of(right_eye, left_eye, mouth)
 
 
 class FaceDetector:
@@ -113,15 +108,16 @@ class FaceDetector:
             # BlazeFace misses a face that fills the picture; with a border around it, it does not.
             candidates += self._look(image, whole, share=BORDERED_SHARE)
             faces = self._confirm(image, _merge(candidates))
-        if all(face.confidence < SURE_CONFIDENCE for face in faces):
-            for quarters in (1, 2, 3):
-                candidates += self._look_turned(image, quarters)
-            faces = self._confirm(image, _merge(candidates))
         longer = max(picture.width, picture.height)
         if longer > TILED_FROM and all(face.side < TINY_SHARE * longer for face in faces):
             for tile in _tiles(picture.width, picture.height):
                 candidates += self._look(image, tile)
             faces = self._confirm(image, _merge(candidates))
+        if all(face.confidence < SURE_CONFIDENCE for face in faces):
+            for angle in (90.0, 180.0, 270.0):
+                candidates += self._look_turned(image, angle)
+            faces = self._confirm(image, _merge(candidates))
+        faces = [self._upright(image, face) for face in faces]
         return sorted(faces, key=lambda face: face.side, reverse=True)
 
     def _confirm(self, image: Image.Image, faces: list[Face]) -> list[Face]:
@@ -132,25 +128,37 @@ class FaceDetector:
             if self._mesh.detect(image, face.box, face.keypoints).presence >= MIN_PRESENCE
         ]
 
-    def _look_turned(self, image: Image.Image, quarters: int) -> list[Face]:
-        """Find faces in a copy that is turned counterclockwise, in pixels of the picture itself."""
-        turned = image.transpose(QUARTER_TURNS[quarters - 1])
-        area = (0.0, 0.0, float(turned.width), float(turned.height))
+    def _look_turned(self, image: Image.Image, angle: float) -> list[Face]:
+        """Find faces in a small copy that is turned counterclockwise, in pixels of the picture."""
+        share = min(1.0, 2 * INPUT_SIDE / max(image.size))
+        size = max(1, round(image.width * share)), max(1, round(image.height * share))
+        turned = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0).rotate(
+            angle, Image.Resampling.BICUBIC, expand=True, fillcolor=BESIDE
+        )
+        cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+        back = np.array([[cos, -sin], [sin, cos]])
         faces = []
-        for face in self._look(turned, area):
+        for face in self._look(turned, (0.0, 0.0, float(turned.width), float(turned.height))):
             corners = np.array(face.box).reshape(2, 2)
-            points = np.concatenate([corners, face.keypoints])
-            x, y = points.T
-            # What lies at (x, y) of the copy lay here.
-            points = np.stack(
-                ((turned.height - y, x), (turned.width - x, turned.height - y), (y, turned.width - x))[
-                    quarters - 1
-                ],
-                axis=1,
-            )
-            (left, top), (right, bottom) = points[:2].min(axis=0), points[:2].max(axis=0)
-            faces.append(Face((left, top, right, bottom), points[2:], face.confidence))
+            points = np.stack([corners.mean(axis=0), *face.keypoints]) - np.array(turned.size) / 2
+            points = (points @ back.T + np.array(size) / 2) / share
+            centre, half = points[0], (corners[1] - corners[0]) / 2 / share
+            box = (*(centre - half).tolist(), *(centre + half).tolist())
+            faces.append(Face(box, points[1:], face.confidence))
         return faces
+
+    def _upright(self, image: Image.Image, face: Face) -> Face:
+        """The same face as it is found when it stands upright, if it is: boxes depend on it."""
+        quarter = 90.0 * round(face.turn / 90)
+        angle = quarter if abs(face.turn - quarter) < ASKEW_FROM else face.turn
+        if angle == 0.0:
+            return face
+        found = self._look_turned(image, angle)
+        if not found:
+            return face
+        union, _ = _overlaps(np.array(face.box), np.array([other.box for other in found]))
+        same = [other for other, shared in zip(found, union, strict=True) if shared > MAX_OVERLAP]
+        return _merge(same)[0] if same else face
 
     def _look(
         self, image: Image.Image, area: tuple[float, float, float, float], share: float = 1.0
@@ -189,6 +197,25 @@ class FaceDetector:
             box = (*corners[0].tolist(), *corners[1].tolist())
             faces.append(Face(box, corners[2:], float(score)))
         return faces
+
+
+def turn_of(right_eye: np.ndarray, left_eye: np.ndarray, mouth: np.ndarray) -> float:
+    """How far a face is turned in the picture plane.
+
+    From the line between the eyes and the line from the eyes to the mouth, added up: of a profile,
+    whose eyes lie on each other, the second is what tells.
+
+    Args:
+        right_eye: float array (2,). x and y in pixels; the person's right.
+        left_eye: float array (2,).
+        mouth: float array (2,).
+
+    Returns:
+        Degrees clockwise in (−180, 180]; 0 for an upright face.
+    """
+    down = mouth - (right_eye + left_eye) / 2
+    across = (left_eye - right_eye) + (down[1], -down[0])
+    return float(np.degrees(np.arctan2(across[1], across[0])))
 
 
 def _make_anchors() -> np.ndarray:

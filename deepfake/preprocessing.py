@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from PIL import Image
 
@@ -20,8 +22,8 @@ REACH = 3
 # are looked for, and a network learns to bear a little leaning. The key points err by about 10°.
 TURNED_FROM = 15.0
 # `level`: this percentile of the brightest channel is brought to this value, by a gain of at most
-# this much (2.6 stops). Photographs as they are exposed have it at 220 to 255.
-LEVEL_PERCENTILE, LEVEL_VALUE, LEVEL_MOST = 99.0, 235.0, 6.0
+# this much (three stops). Photographs as they are exposed have it at 220 to 255.
+LEVEL_PERCENTILE, LEVEL_VALUE, LEVEL_MOST = 99.0, 235.0, 8.0
 # Below this the gain shows fewer than 20 steps between black and white, and noise.
 DARKEST_VALUE = 20.0
 # Pixels of all channels at 250 and more hold no picture; half of a face like that is no face.
@@ -32,9 +34,7 @@ QUARTER_TURNS = (
 Box = tuple[float, float, float, float]
 
 
-def crop_area(
-    width: int, height: int, box: Box | None, factor: float, turn: float = 0.0
-) -> Box:
+def crop_area(width: int, height: int, box: Box | None, factor: float, turn: float = 0.0) -> Box:
     """The square that is cut out around a face.
 
     It is moved, then shrunk, until it lies within the picture: no made-up pixels at the border
@@ -57,15 +57,37 @@ def crop_area(
     angle = np.radians(turn)
     # What the turned square takes up, as a multiple of its side.
     spread = float(abs(np.cos(angle)) + abs(np.sin(angle)))
-    side = min(max(right - left, bottom - top) * factor, width / spread, height / spread)
-    reach = side * spread / 2
+    # A turned square keeps a pixel away from the border, beyond which there is nothing to turn in.
+    border = 1.0 if turn else 0.0
+    side = min(max(right - left, bottom - top) * factor, (min(width, height) - 2 * border) / spread)
+    reach = side * spread / 2 + border
     x = min(max((left + right) / 2, reach), width - reach)
     y = min(max((top + bottom) / 2, reach), height - reach)
     return x - side / 2, y - side / 2, x + side / 2, y + side / 2
 
 
 def crop(picture: Picture, box: Box | None, spec: Input, turn: float = 0.0) -> np.ndarray:
-    """Cut a face out as the network sees it, before scaling.
+    """A face as the network sees it, before scaling: cut out, and levelled if the manifest says so.
+
+    Args:
+        picture: Picture. The whole picture.
+        box: tuple (left, top, right, bottom) in pixels; None for the whole picture.
+        spec: Input. The manifest's `input`.
+        turn: float. As for `cut`.
+
+    Returns:
+        uint8 array (size, size, 3).
+    """
+    return expose(cut(picture, box, spec, turn), spec)
+
+
+def expose(pixels: np.ndarray, spec: Input) -> np.ndarray:
+    """A crop at the brightness that the manifest asks for: uint8 array of the same shape."""
+    return level(pixels) if spec.exposure == "level" else pixels
+
+
+def cut(picture: Picture, box: Box | None, spec: Input, turn: float = 0.0) -> np.ndarray:
+    """Cut a face out and scale it to the network's size.
 
     Args:
         picture: Picture. The whole picture.
@@ -80,7 +102,7 @@ def crop(picture: Picture, box: Box | None, spec: Input, turn: float = 0.0) -> n
     """
     whole = box is None or spec.crop == "full"
     factor = 1.0 if spec.crop == "full" else spec.crop
-    turn = 0.0 if whole or spec.align == "none" or abs(turn) < TURNED_FROM else turn
+    turn = 0.0 if whole else turned_back(turn, spec)
     area = crop_area(picture.width, picture.height, None if whole else box, factor, turn)
     # Only the pixels around the crop are copied; the margin is more than the filters reach.
     margin = REACH * max(1.0, (area[2] - area[0]) / spec.size) + 1
@@ -92,13 +114,18 @@ def crop(picture: Picture, box: Box | None, spec: Input, turn: float = 0.0) -> n
     image = Image.fromarray(np.ascontiguousarray(picture.pixels[top:bottom, left:right]))
     moved = (area[0] - left, area[1] - top, area[2] - left, area[3] - top)
     if turn:
-        image, moved = _turned_back(image, moved, turn)
+        image, moved = _turn_back(image, moved, turn)
     # Pillow low-passes when it makes things smaller.
     small = image.resize((spec.size, spec.size), RESAMPLING[spec.resample], box=moved)
-    return level(np.asarray(small)) if spec.exposure == "level" else np.asarray(small)
+    return np.asarray(small)
 
 
-def _turned_back(image: Image.Image, area: Box, turn: float) -> tuple[Image.Image, Box]:
+def turned_back(turn: float, spec: Input) -> float:
+    """By how many degrees a network gets a face turned back that is turned by `turn`: all or 0."""
+    return 0.0 if spec.align == "none" or abs(turn) < TURNED_FROM else turn
+
+
+def _turn_back(image: Image.Image, area: Box, turn: float) -> tuple[Image.Image, Box]:
     """The picture turned counterclockwise, and where the centred square then lies.
 
     Quarter turns move pixels without changing them; what is left over is interpolated, at the full
@@ -120,7 +147,7 @@ def _turned_back(image: Image.Image, area: Box, turn: float) -> tuple[Image.Imag
 def level(crop: np.ndarray) -> np.ndarray:
     """Bring a dark or pale crop to a common brightness.
 
-    All channels are multiplied by one gain that brings the brightest hundredth to 235, so hues stay,
+    All channels are multiplied by one gain that brings the brightest hundredth to 235: hues stay,
     crops that are exposed as usual hardly change, and dividing by the gain gives the old values
     back, up to rounding and to the hundredth that is cut off at 255. Two pictures that differ in
     exposure alone become the same one, so that a network cannot take darkness for a trace.
@@ -139,21 +166,27 @@ def level(crop: np.ndarray) -> np.ndarray:
 
 
 def level_gain(crop: np.ndarray) -> float:
-    """What `level` multiplies a crop by: 1 to 6."""
+    """What `level` multiplies a crop by: 1 to 8."""
     brightest = float(np.percentile(crop.max(axis=-1), LEVEL_PERCENTILE))
     return float(np.clip(LEVEL_VALUE / max(brightest, 1.0), 1.0, LEVEL_MOST))
 
 
-def too_dark(crop: np.ndarray) -> bool:
-    """Whether so little light fell on a crop (uint8, not levelled) that nothing can be told of it."""
-    return float(np.percentile(crop.max(axis=-1), LEVEL_PERCENTILE)) < DARKEST_VALUE
+def exposure_fault(crop: np.ndarray) -> Literal["", "dark", "burnt_out"]:
+    """Whether a crop shows too little for any verdict, at whatever level.
 
+    Args:
+        crop: uint8 array (height, width, 3), before it is levelled.
 
-def burnt_out(crop: np.ndarray) -> bool:
-    """Whether the middle of a crop (uint8), where the face is, is mostly plain white."""
+    Returns:
+        "dark" where the brightest hundredth is below 20, "burnt_out" where most of the middle, in
+        which the face is, is plain white; "" otherwise.
+    """
+    if float(np.percentile(crop.max(axis=-1), LEVEL_PERCENTILE)) < DARKEST_VALUE:
+        return "dark"
     height, width = crop.shape[:2]
     middle = crop[height // 4 : -height // 4, width // 4 : -width // 4]
-    return float((middle.min(axis=-1) >= BURNT_VALUE).mean()) > BURNT_SHARE
+    burnt = float((middle.min(axis=-1) >= BURNT_VALUE).mean()) > BURNT_SHARE
+    return "burnt_out" if burnt else ""
 
 
 def scale(crops: np.ndarray, spec: Input) -> np.ndarray:

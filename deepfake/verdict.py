@@ -11,6 +11,7 @@ from deepfake.errors import SettingError
 from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
+HINDRANCES = {"small": "small", "dark": "dark", "burnt_out": "bright"}
 # Beyond this the sigmoid is 0 or 1 in double precision.
 LOGIT_LIMIT = 36.0
 # Error rates are told for thresholds this close to a measured one; measured are all hundredths.
@@ -111,9 +112,7 @@ def group_threshold(manifest: ModelManifest, threshold: float, faces: int) -> fl
     if faces < 2 or point is None or manifest.operating_points is None or threshold in (0.0, 1.0):
         return threshold
     allowed = 1.0 - (1.0 - point.false_positive_rate) ** (1.0 / faces)
-    higher = [
-        p for p in manifest.operating_points.points if threshold < p.threshold < 1.0
-    ]
+    higher = [p for p in manifest.operating_points.points if threshold < p.threshold < 1.0]
     for p in higher:
         if p.false_positive_rate <= allowed:
             return p.threshold
@@ -167,16 +166,18 @@ def operating_point(manifest: ModelManifest, threshold: float) -> OperatingPoint
     return nearest if abs(nearest.threshold - threshold) < MEASURED_WITHIN else None
 
 
-def sentence(verdict: Verdict, p_fake: float | None, faces: int) -> str:
+def sentence(verdict: Verdict, p_fake: float | None, faces: int, hindrance: str = "small") -> str:
     """The verdict for people: evidence, not accusation.
 
     Args:
         verdict: Verdict. As from `decide`.
         p_fake: float in [0, 1] or None. Calibrated P(fake).
         faces: int. How many faces were found, judged or not.
+        hindrance: str. Why the largest face was not judged: "small", "dark" or "burnt_out".
+            Defaults to "small".
     """
     if p_fake is None and faces:
-        return f"The face{' is' if faces == 1 else 's are'} too small to judge"
+        return f"The face{' is' if faces == 1 else 's are'} too {HINDRANCES[hindrance]} to judge"
     if p_fake is None:
         return "No face found: this model judges faces only"
     if verdict == "fake":

@@ -324,10 +324,7 @@ def _evidence(face: FaceReport | None) -> tuple[Any, Any]:
         slow = face is not None and face.crop is not None
         return gr.update(value=None, visible=False), gr.update(visible=slow)
     pair = (face.crop, evidence.overlay(face.crop, face.evidence))
-    size = (EVIDENCE_SIDE, EVIDENCE_SIDE)
-    enlarged = tuple(
-        np.asarray(Image.fromarray(side).resize(size, Image.Resampling.BICUBIC)) for side in pair
-    )
+    enlarged = tuple(drawing.as_in_picture(side, face.turn, EVIDENCE_SIDE) for side in pair)
     return gr.update(value=enlarged, visible=True), gr.update(visible=False)
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from deepfake import evidence
 from deepfake.comparison import NOT_MEASURED, Comparison, Ensemble, Row
 from deepfake.verdict import Verdict, percent
+from deepfake.web import drawing
 from deepfake.web.wording import ICONS
 
 COLUMNS = ("Model", "Verdict", "Likely fake", "Time", "Size", "Trained on", "How often wrong")
@@ -161,9 +162,10 @@ def _figure(row: Row) -> str:
     else:
         pixels = evidence.overlay(face.crop, face.evidence)
         alt = f"The face with the places that {title} looked at"
-    image = Image.fromarray(pixels).resize((MAP_SIDE, MAP_SIDE), Image.Resampling.BICUBIC)
     data = io.BytesIO()
-    image.save(data, "JPEG", quality=88)
+    Image.fromarray(drawing.as_in_picture(pixels, face.turn, MAP_SIDE)).save(
+        data, "JPEG", quality=88
+    )
     source = f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
     return (
         f'<figure><img src="{source}" alt="{alt}"><figcaption>{caption}'
