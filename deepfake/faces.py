@@ -267,7 +267,8 @@ def _grouped(candidates: list[Face]) -> list[Face]:
     while rest:
         union, inside = _overlaps(boxes[0], boxes)
         members = np.flatnonzero(union > MAX_OVERLAP)
-        group = [rest[index] for index in members] or rest[:1]
+        # A find that takes the face for upside down is none to average with.
+        group = [rest[i] for i in members if _alike(rest[i].turn, rest[0].turn)] or rest[:1]
         weights = np.array([face.confidence for face in group])
         box = np.average([face.box for face in group], axis=0, weights=weights)
         keypoints = np.average([face.keypoints for face in group], axis=0, weights=weights)
@@ -278,6 +279,10 @@ def _grouped(candidates: list[Face]) -> list[Face]:
         rest = [rest[index] for index in np.flatnonzero(left_over)]
         boxes = boxes[left_over]
     return merged
+
+
+def _alike(turn: float, other: float) -> bool:
+    return abs((turn - other + 180) % 360 - 180) < 60
 
 
 def _overlaps(box: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
