@@ -29,7 +29,7 @@ import numpy as np
 from deepfake.files.digest import sha256_of
 from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends.keras import open_keras
-from deepfake.modelstore.compiling.compiled import CompiledBackend
+from deepfake.modelstore.compiling.compiled import KerasFile, open_compiled
 from deepfake.settings import Settings
 
 SIZE = 224
@@ -51,7 +51,7 @@ model.export(sys.argv[2], format="onnx", verbose=False)
 Call = Callable[[], np.ndarray]
 
 
-def ways(build: Callable[..., keras.Model], folder: Path, patience: float) -> dict[str, Call]:
+def ways(build: Callable[..., keras.Model], folder: Path) -> dict[str, Call]:
     """Each way to score one face, ready to be called; prints why where one is missing."""
     features = build(weights=None, include_top=False, pooling="avg", input_shape=(SIZE, SIZE, 3))
     picture = np.random.default_rng(0).uniform(0, 255, (1, SIZE, SIZE, 3)).astype(np.float32)
@@ -69,16 +69,17 @@ def ways(build: Callable[..., keras.Model], folder: Path, patience: float) -> di
     sha256 = sha256_of(path)
     manifest = Answers(positive="fake").complete(opened.network, "benchmark", {path.name: sha256})
     graph = opened.backend(manifest, settings)
-    compiled = CompiledBackend(opened.backend(manifest, settings), path, sha256, manifest, settings)
+    compiled = open_compiled(KerasFile(path, sha256), settings)
+    served = compiled.backend(manifest, settings)
     found: dict[str, Call] = {
         PREDICT: lambda: model.predict(picture, verbose=0),
         "model(x), eager": lambda: np.asarray(model(picture, training=False)),
         "tf.function (Keras backend)": lambda: graph.scores(picture).raw,
     }
-    if compiled.ready(patience):
-        found[LITERT] = lambda: compiled.scores(picture).raw
+    if served.name == "LiteRT":
+        found[LITERT] = lambda: served.scores(picture).raw
     else:
-        print(f"  {LITERT}: {compiled.why or 'not ready in time'}")
+        print(f"  {LITERT}: {' '.join(compiled.remarks)}")
     try:
         model.save(path.with_suffix(".keras"))
         found["ONNX Runtime"] = onnx(path.with_suffix(".keras"), settings.threads, picture)
@@ -127,7 +128,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=20, help="calls a round (default: 20)")
     parser.add_argument("--rounds", type=int, default=3, help="default: 3")
-    parser.add_argument("--patience", type=float, default=900, help="seconds for compiling")
     parser.add_argument("--network", choices=NETWORKS, action="append", help="default: all")
     options = parser.parse_args()
     logging.getLogger("absl").setLevel(logging.ERROR)  # .h5 is what is measured
@@ -136,7 +136,7 @@ def main() -> int:
         print(f"{name}, {SIZE} × {SIZE}, one face, {Settings().threads} threads", flush=True)
         keras.utils.set_random_seed(0)
         with tempfile.TemporaryDirectory() as folder:
-            calls = ways(NETWORKS[name], Path(folder), options.patience)
+            calls = ways(NETWORKS[name], Path(folder))
             expected = calls[PREDICT]()
             differences = {n: np.abs(np.ravel(c()) - expected).max() for n, c in calls.items()}
             times = measure(calls, options.repeats, options.rounds)

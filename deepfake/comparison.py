@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from deepfake import verdict
-from deepfake.detector import FaceReport, Report
+from deepfake.errors import ModelError
 from deepfake.imaging import Picture
 from deepfake.manifest import OperatingPoint
-from deepfake.shelf import Shelf, sentence_of
+from deepfake.report import FaceReport, Report
+from deepfake.shelf import Shelf, failure_of
 from deepfake.verdict import Verdict
+
+if TYPE_CHECKING:
+    from deepfake.documents import (
+        ComparisonDocument,
+        EnsembleDocument,
+        FailedRowDocument,
+        RowDocument,
+    )
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 # "One model …", "two models …".
@@ -31,17 +40,17 @@ class Row:
         model: str. As it was asked for.
         title: str. Its name and version.
         report: Report; None where the model failed.
-        error: str. Why it failed; "" where it did not.
+        error: ModelError. Why it failed; None where it did not.
         file_bytes: int. Size of its weight file; None where that is not known.
-        map_error: str. Why `explain` could not work its map out; "" where it did not fail.
+        map_error: ModelError. Why `explain` could not work its map out; None where it could.
     """
 
     model: str
     title: str
     report: Report | None
-    error: str = ""
+    error: ModelError | None = None
     file_bytes: int | None = None
-    map_error: str = ""
+    map_error: ModelError | None = None
 
     @property
     def milliseconds(self) -> float | None:
@@ -81,20 +90,30 @@ class Row:
         """Whether the largest face is there, but not what the model looked at in it."""
         return self.face is not None and self.face.evidence is None
 
-    def to_dict(self) -> dict[str, Any]:
-        """What goes into JSON: the Report, and what is known of the model."""
+    def to_dict(self, *, public: bool = False) -> RowDocument | FailedRowDocument:
+        """What goes into JSON: the Report, and what is known of the model.
+
+        Args:
+            public: bool. Whether it is for visitors of a page. Defaults to False.
+        """
         if self.report is None:
-            return {"model": {"name": self.title}, "error": self.error}
+            why = "" if self.error is None else self.error.public if public else str(self.error)
+            return {"model": {"name": self.title}, "error": why}
         manifest, point = self.report.manifest, self.operating_point
-        document = self.report.to_dict()
-        for shared in ("file", "picture"):
-            del document[shared]
         return {
-            **document,
-            "model_ms": self.milliseconds,
+            **self.report.judgement(),
+            "model_ms": self.milliseconds or 0.0,
             "file_bytes": self.file_bytes,
             "trained_on": manifest.training_data,
-            "operating_point": None if point is None else point.model_dump(),
+            "operating_point": (
+                None
+                if point is None
+                else {
+                    "threshold": point.threshold,
+                    "false_positive_rate": point.false_positive_rate,
+                    "true_positive_rate": point.true_positive_rate,
+                }
+            ),
             "ensemble_weight": manifest.ensemble_weight,
         }
 
@@ -123,7 +142,7 @@ class Ensemble:
     uncertain_band: tuple[float, float]
     verdict: Verdict
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> EnsembleDocument:
         """The ensemble as JSON has it."""
         return {
             "models": self.models,
@@ -171,13 +190,17 @@ class Comparison:
                 said[row.report.verdict].append(row.title)
         return _agreement(said, self.answered)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The Comparison as JSON has it."""
+    def to_dict(self, *, public: bool = False) -> ComparisonDocument:
+        """The Comparison as JSON has it.
+
+        Args:
+            public: bool. Whether it is for visitors of a page. Defaults to False.
+        """
         return {
             "file": self.file,
             "picture": {"format": self.format, "width": self.width, "height": self.height},
             "sentence": self.sentence,
-            "models": [row.to_dict() for row in self.rows],
+            "models": [row.to_dict(public=public) for row in self.rows],
             "ensemble": None if self.ensemble is None else self.ensemble.to_dict(),
         }
 
@@ -218,8 +241,8 @@ def compare(
         try:
             detector = shelf.detector(name)
             report = detector.detect(picture, file=file, found=found)
-        except Exception as error:  # see sentence_of: the other models still answer
-            rows.append(Row(name, shelf.title(name), None, sentence_of(name, error)))
+        except Exception as error:  # see failure_of: the other models still answer
+            rows.append(Row(name, shelf.title(name), None, failure_of(name, error)))
             continue
         if threshold is not None:
             report = report.at(threshold)
@@ -268,10 +291,10 @@ def _explained(row: Row, shelf: Shelf) -> Row:
         return row
     try:
         looked_at = shelf.detector(row.model).explain(face)
-    except Exception as error:  # see sentence_of: the other maps still appear
-        return replace(row, map_error=sentence_of(row.model, error))
+    except Exception as error:  # see failure_of: the other maps still appear
+        return replace(row, map_error=failure_of(row.model, error))
     faces = (replace(face, evidence=looked_at), *report.faces[1:])
-    return replace(row, report=replace(report, faces=faces), map_error="")
+    return replace(row, report=replace(report, faces=faces), map_error=None)
 
 
 def combine(reports: Sequence[Report]) -> Ensemble:

@@ -62,7 +62,8 @@ class InterpreterPool:
         except (ValueError, RuntimeError, OSError) as error:
             name = "The weight file" if isinstance(self._model, bytes) else self._model
             raise ModelError(
-                f"{name} is missing or is not a LiteRT model: {error}. Get it again."
+                f"{name} is missing or is not a LiteRT model: {error}. Get it again.",
+                path="" if isinstance(self._model, bytes) else self._model,
             ) from error
         return interpreter
 

@@ -6,20 +6,24 @@ import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
+from deepfake.figures import MainFigures, Part
 
 MANIFEST_NAME = "model.json"
 # A manifest is a few kilobytes; a file of another kind should not be read into memory.
 MAX_MANIFEST_BYTES = 1_000_000
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Labels(_Part):
+class Labels(Part):
     """Which output means what. Never guessed.
 
     Attributes:
@@ -37,7 +41,7 @@ class Labels(_Part):
         return self
 
 
-class Input(_Part):
+class Input(Part):
     """What the network looks at.
 
     Attributes:
@@ -70,7 +74,7 @@ class Input(_Part):
         return self
 
 
-class Output(_Part):
+class Output(Part):
     """What the network returns.
 
     Attributes:
@@ -89,7 +93,7 @@ class Output(_Part):
         return 2 if self.kind in ("logits", "softmax") else 1
 
 
-class Calibration(_Part):
+class Calibration(Part):
     """P(fake) = sigmoid(logit / temperature + bias) (Platt 1999; Guo et al. 2017).
 
     Attributes:
@@ -103,7 +107,7 @@ class Calibration(_Part):
     fitted_on: str
 
 
-class OperatingPoint(_Part):
+class OperatingPoint(Part):
     """How often a verdict is wrong at a threshold.
 
     Attributes:
@@ -117,7 +121,7 @@ class OperatingPoint(_Part):
     true_positive_rate: float = Field(ge=0, le=1)
 
 
-class OperatingPoints(_Part):
+class OperatingPoints(Part):
     """Operating points by rising threshold, and what they were measured on."""
 
     measured_on: str
@@ -126,7 +130,29 @@ class OperatingPoints(_Part):
     points: tuple[OperatingPoint, ...] = Field(min_length=1)
 
 
-class ModelManifest(_Part):
+class Metrics(BaseModel):
+    """What was measured of the model; other entries, as older versions wrote, are kept.
+
+    Attributes:
+        measured_on: The pictures.
+        litert_keras_largest_logit_difference: Between the two files of the model.
+        test: Figures of the pictures as they are.
+        test_web: As a web site hands them on.
+        test_hard: Worse.
+        test_blended: ROC-AUC by kind of forgery.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    measured_on: str = ""
+    litert_keras_largest_logit_difference: float | None = None
+    test: MainFigures = MainFigures()
+    test_web: MainFigures = MainFigures()
+    test_hard: MainFigures = MainFigures()
+    test_blended: dict[str, Any] = Field(default_factory=dict)
+
+
+class ModelManifest(Part):
     """See the attributes of its parts.
 
     `files` maps a file's name to its SHA-256. `origin` is the address on the Hub that the model
@@ -150,7 +176,11 @@ class ModelManifest(_Part):
     training_data: str
     origin: str = ""
     ensemble_weight: float = Field(default=1.0, gt=0)
-    metrics: dict[str, Any] = Field(default_factory=dict)
+    metrics: Metrics = Metrics()
+
+    @field_serializer("metrics")
+    def _what_was_measured(self, metrics: Metrics) -> dict[str, Any]:
+        return metrics.model_dump(mode="json", exclude_unset=True)
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelManifest:
@@ -175,15 +205,18 @@ def read_manifest(folder: Path) -> ModelManifest:
     path = folder / MANIFEST_NAME
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise ModelError(f"{path} is too large to be a manifest.")
+            raise ModelError(f"{path} is too large to be a manifest.", path=path)
         return ModelManifest.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ModelError(
+        raise ModelNotFoundError(
             f"There is no readable {MANIFEST_NAME} in {folder} ({error.strerror}). A model needs "
-            "its manifest: train one with `deepfake train`, or name the folder that holds it."
+            "its manifest: train one with `deepfake train`, or name the folder that holds it.",
+            path=folder,
         ) from error
     except ValidationError as error:
-        raise ModelError(f"The manifest {path} cannot be used: {_explain(error)}") from error
+        raise ModelError(
+            f"The manifest {path} cannot be used: {_explain(error)}", path=path
+        ) from error
 
 
 def read_weights(folder: Path, manifest: ModelManifest, name: str) -> bytes:
@@ -202,19 +235,22 @@ def read_weights(folder: Path, manifest: ModelManifest, name: str) -> bytes:
     """
     path = folder / name
     if name not in manifest.files:
-        raise ModelError(f"The manifest in {folder} does not list {name}. Export the model again.")
+        raise ModelError(
+            f"The manifest in {folder} does not list {name}. Export the model again.", path=folder
+        )
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ModelError(
-            f"{path} cannot be read ({error.strerror}). Get the model again."
+        raise ModelNotFoundError(
+            f"{path} cannot be read ({error.strerror}). Get the model again.", path=path
         ) from error
     digest = hashlib.sha256(data).hexdigest()
     if digest != manifest.files[name].lower():
         raise ModelError(
             f"{path} is not the file that its manifest describes: its SHA-256 is {digest[:12]}…, "
             f"the manifest says {manifest.files[name][:12]}…. It was changed or damaged; "
-            "get the model again."
+            "get the model again.",
+            path=path,
         )
     return data
 

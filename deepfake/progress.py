@@ -1,15 +1,20 @@
-"""A progress bar for people at a terminal; nothing in logs and pipes."""
+"""What takes a while: bars for people at a terminal, sentences for whoever waits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+
 
 def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Pass items on, and show on stderr how far it is.
+    """Pass items on, and show on stderr how far it is; nothing in logs and pipes.
 
     Args:
         items: iterable.
@@ -23,3 +28,29 @@ def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 
     # `disable=None`: no bar unless stderr is a terminal.
     yield from tqdm(items, total=total, desc=what, unit="file", disable=None, leave=False)
+
+
+def announce(sentence: str) -> None:
+    """Say that something takes a while: on stderr, and to whoever `listening` has named.
+
+    Args:
+        sentence: str. What, without the names of folders.
+    """
+    print(f"deepfake: {sentence}", file=sys.stderr, flush=True)
+    tell = _listener.get()
+    if tell is not None:
+        tell(sentence)
+
+
+@contextmanager
+def listening(tell: Callable[[str], None]) -> Iterator[None]:
+    """Within this, and in this thread, what is announced is also told to somebody.
+
+    Args:
+        tell: called with the sentence.
+    """
+    before = _listener.set(tell)
+    try:
+        yield
+    finally:
+        _listener.reset(before)

@@ -18,7 +18,7 @@ from deepfake.errors import DeepfakeError, ModelError
 from deepfake.faces import FaceDetector
 from deepfake.formatting import on_one_line
 from deepfake.manifest import ModelManifest
-from deepfake.modelstore.hub.address import HUB
+from deepfake.modelstore.hub.address import is_address
 from deepfake.modelstore.located import locate
 from deepfake.settings import Settings
 
@@ -75,7 +75,7 @@ class Shelf:
         self.faces = FaceDetector(self.settings)
         self._loaded: OrderedDict[str, Detector] = OrderedDict()
         self._manifests: dict[str, ModelManifest | None] = {}
-        self._failures: dict[str, tuple[str, float]] = {}
+        self._failures: dict[str, tuple[ModelError, float]] = {}
         self._loading: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
 
@@ -104,9 +104,9 @@ class Shelf:
             with self._lock:
                 if name in self._loaded:
                     return self._loaded[name]
-                sentence, failed = self._failures.get(name, ("", 0.0))
-            if sentence and time.monotonic() - failed < self._retry_seconds:
-                raise ModelError(sentence)
+                failure, failed = self._failures.get(name, (None, 0.0))
+            if failure is not None and time.monotonic() - failed < self._retry_seconds:
+                raise failure_of(name, failure)
             return self._load(name)
 
     def manifest(self, name: str) -> ModelManifest:
@@ -133,11 +133,11 @@ class Shelf:
         if manifest is not None:
             return f"{manifest.name} {manifest.version}"
         # Where a model lies on the server is none of a visitor's business.
-        return name if name.startswith(HUB) else Path(name).name
+        return name if is_address(name) else Path(name).name
 
     def _read(self, name: str) -> ModelManifest | None:
         """The manifest, if it can be had without loading or fetching anything."""
-        if name not in self._manifests and not name.startswith(HUB):
+        if name not in self._manifests and not is_address(name):
             try:
                 manifest = locate(name, self.settings).manifest
             except DeepfakeError:
@@ -161,14 +161,14 @@ class Shelf:
             blank = np.zeros((PROBE_SIDE, PROBE_SIDE, 3), np.uint8)
             detector.detect(blank)
         except Exception as error:
-            sentence = sentence_of(name, error)
             with self._lock:
                 now = time.monotonic()
                 still = now - self._retry_seconds
                 recent = {n: f for n, f in self._failures.items() if f[1] > still}
-                self._failures = {**recent, name: (sentence, now)}
-            self._on_failure(name, sentence)
-            raise ModelError(sentence) from error
+                self._failures = {**recent, name: (failure_of(name, error), now)}
+            failure = failure_of(name, error)
+            self._on_failure(name, str(failure))
+            raise failure from error
         with self._lock:
             self._failures.pop(name, None)
             self._remember(name, detector.model.manifest)
@@ -204,14 +204,17 @@ def _own_shelf(settings: Settings) -> Shelf:
     return Shelf((), settings, retry_seconds=0.0)
 
 
-def sentence_of(name: str, error: Exception) -> str:
-    """What to tell people of an error of a model, whatever its runtime raised."""
+def failure_of(name: str, error: Exception) -> ModelError:
+    """A new error that tells people of one of a model, whatever its runtime raised."""
+    if isinstance(error, ModelError):
+        return type(error)(str(error), path=error.path)
     if isinstance(error, DeepfakeError):
-        return str(error)
+        return ModelError(str(error), path=name)
     # Native runtimes raise what they like. One broken model must not take the others down.
-    return (
+    return ModelError(
         f"The model {Path(name).name} does not run as it should ({type(error).__name__}: {error}). "
-        "Get it again, or leave it out."
+        "Get it again, or leave it out.",
+        path=name,
     )
 
 

@@ -11,6 +11,7 @@ from deepfake.errors import SettingError
 from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
+Reason = Literal["small", "dark", "burnt_out", "turned", "many_faces"]
 HINDRANCES = {"small": "small", "dark": "dark", "burnt_out": "bright"}
 # Beyond this the sigmoid is 0 or 1 in double precision.
 LOGIT_LIMIT = 36.0

@@ -41,7 +41,7 @@ def _row(action: argparse.Action) -> str:
     names = [f"{name} {value}" if value and name.startswith("--") else name
              for name in action.option_strings] or [str(value)]  # fmt: skip
     shown = ", ".join(f"`{name}`" for name in names).replace("|", "\\|")
-    return f"| {shown} | {(action.help or '').replace('%%', '%')} |\n"
+    return f"| {shown} | {(action.help or '') % vars(action)} |\n"
 
 
 if __name__ == "__main__":

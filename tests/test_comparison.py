@@ -59,11 +59,13 @@ def test_a_broken_model_has_its_sentence_in_its_row(broken_model, portrait, sett
     result = compare(imaging.read(portrait), shelf.names, shelf)
     good, bad = result.rows
     assert good.report.verdict == "real" and bad.report is None
-    assert "not the file that its manifest describes" in bad.error
+    assert "not the file that its manifest describes" in str(bad.error)
     # One answer is no ensemble.
     assert result.ensemble is None
     document = result.to_dict()
-    assert document["models"][1]["error"] == bad.error and document["ensemble"] is None
+    assert str(broken_model) in str(bad.error)
+    assert result.to_dict(public=True)["models"][1]["error"].startswith("model.tflite is not")
+    assert document["models"][1]["error"] == str(bad.error) and document["ensemble"] is None
 
 
 def test_maps_are_worked_out_for_the_models_that_bring_none(make_model, portrait, settings):
@@ -93,7 +95,7 @@ def test_a_model_that_fails_at_its_map_keeps_its_verdict(make_model, portrait, s
 
     shelf.detector(plain).model.backend.scores = fail
     bad, good = explain(result, shelf).rows
-    assert "plain does not run as it should (RuntimeError: out of memory)" in bad.map_error
+    assert "plain does not run as it should (RuntimeError: out of memory)" in str(bad.map_error)
     assert bad.report == result.rows[0].report and bad.lacks_map
     assert not good.lacks_map and not good.map_error
 

@@ -73,3 +73,27 @@ def test_files_that_are_no_manifest_are_refused(tmp_path, text):
     (tmp_path / "model.json").write_text(text)
     with pytest.raises(ModelError, match="cannot be used"):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {},
+        {"test": {"reals": 5, "fakes": 4, "roc_auc": 0.9}, "sources": {"ffhq": [1, 2]}},
+        {
+            "measured_on": "x",
+            "test": {"reals": 5, "fakes": 0, "roc_auc": None, "f1": 0.9},
+            "mine": 0.5,
+        },
+    ],
+)
+def test_what_was_measured_is_kept_as_it_was_written(model, metrics):
+    rewrite(model, lambda manifest: manifest.update(metrics=metrics))
+    manifest = read_manifest(model)
+    assert json.loads(manifest.model_dump_json())["metrics"] == metrics
+    assert manifest.metrics.test.reals == metrics.get("test", {}).get("reals", 0)
+
+
+def test_the_shipped_manifest_is_written_as_it_was(model):
+    text = (model / "model.json").read_text()
+    assert read_manifest(model).model_dump_json(indent=1) + "\n" == text

@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from deepfake.errors import ModelError
+import deepfake
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names
 
@@ -64,6 +65,16 @@ def test_a_failure_is_remembered_and_the_others_go_on(broken_model, make_model, 
     with pytest.raises(ModelError) as again:
         shelf.detector(str(broken_model))
     assert str(again.value) == str(first.value)
+    assert again.value.public == first.value.public
+    assert again.value.public.startswith("model.tflite is not the file")
+
+
+def test_a_failure_stays_of_its_kind(settings):
+    shelf = Shelf(("/no/such/model.h5",), settings)
+    for _ in range(2):
+        with pytest.raises(ModelNotFoundError, match="/no/such/model") as failure:
+            shelf.detector("/no/such/model.h5")
+        assert "/no" not in failure.value.public
 
 
 def test_a_mended_model_is_used_after_a_while(broken_model, make_model, settings):
@@ -83,3 +94,13 @@ def test_models_of_the_same_name_and_version_are_told_apart(make_model, settings
 def test_titles_do_not_show_folders_of_the_server(settings):
     shelf = Shelf(("/srv/secret/place/model.h5",), settings)
     assert shelf.title("/srv/secret/place/model.h5") == "model.h5"
+
+
+def test_predict_keeps_its_model_and_takes_a_mended_one_at_once(broken_model, make_model, portrait):
+    with pytest.raises(ModelError, match="not the file"):
+        deepfake.predict(portrait, broken_model)
+    file = broken_model / "model.tflite"
+    file.write_bytes((make_model("good") / "model.tflite").read_bytes())
+    first = deepfake.predict(portrait, broken_model)
+    file.unlink()
+    assert deepfake.predict(portrait, broken_model) == first

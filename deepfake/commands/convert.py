@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.errors import ModelError, SettingError
-from deepfake.modelstore import answers
-from deepfake.modelstore.answers import SCALES, Answers
+from deepfake.modelstore import answers, formats
+from deepfake.modelstore.answers import Answers
 from deepfake.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from deepfake.modelstore.located import Located
 
 RAN = 0
-LITERT, KERAS = "litert", "keras"
-KINDS = {".tflite": LITERT, ".keras": KERAS}
-MADE = {LITERT: "model.tflite", KERAS: "model.keras"}
-KERAS_SUFFIXES = (".keras", ".h5", ".hdf5", ".pkl", ".pickle")
+LITERT, KERAS = formats.LITERT.kind, formats.KERAS.kind
+KINDS = {suffix: row.kind for row in (formats.LITERT, formats.KERAS) for suffix in row.suffixes}
+MADE = {row.kind: row.usual[0] for row in (formats.LITERT, formats.KERAS)}
 
 
 def add_commands(commands: Any) -> None:
@@ -73,18 +72,17 @@ def convert(options: argparse.Namespace) -> str:
         ModelError: the model cannot be read or converted, or the new one returns something else.
         SettingError: NEW is there already, or is of another kind.
     """
-    from deepfake.modelstore.backends import keras
     from deepfake.modelstore.compiling import conversion
     from deepfake.modelstore.resolve import WITH_MANIFEST
 
     settings = Settings.from_environment()
     answers = Answers.of(options)
     targets = _targets(options.new)
-    found = _source(options.old, settings)
+    found, row = _source(options.old, settings)
     if found.fixed and answers.says_anything:
         raise ModelError(WITH_MANIFEST.format(name=found.name))
     # What can be said of the old model comes before anything about the place of the new one.
-    keras.inspect(found.file, settings)
+    formats.bring(row.inspect)(found.file, settings)
     folder = next(iter(targets.values())).parent
     # Both files of a folder share a manifest, so they must have the same outputs.
     all_outputs = options.all_outputs or len(targets) > 1
@@ -97,7 +95,7 @@ def convert(options: argparse.Namespace) -> str:
                 found.file, Path(work), settings, kinds=tuple(targets),
                 architecture=answers.architecture or _architecture(found),
                 size=answers.size or (found.manifest.input.size if found.manifest else None),
-                all_outputs=all_outputs, span=_span(found, answers),
+                all_outputs=all_outputs, span=answers.span(found.manifest),
             )  # fmt: skip
             differences = _compare(Path(work), targets, made, settings)
             for kind, path in targets.items():
@@ -105,7 +103,9 @@ def convert(options: argparse.Namespace) -> str:
             told = _write_manifest(folder, targets, made, found, answers, beside, settings)
     except OSError as error:
         raise ModelError(
-            f"{folder} cannot be written ({error.strerror}). Choose another place for the new file."
+            f"{folder} cannot be written ({error.strerror}). Choose another place for the new "
+            "file.",
+            path=folder,
         ) from error
     return "\n".join([*_changes(found, made), *_written(targets, differences), *told])
 
@@ -121,32 +121,32 @@ def _targets(new: Path) -> dict[str, Path]:
     return {kind: new / name for kind, name in MADE.items()}
 
 
-def _source(old: str, settings: Settings) -> Located:
-    from deepfake.files.digest import sha256_of
-    from deepfake.manifest import MANIFEST_NAME
+def _source(old: str, settings: Settings) -> tuple[Located, formats.Format]:
+    """The old model and its format, which is one of Keras."""
     from deepfake.modelstore.located import locate
-    from deepfake.modelstore.safety.kinds import FileKind, kind_of
+    from deepfake.modelstore.safety.kinds import kind_of
 
     found = locate(old, settings)
-    if found.manifest is not None and found.file.suffix.lower() not in KERAS_SUFFIXES:
+    if found.manifest is not None and not formats.by_name(found.file).is_keras:
         # A folder also serves a .tflite file, which comes first otherwise.
-        others = [n for n in found.manifest.files if n.lower().endswith(KERAS_SUFFIXES)]
+        endings = tuple(e for row in formats.FORMATS if row.is_keras for e in row.suffixes)
+        others = [name for name in found.manifest.files if name.lower().endswith(endings)]
         if others and Path(old).is_dir():
-            found = locate(str(found.folder / others[0]), settings)
-    kind = kind_of(found.file)
-    if kind is FileKind.LITERT:
-        raise ModelError(f"{found.file} is a LiteRT file already; it runs as it is.")
-    if kind is FileKind.ONNX:
+            found = locate(found.folder / others[0], settings)
+    row = kind_of(found.file)
+    if row is formats.LITERT:
         raise ModelError(
-            f"{found.file} is an ONNX file. It runs as it is with ONNX Runtime; only Keras models "
-            "can be converted."
+            f"{found.file} is a LiteRT file already; it runs as it is.", path=found.file
         )
-    if found.fixed and sha256_of(found.file) != found.sha256:
+    if not row.is_keras:
         raise ModelError(
-            f"{found.file} is not the file that its {MANIFEST_NAME} describes: its SHA-256 "
-            "differs. It was changed or damaged; get the model again."
+            f"{found.file} is in {row.name} format. It runs as it is; only Keras models can be "
+            "converted.",
+            path=found.file,
         )
-    return found
+    if found.fixed:
+        found.check()
+    return found, row
 
 
 def _check_targets(targets: Mapping[str, Path], found: Located, force: bool) -> None:
@@ -187,19 +187,6 @@ def _check_manifest(folder: Path, found: Located, same_outputs: bool, force: boo
 
 def _architecture(found: Located) -> str:
     return found.manifest.architecture if found.manifest else ""
-
-
-def _span(found: Located, answers: Answers) -> tuple[float, float] | None:
-    """Values that the network takes; None where nobody has said it."""
-    from deepfake.manifest import Input
-    from deepfake.modelstore.compiling import compiled
-
-    if found.manifest is not None and not answers.scale:
-        return compiled.span_of(found.manifest.input)
-    if not answers.scale:
-        return None
-    mean, std = SCALES[answers.scale]
-    return compiled.span_of(Input(size=16, crop="full", mean=mean, std=std))
 
 
 def _compare(

@@ -17,7 +17,8 @@ from deepfake.modelstore import answers
 
 if TYPE_CHECKING:
     from deepfake.comparison import Comparison
-    from deepfake.detector import Report
+    from deepfake.documents import ErrorDocument
+    from deepfake.report import Report
 
 RAN, SOME_UNREADABLE = 0, 2
 
@@ -76,7 +77,8 @@ def run(options: argparse.Namespace) -> int:
             code = SOME_UNREADABLE
             print(f"deepfake: {on_one_line(file)}: {error}", file=sys.stderr)
             if options.json:
-                print(json.dumps({"file": file, "error": str(error)}), flush=True)
+                line: ErrorDocument = {"file": file, "error": str(error)}
+                print(json.dumps(line), flush=True)
             continue
         print(text, flush=True)
     return code
@@ -193,7 +195,9 @@ def _as_table(comparison: Comparison) -> str:
     lines = [f"{on_one_line(comparison.file)}: {comparison.sentence}"]
     for row in comparison.rows:
         if row.report is None:
-            lines.append(f"  {on_one_line(row.title):<{width}}  failed: {on_one_line(row.error)}")
+            lines.append(
+                f"  {on_one_line(row.title):<{width}}  failed: {on_one_line(str(row.error))}"
+            )
             continue
         size = "" if row.file_bytes is None else f"{row.file_bytes / 1e6:.1f} MB"
         lines.append(

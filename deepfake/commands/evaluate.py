@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -140,7 +139,7 @@ def evaluate(options: argparse.Namespace) -> str:
         )
     document = report.write(report.build(models), models, options.output, histories)
     if options.json:
-        return json.dumps(document, ensure_ascii=False)
+        return document.as_json()
     place = options.output / report.HTML_FILE
     return str(printable(f"{summary.text(document)}\n\nReport: {place}"))
 

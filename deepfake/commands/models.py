@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import textwrap
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.errors import ModelError
-from deepfake.settings import Settings, models_folder
+from deepfake.settings import Settings
 
 if TYPE_CHECKING:
     from deepfake.manifest import Input, ModelManifest
@@ -20,10 +20,6 @@ ADDRESS = "hf://owner/repo[/file][@revision]"
 HEAD = ("name", "format", "size", "from")
 UNKNOWN = "-"
 INDENT, WIDTH = 14, 100
-FORMATS = {
-    ".tflite": "LiteRT", ".keras": "Keras", ".h5": "Keras HDF5", ".hdf5": "Keras HDF5",
-    ".onnx": "ONNX", ".pkl": "pickled Keras",
-}  # fmt: skip
 MEANING = {
     "logit": "one number, the logit of “{high}” (above 0 it leans to it)",
     "sigmoid": "one number in 0..1, how much it is “{high}” rather than “{low}”",
@@ -210,19 +206,21 @@ def pull(address: str, settings: Settings | None = None) -> str:
     Raises:
         ModelError: as from `hub.fetch`.
     """
+    from deepfake.modelstore.hub.address import HubAddress
     from deepfake.modelstore.hub.fetching import fetch, kept, megabytes
 
     settings = settings or Settings.from_environment()
-    before = kept(address, settings)
-    model = fetch(address, settings, update=True)
-    was = before.commit if before else ""
+    asked = HubAddress.parse(address)
+    before = kept(asked, settings)
+    model = fetch(asked, settings, update=True)
+    now, was = model.record, before.commit if before else ""
     rows = [
-        ("model", model.address),
-        ("commit", model.commit + _change(was, model.commit)),
+        ("model", str(now.address)),
+        ("commit", now.commit + _change(was, now.commit)),
         ("file", str(model.file)),
-        ("size", f"{megabytes(model.size)} ({model.size:,} bytes)"),
+        ("size", f"{megabytes(now.size)} ({now.size:,} bytes)"),
         ("SHA-256", model.sha256),
-        ("licence", model.licence or "not said: see its page on the Hub"),
+        ("licence", now.licence or "not said: see its page on the Hub"),
     ]
     return "\n".join(f"{key:<9}{value}" for key, value in rows)
 
@@ -242,54 +240,40 @@ def _change(before: str, now: str) -> str:
 
 def _default() -> tuple[str, str, int, str]:
     from deepfake.files.digest import size_of
-    from deepfake.manifest import read_manifest
+    from deepfake.modelstore.formats import by_name
+    from deepfake.modelstore.located import DEFAULT, locate
 
-    folder = models_folder() / "default"
     try:
-        manifest = read_manifest(folder)
+        file = locate(DEFAULT, Settings()).file
     except ModelError:
-        return "default", UNKNOWN, 0, "missing: install the package again"
-    file = served_file(manifest)
-    path = folder / file
-    return "default", _format(file), size_of(path) if path.exists() else 0, "part of this package"
+        return DEFAULT, UNKNOWN, 0, "missing: install the package again"
+    size = size_of(file) if file.exists() else 0
+    return DEFAULT, by_name(file).name, size, "part of this package"
 
 
 def _fetched(settings: Settings) -> list[tuple[str, str, int, str]]:
+    from deepfake.modelstore.formats import by_name
     from deepfake.modelstore.hub import record as hub_record
+    from deepfake.modelstore.hub.assembly import name_of
 
     rows = []
     for record in hub_record.everything(settings):
-        kinds = {"saved_model": "SavedModel", "unpacked_keras": "Keras"}
-        kind = kinds.get(record.choice.kind) or _format(record.choice.main)
         origin = f"the Hub, commit {record.commit[:12]}, fetched on {record.fetched}"
-        rows.append((record.requested, kind, record.size, origin))
+        kind = by_name(name_of(record.choice)).name
+        rows.append((str(record.requested), kind, record.size, origin))
     return rows
 
 
 def _described(settings: Settings) -> list[tuple[str, str, int, str]]:
     """Of files that were described once; those of the Hub are listed by their address."""
     from deepfake.modelstore import remembered
+    from deepfake.modelstore.formats import by_name
 
     return [
-        (kept.name, _format(kept.file), 0, "a file of yours, described before")
+        (kept.name, by_name(kept.file).name, 0, "a file of yours, described before")
         for kept in remembered.everything(settings)
         if not kept.origin
     ]
-
-
-def served_file(manifest: ModelManifest) -> str:
-    """The file of a manifest that is served: the fastest of its formats."""
-    from deepfake.modelstore.safety.kinds import SUFFIXES
-
-    for suffix in SUFFIXES:
-        for name in manifest.files:
-            if name.lower().endswith(suffix):
-                return name
-    return next(iter(manifest.files))
-
-
-def _format(file: str) -> str:
-    return FORMATS.get(PurePath(file).suffix.lower(), "SavedModel")
 
 
 def _words(model: LoadedModel) -> list[tuple[str, str]]:

@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         SettingError: an option or setting is wrong, or the port cannot be listened on.
     """
     from deepfake.shelf import model_names
-    from deepfake.web.page import serve
+    from deepfake.web.serving import serve
 
     settings = Settings.from_environment()
     given = {name: getattr(options, name) for name in OVERRIDDEN}

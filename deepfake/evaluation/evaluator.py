@@ -10,6 +10,7 @@ from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 from deepfake.detector import Detector
 from deepfake.evaluation import robustness, scoring
 from deepfake.evaluation.data import EvaluationSet, draw
+from deepfake.evaluation.document import Latency
 from deepfake.evaluation.robustness import Delivery
 from deepfake.evaluation.scoring import FileScore
 from deepfake.manifest import ModelManifest
@@ -55,7 +56,7 @@ class ModelScores:
         threshold: float. P(fake) that verdicts were made at.
         band: (low, high). The uncertain band around it.
         sets: tuple of SetScores.
-        latency: dict or None. As of `scoring.latency`.
+        latency: Latency or None. As of `scoring.latency`.
     """
 
     name: str
@@ -64,7 +65,7 @@ class ModelScores:
     threshold: float
     band: tuple[float, float]
     sets: tuple[SetScores, ...]
-    latency: Mapping[str, float | int] | None = None
+    latency: Latency | None = None
 
 
 def evaluate(

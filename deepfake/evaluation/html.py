@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from deepfake import figures
+from deepfake.evaluation.document import EvaluationReport
 from deepfake.formatting import interval, number, percent
 
 TEMPLATE = "report.html.jinja"
@@ -16,11 +16,11 @@ TEMPLATE = "report.html.jinja"
 LISTED_FILES = 50
 
 
-def page(document: Mapping[str, Any], folder: Path) -> str:
+def page(document: EvaluationReport, folder: Path) -> str:
     """Make the page.
 
     Args:
-        document: mapping. What `report.json` holds.
+        document: EvaluationReport.
         folder: Path. Holds the figures that it names; they are put into the page.
 
     Returns:
@@ -36,11 +36,11 @@ def page(document: Mapping[str, Any], folder: Path) -> str:
     environment.filters.update(percent=percent, number=number, interval=interval)
     images = [
         {
-            "title": figure["title"],
-            "data": base64.b64encode((folder / figure["file"]).read_bytes()).decode("ascii"),
+            "title": drawing.title,
+            "data": base64.b64encode((folder / drawing.file).read_bytes()).decode("ascii"),
         }
-        for figure in document["figures"]
+        for drawing in document.figures
     ]
     return environment.get_template(TEMPLATE).render(
-        report=document, images=images, listed=LISTED_FILES
+        report=document, images=images, listed=LISTED_FILES, figures=figures
     )

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score, roc_curve
 
+from deepfake.evaluation.document import SourceFigures
+from deepfake.figures import (
+    Confusion,
+    Figures,
+    Interval,
+    ThresholdConfusion,
+    ThresholdCounts,
+    VerdictCounts,
+)
+
 BOOTSTRAP_ROUNDS = 1000
 CALIBRATION_BINS = 15
 # "How many fakes are caught if at most this share of the real faces may be called fake?"
 LOW_FALSE_POSITIVE_RATES = (0.01, 0.05)
-VERDICTS = ("real", "uncertain", "fake")
 
 
 def summarise(
@@ -22,8 +31,8 @@ def summarise(
     threshold: float,
     band: tuple[float, float],
     seed: int = 0,
-) -> dict[str, Any]:
-    """All figures of one set. Those that need both classes are None where one is missing.
+) -> Figures:
+    """All figures of one set.
 
     Args:
         p_fake: float array (count,). Calibrated probabilities.
@@ -33,36 +42,28 @@ def summarise(
         seed: int. Of the bootstrap.
 
     Returns:
-        Counts; ROC-AUC with its 95 % interval, average precision, EER, TPR at 1 % and 5 % FPR;
-        accuracy, balanced accuracy, FPR and TPR (with Wilson intervals) at the threshold; the
-        confusion matrix in counts, with and without the band; Brier score; ECE of the set as it is
-        mixed, and with both classes weighing the same.
+        The figures; intervals hold 95 %.
     """
     reals, fakes = p_fake[labels == 0], p_fake[labels == 1]
     caught, missed = _above(fakes, threshold), int((fakes < threshold).sum())
     false_positives = _above(reals, threshold)
-    return {
-        "reals": len(reals),
-        "fakes": len(fakes),
+    return Figures(
+        reals=len(reals),
+        fakes=len(fakes),
         **_ranking(p_fake, labels, seed),
         **at_threshold(p_fake, labels, threshold),
-        "false_positive_rate_95": wilson(false_positives, len(reals)),
-        "true_positive_rate_95": wilson(caught, len(fakes)),
-        "confusion": {
-            word: dict(zip(VERDICTS, verdict_counts(scores, band), strict=True))
-            for word, scores in (("real", reals), ("fake", fakes))
-        },
-        "confusion_at_threshold": {
-            "real": {"real": len(reals) - false_positives, "fake": false_positives},
-            "fake": {"real": missed, "fake": caught},
-        },
+        false_positive_rate_95=wilson(false_positives, len(reals)),
+        true_positive_rate_95=wilson(caught, len(fakes)),
+        confusion=Confusion(real=verdict_counts(reals, band), fake=verdict_counts(fakes, band)),
+        confusion_at_threshold=ThresholdConfusion(
+            real=ThresholdCounts(real=len(reals) - false_positives, fake=false_positives),
+            fake=ThresholdCounts(real=missed, fake=caught),
+        ),
         **_calibration(p_fake, labels),
-    }
+    )
 
 
-def at_threshold(
-    p_fake: np.ndarray, labels: np.ndarray, threshold: float
-) -> dict[str, float | None]:
+def at_threshold(p_fake: np.ndarray, labels: np.ndarray, threshold: float) -> dict[str, Any]:
     """Rates at a threshold; None where they are shares of nothing.
 
     Args:
@@ -76,7 +77,9 @@ def at_threshold(
         "true_positive_rate": called[labels == 1],
         "accuracy": called == labels,
     }
-    figures = {name: _rounded(hits.mean()) if len(hits) else None for name, hits in rates.items()}
+    figures: dict[str, Any] = {
+        name: _rounded(hits.mean()) if len(hits) else None for name, hits in rates.items()
+    }
     both = len(rates["false_positive_rate"]) and len(rates["true_positive_rate"])
     figures["balanced_accuracy"] = (
         _rounded((1 - rates["false_positive_rate"].mean() + rates["true_positive_rate"].mean()) / 2)
@@ -94,14 +97,15 @@ def area(p_fake: np.ndarray, labels: np.ndarray) -> float | None:
 def _ranking(p_fake: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, Any]:
     """Figures that do not depend on a threshold."""
     names = ["roc_auc", "roc_auc_95", "average_precision", "equal_error_rate"]
-    names += [_at_name(rate) for rate in LOW_FALSE_POSITIVE_RATES]
+    names += ["equal_error_threshold", *map(_at_name, LOW_FALSE_POSITIVE_RATES)]
     if len(np.unique(labels)) < 2:
         return dict.fromkeys(names)
     values = [
         _rounded(roc_auc_score(labels, p_fake)),
-        [_rounded(edge) for edge in bootstrap_auc(p_fake, labels, seed)],
+        bootstrap_auc(p_fake, labels, seed),
         _rounded(average_precision_score(labels, p_fake)),
         _rounded(equal_error_rate(p_fake, labels)),
+        equal_error_threshold(p_fake, labels),
         *(caught_at(p_fake, labels, rate) for rate in LOW_FALSE_POSITIVE_RATES),
     ]
     return dict(zip(names, values, strict=True))
@@ -119,7 +123,7 @@ def _calibration(p_fake: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     }
 
 
-def bootstrap_auc(p_fake: np.ndarray, labels: np.ndarray, seed: int) -> tuple[float, float]:
+def bootstrap_auc(p_fake: np.ndarray, labels: np.ndarray, seed: int) -> Interval:
     """95 % interval of the ROC-AUC by the percentile bootstrap (Efron 1979), per class.
 
     Args:
@@ -141,7 +145,7 @@ def bootstrap_auc(p_fake: np.ndarray, labels: np.ndarray, seed: int) -> tuple[fl
         below = np.cumsum(drawn_reals) - drawn_reals / 2
         aucs.append(float((drawn_fakes * below).sum()) / (len(reals) * len(fakes)))
     low, high = np.percentile(aucs, [2.5, 97.5])
-    return float(low), float(high)
+    return _rounded(low), _rounded(high)
 
 
 def equal_error_rate(p_fake: np.ndarray, labels: np.ndarray) -> float:
@@ -240,7 +244,7 @@ def by_source(
     sources: Sequence[str],
     threshold: float,
     band: tuple[float, float],
-) -> list[dict[str, Any]]:
+) -> list[SourceFigures]:
     """How each source was judged.
 
     Args:
@@ -251,33 +255,33 @@ def by_source(
         band: (low, high). The uncertain band.
 
     Returns:
-        Reals first, then fakes: source, label, count, how many got each verdict, the share at or
-        above the threshold with its Wilson interval and, for fakes, the ROC-AUC against all reals.
+        Reals first, then fakes.
     """
     names = np.array(sources)
     reals = p_fake[labels == 0]
     rows = []
-    for label, word in enumerate(("real", "fake")):
+    words: tuple[Literal["real", "fake"], ...] = ("real", "fake")
+    for label, word in enumerate(words):
         for source in sorted(set(names[labels == label])):
             scores = p_fake[(labels == label) & (names == source)]
             above = _above(scores, threshold)
             truth = np.repeat([0, 1], [len(reals), len(scores)])
             auc = area(np.concatenate([reals, scores]), truth) if label else None
             rows.append(
-                {
-                    "source": str(source),
-                    "label": word,
-                    "count": len(scores),
-                    **dict(zip(VERDICTS, verdict_counts(scores, band), strict=True)),
-                    "at_or_above_threshold": _rounded(above / len(scores)),
-                    "at_or_above_threshold_95": wilson(above, len(scores)),
-                    "roc_auc": auc,
-                }
+                SourceFigures(
+                    source=str(source),
+                    label=word,
+                    count=len(scores),
+                    **verdict_counts(scores, band).model_dump(),
+                    at_or_above_threshold=_rounded(above / len(scores)),
+                    at_or_above_threshold_95=wilson(above, len(scores)),
+                    roc_auc=auc,
+                )
             )
     return rows
 
 
-def verdict_counts(p_fake: np.ndarray, band: tuple[float, float]) -> tuple[int, int, int]:
+def verdict_counts(p_fake: np.ndarray, band: tuple[float, float]) -> VerdictCounts:
     """How many are called real, uncertain and fake.
 
     Args:
@@ -285,15 +289,15 @@ def verdict_counts(p_fake: np.ndarray, band: tuple[float, float]) -> tuple[int, 
         band: (low, high). "real" below low, "fake" from high on, as in `verdict.decide`.
     """
     real, fake = int((p_fake < band[0]).sum()), _above(p_fake, band[1])
-    return real, len(p_fake) - real - fake, fake
+    return VerdictCounts(real=real, uncertain=len(p_fake) - real - fake, fake=fake)
 
 
-def wilson(count: int, total: int) -> list[float] | None:
+def wilson(count: int, total: int) -> Interval | None:
     """95 % interval of a share (Wilson 1927); None of nothing."""
     if not total:
         return None
     interval = binomtest(count, total).proportion_ci(method="wilson")
-    return [_rounded(interval.low), _rounded(interval.high)]
+    return _rounded(interval.low), _rounded(interval.high)
 
 
 def operating_points(p_fake: np.ndarray, labels: np.ndarray) -> list[dict[str, float]]:

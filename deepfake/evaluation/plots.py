@@ -22,7 +22,9 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from deepfake.errors import TrainingError
 from deepfake.evaluation import metrics
+from deepfake.evaluation.document import CellFigures
 from deepfake.evaluation.scoring import Judged
+from deepfake.figures import GRID
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 LINES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 3)))
@@ -109,9 +111,8 @@ def confusion(series: Sequence[Series], path: Path) -> None:
     figure, panels = _panels(len(series), 4.6, 3.0)
     for one, axes in zip(series, panels, strict=True):
         p_fake, labels = one.judged.p_fake, one.judged.labels
-        counts = np.array(
-            [metrics.verdict_counts(p_fake[labels == label], one.band) for label in (0, 1)]
-        )
+        called = [metrics.verdict_counts(p_fake[labels == label], one.band) for label in (0, 1)]
+        counts = np.array([(row.real, row.uncertain, row.fake) for row in called])
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         for (row, column), share in np.ndenumerate(shares):
@@ -213,43 +214,42 @@ def histogram(series: Sequence[Series], path: Path) -> None:
     _save(figure, path)
 
 
-def robustness(cells: Sequence[dict[str, Any]], name: str, path: Path) -> None:
+def robustness(cells: Sequence[CellFigures], name: str, path: Path) -> None:
     """The robustness grid: a map for each blur, JPEG quality across, face side down.
 
     Args:
-        cells: sequence of dict. Of the report: blur, face_side, jpeg_quality, roc_auc,
-            balanced_accuracy (None where nothing could be judged).
+        cells: sequence of CellFigures. Of the report.
         name: str. Title.
         path: Path. The PNG.
     """
-    blurs = sorted({cell["blur"] for cell in cells})
-    sides = sorted({cell["face_side"] for cell in cells}, key=lambda side: -(side or np.inf))
-    qualities = sorted({cell["jpeg_quality"] for cell in cells}, key=lambda q: -(q or np.inf))
+    blurs = sorted({cell.blur for cell in cells})
+    sides = sorted({cell.face_side for cell in cells}, key=lambda side: -(side or np.inf))
+    qualities = sorted({cell.jpeg_quality for cell in cells}, key=lambda q: -(q or np.inf))
     figure = _figure(3.3 * len(blurs) + 0.8, 5.6)
     figure.suptitle(as_text(name))
-    panels = figure.subplots(2, len(blurs), squeeze=False)
-    for row, (key, title) in enumerate(
-        (("roc_auc", "ROC-AUC"), ("balanced_accuracy", "balanced accuracy"))
-    ):
+    panels = figure.subplots(len(GRID), len(blurs), squeeze=False)
+    for row, column in enumerate(GRID):
         for axes, blur in zip(panels[row], blurs, strict=True):
             values = np.full((len(sides), len(qualities)), np.nan)
             for cell in cells:
-                if cell["blur"] == blur and cell[key] is not None:
-                    place = sides.index(cell["face_side"]), qualities.index(cell["jpeg_quality"])
-                    values[place] = cell[key]
+                value = getattr(cell, column.name)
+                if cell.blur == blur and value is not None:
+                    values[sides.index(cell.face_side), qualities.index(cell.jpeg_quality)] = value
             axes.imshow(values, cmap="cividis", vmin=0.5, vmax=1, aspect="auto")
             for (down, across), value in np.ndenumerate(values):
                 axes.text(
                     across, down, "–" if np.isnan(value) else f"{value:.2f}", ha="center",
                     va="center", color="white" if value < 0.75 else "black",
                 )  # fmt: skip
-            axes.set_title(f"{title}, {f'blur σ {blur:g} px' if blur else 'no blur'}", fontsize=9)
+            axes.set_title(
+                f"{column.label}, {f'blur σ {blur:g} px' if blur else 'no blur'}", fontsize=9
+            )
             axes.set_xticks(range(len(qualities)), [f"q{q}" if q else "none" for q in qualities])
             axes.set_yticks(range(len(sides)), [f"≤ {s} px" if s else "as is" for s in sides])
             axes.grid(visible=False)
             if axes is panels[row][0]:
                 axes.set_ylabel("face side")
-            if row:
+            if column is GRID[-1]:
                 axes.set_xlabel("JPEG quality")
     _save(figure, path)
 

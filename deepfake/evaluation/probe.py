@@ -12,7 +12,7 @@ import numpy as np
 
 from deepfake import imaging, preprocessing, verdict
 from deepfake.datasets.layouts import find_pictures
-from deepfake.errors import ImageError, ModelError
+from deepfake.errors import ImageError, ModelError, ModelNotFoundError
 from deepfake.faces import FaceDetector
 from deepfake.label_words import label_of
 from deepfake.manifest import ModelManifest
@@ -68,7 +68,7 @@ class Probe:
         fakes: int. Fake faces that were scored.
         readings: tuple of Reading. The clearest first.
         said: str. "fake" or "real": what a high score means by the model's manifest; "" without.
-        remarks: tuple of str. What was changed to load the model.
+        remarks: tuple of str. What was changed to load the model, and why it is slow.
     """
 
     name: str
@@ -171,7 +171,7 @@ def probe(
         readings.append(Reading(scale, crop, *mann_whitney(high, labels)))
     readings.sort(key=lambda reading: reading.p_value)
     fakes = int(labels.sum())
-    remarks = file.open().changes if not said else ()
+    remarks = file.open().remarks if not said else ()
     return Probe(found.name, len(labels) - fakes, fakes, tuple(readings), said, remarks)
 
 
@@ -196,7 +196,9 @@ def labelled_photos(folder: Path) -> list[tuple[Path, int]]:
         ModelError: there is no such folder, or no labelled photo in it.
     """
     if not folder.is_dir():
-        raise ModelError(f"There is no folder {folder}. Name one with real/ and fake/ in it.")
+        raise ModelNotFoundError(
+            f"There is no folder {folder}. Name one with real/ and fake/ in it.", path=folder
+        )
     photos = []
     for path in find_pictures(folder):
         known = [label_of(part) for part in path.relative_to(folder).parts[:-1]]
@@ -204,7 +206,7 @@ def labelled_photos(folder: Path) -> list[tuple[Path, int]]:
         if labels:
             photos.append((path, labels[-1]))
     if not photos:
-        raise ModelError(f"{folder} has no photos in folders called real and fake.")
+        raise ModelError(f"{folder} has no photos in folders called real and fake.", path=folder)
     return photos
 
 

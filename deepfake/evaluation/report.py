@@ -10,52 +10,60 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 import deepfake
 from deepfake.errors import TrainingError
 from deepfake.evaluation import html, metrics, plots, robustness
+from deepfake.evaluation.document import (
+    FORMAT,
+    CellFigures,
+    Drawing,
+    EditFigures,
+    EvaluationReport,
+    ModelFigures,
+    NotJudged,
+    NotJudgedFile,
+    SetDescription,
+    SetFigures,
+    TierFigures,
+)
 from deepfake.evaluation.evaluator import ModelScores, SetScores
 from deepfake.evaluation.scoring import NO_FACE, TOO_SMALL, FileScore, Judged
+from deepfake.figures import Figures
 from deepfake.formatting import printable
 
 JSON_FILE, CSV_FILE, HTML_FILE = "report.json", "scores.csv", "report.html"
-FORMAT = 1
 SWAPPED_BELOW = 0.3
 
 
-def build(models: Sequence[ModelScores], extras: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def build(models: Sequence[ModelScores]) -> EvaluationReport:
     """Compute every figure.
 
     Args:
         models: sequence of ModelScores. All of the same sets.
-        extras: mapping. Further entries of the report, such as "measured_on", "blends" and
-            "protocols" of a model that has just been trained.
 
     Returns:
-        What `report.json` holds, but for "figures"; "warning" is None or says that a label order
-        looks swapped.
+        The report, but for what is drawn and what a training adds.
     """
-    described = [_describe_model(model) for model in models]
-    document: dict[str, Any] = {
-        "warning": _warning(described),
-        "format": FORMAT,
-        "deepfake": deepfake.__version__,
-        "sets": [
-            {
-                "name": scores.data.name,
-                "note": scores.data.note,
-                "labels": scores.data.labels,
-                "files": len(scores.data.samples),
-            }
+    described = tuple(_describe_model(model) for model in models)
+    return EvaluationReport(
+        warning=_warning(described),
+        format=FORMAT,
+        deepfake=deepfake.__version__,
+        sets=tuple(
+            SetDescription(
+                name=scores.data.name,
+                note=scores.data.note,
+                labels=scores.data.labels,
+                files=len(scores.data.samples),
+            )
             for scores in models[0].sets
-        ],
-        "models": described,
-        "blends": [],
-        "protocols": [],
-        **(extras or {}),
-    }
-    spelt: dict[str, Any] = printable(document)
-    return spelt
+        ),
+        models=described,
+        blends=(),
+        protocols=(),
+    )
 
 
 def prepare(folder: Path, histories: Mapping[str, Path] | None = None) -> None:
@@ -80,21 +88,21 @@ def prepare(folder: Path, histories: Mapping[str, Path] | None = None) -> None:
 
 
 def write(
-    document: Mapping[str, Any],
+    document: EvaluationReport,
     models: Sequence[ModelScores],
     folder: Path,
     histories: Mapping[str, Path] | None = None,
-) -> dict[str, Any]:
+) -> EvaluationReport:
     """Write report, scores, figures and page into a folder; files of an earlier one are replaced.
 
     Args:
-        document: mapping. As of `build`.
+        document: EvaluationReport. As of `build`.
         models: sequence of ModelScores. Which it was built from.
         folder: Path. Made if needed.
         histories: mapping. Name of a model → `history.csv` of its training run.
 
     Returns:
-        The document with "figures", as it was written.
+        The report with what was drawn, as it was written.
 
     Raises:
         TrainingError: the folder cannot be written, or a history is no such table.
@@ -107,15 +115,15 @@ def write(
             for path in plots.history(history, folder, _prefix(name, models)):
                 figures.append((f"Training of {name}", path))
         _write_scores(models, folder / CSV_FILE)
-        named = [{"title": title, "file": path.name} for title, path in figures]
-        complete = {**document, "figures": named}
+        named = tuple(Drawing(title=title, file=path.name) for title, path in figures)
+        complete = document.with_entries(figures=named)
         _write_document(complete, folder)
     except OSError as error:
         raise _unwritable(folder, error) from error
     return complete
 
 
-def read(folder: Path) -> dict[str, Any]:
+def read(folder: Path) -> EvaluationReport:
     """Read `report.json`.
 
     Args:
@@ -126,17 +134,18 @@ def read(folder: Path) -> dict[str, Any]:
     """
     path = folder / JSON_FILE
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
         if document["format"] != FORMAT:
             raise TrainingError(f"{path} was written by another version. Evaluate again.")
+        return EvaluationReport.model_validate(document)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            f"There is no report in {folder} ({error}). Write one with `deepfake evaluate`."
+            f"There is no report in {folder} ({_explain(error)}). Write one with "
+            "`deepfake evaluate`."
         ) from error
-    return document
 
 
-def amend(folder: Path, extras: Mapping[str, Any]) -> dict[str, Any]:
+def amend(folder: Path, extras: Mapping[str, Any]) -> EvaluationReport:
     """Add entries to a report, such as "protocols" that were measured later.
 
     Args:
@@ -144,14 +153,21 @@ def amend(folder: Path, extras: Mapping[str, Any]) -> dict[str, Any]:
         extras: mapping. Entries to add or replace.
 
     Returns:
-        The document, as it was written.
+        The report, as it was written.
 
     Raises:
         TrainingError: there is no report.
     """
-    document: dict[str, Any] = printable({**read(folder), **extras})
+    document = read(folder).with_entries(**extras)
     _write_document(document, folder)
     return document
+
+
+def _explain(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"'{'.'.join(str(part) for part in first['loc'])}': {first['msg']}"
 
 
 def _unwritable(folder: Path, error: OSError) -> TrainingError:
@@ -163,9 +179,8 @@ def _unwritable(folder: Path, error: OSError) -> TrainingError:
 def _remove_figures(folder: Path) -> None:
     """Remove the figures of an earlier report: what it drew may not be drawn again."""
     try:
-        earlier = read(folder).get("figures", [])
-        names = [str(figure["file"]) for figure in earlier]
-    except (TrainingError, KeyError, TypeError):
+        names = [drawing.file for drawing in read(folder).figures]
+    except TrainingError:
         return
     for name in names:
         # Only what `write` itself can have written; the file may say anything.
@@ -173,106 +188,98 @@ def _remove_figures(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _write_document(document: Mapping[str, Any], folder: Path) -> None:
+def _write_document(document: EvaluationReport, folder: Path) -> None:
     # A warning is in the first line.
-    text = json.dumps(document, indent=1, ensure_ascii=False).replace("{\n ", "{", 1)
+    text = document.as_json(indent=1).replace("{\n ", "{", 1)
     (folder / JSON_FILE).write_text(text + "\n", encoding="utf-8")
     (folder / HTML_FILE).write_text(html.page(document, folder), encoding="utf-8")
 
 
-def _describe_model(model: ModelScores) -> dict[str, Any]:
-    described = {
-        "name": model.name,
-        "version": model.manifest.version,
-        "sha256": model.sha256,
-        "architecture": model.manifest.architecture,
-        "calibrated_on": model.manifest.calibration.fitted_on,
-        "threshold": model.threshold,
-        "uncertain_band": list(model.band),
-        "latency": model.latency,
-        "sets": [_describe_set(model, scores) for scores in model.sets],
-        "pooled": None,
-    }
+def _describe_model(model: ModelScores) -> ModelFigures:
+    pooled = None
     if len(model.sets) > 1:
-        pooled = Judged.of([score for scores in model.sets for score in scores.clean])
-        described["pooled"] = _figures(model, pooled)
-    return described
+        pooled = _figures(model, [score for scores in model.sets for score in scores.clean])
+    return ModelFigures(
+        name=model.name,
+        version=model.manifest.version,
+        sha256=model.sha256,
+        architecture=model.manifest.architecture,
+        calibrated_on=model.manifest.calibration.fitted_on,
+        threshold=model.threshold,
+        uncertain_band=model.band,
+        latency=model.latency,
+        sets=tuple(_describe_set(model, scores) for scores in model.sets),
+        pooled=pooled,
+    )
 
 
-def _describe_set(model: ModelScores, scores: SetScores) -> dict[str, Any]:
+def _describe_set(model: ModelScores, scores: SetScores) -> SetFigures:
     clean = Judged.of(scores.clean)
     tiers = {tier.name: tier for tier in robustness.TIERS}
-    return {
-        "name": scores.data.name,
-        "figures": _figures(model, clean),
-        "not_judged": _not_judged(scores.clean),
-        "not_judged_files": [
-            {"path": _relative(score, scores), "error": score.error}
+    sources = metrics.by_source(
+        clean.p_fake, clean.labels, clean.sources, model.threshold, model.band
+    )
+    return SetFigures(
+        name=scores.data.name,
+        figures=_figures(model, scores.clean),
+        not_judged=_not_judged(scores.clean),
+        not_judged_files=tuple(
+            NotJudgedFile(path=_relative(score, scores), error=score.error)
             for score in scores.clean
             if score.error
-        ],
-        "sources": metrics.by_source(
-            clean.p_fake, clean.labels, clean.sources, model.threshold, model.band
         ),
-        "tiers": [
-            {
-                "name": name,
+        sources=tuple(sources),
+        tiers=tuple(
+            TierFigures(
+                name=name,
                 **tiers[name].describe(),
-                "figures": _figures(model, Judged.of(rows)),
-                "not_judged": _not_judged(rows),
-            }
+                figures=_figures(model, rows),
+                not_judged=_not_judged(rows),
+            )
             for name, rows in scores.tiers.items()
-        ],
-        "grid": [
-            {
-                **delivery.describe(),
-                **_cell(Judged.of(rows), model.threshold),
-                "not_judged": sum(_not_judged(rows).values()),
-            }
+        ),
+        grid=tuple(
+            CellFigures(**delivery.describe(), **_sample(rows, model.threshold))
             for delivery, rows in scores.grid
-        ],
-        "edits": [
-            {
-                **(delivery.edit.describe() if delivery.edit else {}),
-                **_cell(Judged.of(rows), model.threshold),
-                "not_judged": sum(_not_judged(rows).values()),
-            }
+        ),
+        edits=tuple(
+            EditFigures(**delivery.edit.describe(), **_sample(rows, model.threshold))
             for delivery, rows in scores.edits
-        ],
-    }
-
-
-def _figures(model: ModelScores, judged: Judged) -> dict[str, Any]:
-    figures = metrics.summarise(judged.p_fake, judged.labels, model.threshold, model.band)
-    both = figures["roc_auc"] is not None
-    figures["equal_error_threshold"] = (
-        metrics.equal_error_threshold(judged.p_fake, judged.labels) if both else None
+            if delivery.edit
+        ),
     )
-    return figures
 
 
-def _cell(judged: Judged, threshold: float) -> dict[str, Any]:
+def _figures(model: ModelScores, rows: Sequence[FileScore]) -> Figures:
+    judged = Judged.of(rows)
+    return metrics.summarise(judged.p_fake, judged.labels, model.threshold, model.band)
+
+
+def _sample(rows: Sequence[FileScore], threshold: float) -> dict[str, Any]:
     """The few figures that a small sample can bear."""
+    judged = Judged.of(rows)
     return {
         "reals": int((judged.labels == 0).sum()),
         "fakes": int((judged.labels == 1).sum()),
         "roc_auc": metrics.area(judged.p_fake, judged.labels),
         **metrics.at_threshold(judged.p_fake, judged.labels, threshold),
+        "not_judged": _not_judged(rows).total,
     }
 
 
-def _not_judged(rows: Sequence[FileScore]) -> dict[str, int]:
+def _not_judged(rows: Sequence[FileScore]) -> NotJudged:
     reasons = Counter(row.error for row in rows if row.error)
     no_face, too_small = reasons.pop(NO_FACE, 0), reasons.pop(TOO_SMALL, 0)
-    return {"no_face": no_face, "too_small": too_small, "unreadable": sum(reasons.values())}
+    return NotJudged(no_face=no_face, too_small=too_small, unreadable=sum(reasons.values()))
 
 
-def _warning(models: Sequence[Mapping[str, Any]]) -> str | None:
+def _warning(models: Sequence[ModelFigures]) -> str | None:
     swapped = [
-        f"{model['name']} on {scores['name']} (ROC-AUC {scores['figures']['roc_auc']:.3f})"
+        f"{model.name} on {scores.name} (ROC-AUC {area:.3f})"
         for model in models
-        for scores in model["sets"]
-        if scores["figures"]["roc_auc"] is not None and scores["figures"]["roc_auc"] < SWAPPED_BELOW
+        for scores in model.sets
+        for area in [scores.figures.roc_auc]
+        if area is not None and area < SWAPPED_BELOW
     ]
     if not swapped:
         return None
@@ -315,7 +322,7 @@ def _relative(row: FileScore, scores: SetScores) -> str:
 
 
 def _draw(
-    document: Mapping[str, Any], models: Sequence[ModelScores], folder: Path
+    document: EvaluationReport, models: Sequence[ModelScores], folder: Path
 ) -> list[tuple[str, Path]]:
     """The figures that the scores allow, with their titles."""
     # Scores of all sets make one curve; it must not be taken for that of any of them.
@@ -341,17 +348,14 @@ def _draw(
         if series:
             draw(series, folder / name)
             figures.append((title + together, folder / name))
-    for number, model in enumerate(document["models"], 1):
-        for place, scores in enumerate(model["sets"], 1):
-            if any(cell["balanced_accuracy"] is not None for cell in scores["grid"]):
-                tail = (
-                    ""
-                    if len(document["models"]) * len(model["sets"]) == 1
-                    else f"-{number}-{place}"
-                )
-                path = folder / f"robustness{tail}.png"
-                plots.robustness(scores["grid"], f"{model['name']} on {scores['name']}", path)
-                figures.append((f"Robustness of {model['name']} on {scores['name']}", path))
+    single = len(document.models) * len(document.sets) == 1
+    for number, model in enumerate(document.models, 1):
+        for place, scores in enumerate(model.sets, 1):
+            if any(cell.balanced_accuracy is not None for cell in scores.grid):
+                path = folder / f"robustness{'' if single else f'-{number}-{place}'}.png"
+                title = f"{model.name} on {scores.name}"
+                plots.robustness(scores.grid, title, path)
+                figures.append((f"Robustness of {title}", path))
     return figures
 
 

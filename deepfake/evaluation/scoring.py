@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 
 from deepfake import imaging
-from deepfake.detector import Detector, Report
+from deepfake.detector import Detector
 from deepfake.errors import ImageError
+from deepfake.evaluation.document import Latency
 from deepfake.evaluation.robustness import Delivery, deliver
 from deepfake.imaging import Picture
+from deepfake.report import Report
 from deepfake.verdict import Verdict
 
 WORKERS = 2
@@ -26,7 +28,7 @@ NO_FACE, TOO_SMALL = "no face found", "all faces are too small to judge"
 
 
 class LabelledFile(Protocol):
-    """What is needed of a `training.dataset.Sample`."""
+    """What is needed of a `datasets.samples.Sample`."""
 
     @property
     def path(self) -> Path:
@@ -117,7 +119,7 @@ def score(
     return [[row[index] for row in rows] for index in range(len(deliveries))]
 
 
-def latency(detector: Detector, files: Sequence[LabelledFile]) -> dict[str, float | int] | None:
+def latency(detector: Detector, files: Sequence[LabelledFile]) -> Latency | None:
     """Milliseconds a picture, one after another, from opening the file to the report.
 
     Args:
@@ -126,8 +128,7 @@ def latency(detector: Detector, files: Sequence[LabelledFile]) -> dict[str, floa
             warms up.
 
     Returns:
-        Number of files; median and 90th percentile in all; medians of the model and of finding
-        faces. None where no file could be read.
+        The figures; None where no file could be read.
     """
     reports: list[Report] = []
     for file in files:
@@ -140,13 +141,13 @@ def latency(detector: Detector, files: Sequence[LabelledFile]) -> dict[str, floa
     timed = [report.timings_ms for report in reports[1:] or reports]
     if not timed:
         return None
-    return {
-        "files": len(timed),
-        "median_ms": round(float(np.median([t["total"] for t in timed])), 1),
-        "p90_ms": round(float(np.percentile([t["total"] for t in timed], 90)), 1),
-        "model_median_ms": round(float(np.median([t["model"] for t in timed])), 1),
-        "faces_median_ms": round(float(np.median([t["faces"] for t in timed])), 1),
-    }
+    return Latency(
+        files=len(timed),
+        median_ms=round(float(np.median([t["total"] for t in timed])), 1),
+        p90_ms=round(float(np.percentile([t["total"] for t in timed], 90)), 1),
+        model_median_ms=round(float(np.median([t["model"] for t in timed])), 1),
+        faces_median_ms=round(float(np.median([t["faces"] for t in timed])), 1),
+    )
 
 
 def _judge(

@@ -2,106 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from deepfake.formatting import interval, number, percent
+from deepfake import figures
+from deepfake.evaluation.document import EvaluationReport, ModelFigures, SetFigures
+from deepfake.formatting import percent
 
 
-def text(document: Mapping[str, Any]) -> str:
+def text(document: EvaluationReport) -> str:
     """Say what was measured; a warning comes first.
 
     Args:
-        document: mapping. As of `report.build`.
+        document: EvaluationReport. As of `report.build`.
 
     Returns:
         Lines.
     """
-    lines = [f"Warning: {document['warning']}", ""] if document["warning"] else []
-    for data in document["sets"]:
-        lines.append(f"{data['name']}: {data['files']:,} files, {data['note']}")
-    for model in document["models"]:
-        for scores in model["sets"]:
+    lines = [f"Warning: {document.warning}", ""] if document.warning else []
+    for data in document.sets:
+        lines.append(f"{data.name}: {data.files:,} files, {data.note}")
+    for model in document.models:
+        for scores in model.sets:
             lines += ["", *_of_set(model, scores)]
-        if model["pooled"]:
-            lines += ["", f"{model['name']}, one threshold ({model['threshold']:.2f}) for all sets"]
-            rows = [*model["sets"], {"name": "all together", "figures": model["pooled"]}]
+        if model.pooled:
+            lines += ["", f"{model.name}, one threshold ({model.threshold:.2f}) for all sets"]
             lines += _table(
-                ("set", "ROC-AUC", "reals called fake", "fakes caught", "errors are equal at"),
+                ("set", *(column.label for column in figures.POOLED_LINE)),
                 [
-                    (
-                        row["name"],
-                        number(row["figures"]["roc_auc"]),
-                        percent(row["figures"]["false_positive_rate"]),
-                        percent(row["figures"]["true_positive_rate"]),
-                        number(row["figures"]["equal_error_threshold"], 2),
-                    )
-                    for row in rows
+                    (name, *(column.text(measured) for column in figures.POOLED_LINE))
+                    for name, measured in model.rows()
                 ],
             )
     return "\n".join(lines)
 
 
-def _of_set(model: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[str]:
-    figures, left_out = scores["figures"], scores["not_judged"]
+def _of_set(model: ModelFigures, scores: SetFigures) -> Iterator[str]:
+    measured, left_out = scores.figures, scores.not_judged
     yield (
-        f"{model['name']} {model['version']} on {scores['name']}: {figures['reals']:,} real and "
-        f"{figures['fakes']:,} fake faces judged"
+        f"{model.name} {model.version} on {scores.name}: {measured.reals:,} real and "
+        f"{measured.fakes:,} fake faces judged"
     )
-    if sum(left_out.values()):
+    if left_out.total:
         yield (
-            f"  not judged: {left_out['no_face']} without a face, {left_out['too_small']} too "
-            f"small, {left_out['unreadable']} unreadable (listed in scores.csv)"
+            f"  not judged: {left_out.no_face} without a face, {left_out.too_small} too "
+            f"small, {left_out.unreadable} unreadable (listed in scores.csv)"
         )
-    if figures["roc_auc"] is not None:
-        yield (
-            f"  ROC-AUC {number(figures['roc_auc'])}{interval(figures['roc_auc_95'])}, average "
-            f"precision {number(figures['average_precision'])}, equal error rate "
-            f"{percent(figures['equal_error_rate'])}, ECE {number(figures['ece'])}, Brier "
-            f"{number(figures['brier'])}"
-        )
-    rates = []
-    if figures["false_positive_rate"] is not None:
-        rates.append(
-            f"{percent(figures['false_positive_rate'])} of the reals called fake"
-            f"{interval(figures['false_positive_rate_95'], shares=True)}"
-        )
-    if figures["true_positive_rate"] is not None:
-        rates.append(
-            f"{percent(figures['true_positive_rate'])} of the fakes caught"
-            f"{interval(figures['true_positive_rate_95'], shares=True)}"
-        )
+    if measured.roc_auc is not None:
+        said = [f"{column.short} {column.text(measured)}" for column in figures.LINE]
+        yield f"  {', '.join(said)}"
+    rates = [
+        f"{column.said(measured)} of the {column.label}{column.edges(measured)}"
+        for column in figures.RATES
+        if column.value(measured) is not None
+    ]
     if rates:
-        yield f"  at threshold {model['threshold']:.2f}: {', '.join(rates)}"
-    if len(scores["tiers"]) > 1:
+        yield f"  at threshold {model.threshold:.2f}: {', '.join(rates)}"
+    if len(scores.tiers) > 1:
         yield from _table(
-            ("  tier", "judged", "ROC-AUC", "reals called fake", "fakes caught", "balanced"),
-            [_tier(tier) for tier in scores["tiers"]],
+            ("  tier", "judged", *(column.short for column in figures.ROW)),
+            [
+                (
+                    f"  {tier.name}",
+                    str(tier.figures.reals + tier.figures.fakes),
+                    *(column.text(tier.figures) for column in figures.ROW),
+                )
+                for tier in scores.tiers
+            ],
         )
     yield from _table(
         ("  source", "label", "faces", "real", "uncertain", "fake", "above threshold"),
         [
             (
-                f"  {row['source']}",
-                row["label"],
-                str(row["count"]),
-                *(str(row[word]) for word in ("real", "uncertain", "fake")),
-                percent(row["at_or_above_threshold"]),
+                f"  {row.source}",
+                row.label,
+                *(str(count) for count in (row.count, row.real, row.uncertain, row.fake)),
+                percent(row.at_or_above_threshold),
             )
-            for row in scores["sources"]
+            for row in scores.sources
         ],
-    )
-
-
-def _tier(tier: Mapping[str, Any]) -> tuple[str, ...]:
-    figures = tier["figures"]
-    return (
-        f"  {tier['name']}",
-        str(figures["reals"] + figures["fakes"]),
-        number(figures["roc_auc"]),
-        percent(figures["false_positive_rate"]),
-        percent(figures["true_positive_rate"]),
-        percent(figures["balanced_accuracy"]),
     )
 
 

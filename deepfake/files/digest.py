@@ -30,14 +30,25 @@ def sha256_of(path: Path) -> str:
         files = sorted(file for file in path.rglob("*") if file.is_file())
         if len(files) > MAX_FILES:
             raise ModelError(
-                f"{path} holds {len(files):,} files, too many for a model. Name the model's folder."
+                f"{path} holds {len(files):,} files, too many for a model. Name the model's "
+                "folder.",
+                path=path,
             )
         total = hashlib.sha256()
         for file in files:
             total.update(f"{file.relative_to(path).as_posix()}\n{sha256_of(file)}\n".encode())
         return total.hexdigest()
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}).") from error
+        raise ModelError(f"{path} cannot be read ({error.strerror}).", path=path) from error
+
+
+def times_of(path: Path) -> tuple[int, int]:
+    """When a file's content was changed last, and its entry, in nanoseconds.
+
+    A program can set the first back, but not the second (on Windows that is when it was made).
+    """
+    found = path.stat()
+    return found.st_mtime_ns, found.st_ctime_ns
 
 
 def size_of(path: Path) -> int:

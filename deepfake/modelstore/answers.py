@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from deepfake.errors import ModelError, SettingError
+from deepfake.errors import SettingError, UnknownLabelsError
 from deepfake.label_words import label_of
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Answers:
         order = self._label_order(convention)
         if order is None:
             problem = "" if convention is None else convention.labels_problem
-            raise ModelError(problem or _unlabelled(name, network))
+            raise UnknownLabelsError(problem or _unlabelled(name, network))
         mean, std = self._scaling(network, convention)
         crop: float | Literal["full"] = FACE_CROP if convention is None else convention.crop
         threshold = 0.5 if self.real_below is None else 1.0 - self.real_below
@@ -170,6 +170,29 @@ class Answers:
             training_data=NOT_KNOWN if convention is None else convention.training_data,
             origin=origin,
         )
+
+    def span(
+        self, manifest: ModelManifest | None, convention: Convention | None = None
+    ) -> tuple[float, float] | None:
+        """The lowest and the highest value that the network is given.
+
+        Args:
+            manifest: ModelManifest. Of the model, as far as it is not answered otherwise.
+            convention: Convention. What the repository's `config.json` says.
+
+        Returns:
+            Both; None where nobody has said it.
+        """
+        if self.scale:
+            mean, std = SCALES[self.scale]
+        elif manifest is not None:
+            mean, std = manifest.input.mean, manifest.input.std
+        elif convention is not None:
+            mean, std = convention.mean, convention.std
+        else:
+            return None
+        edges = [(v - m) / s for m, s in zip(mean, std, strict=True) for v in (0.0, 255.0)]
+        return min(edges), max(edges)
 
     def remarks(self, network: Network, convention: Convention | None = None) -> tuple[str, ...]:
         """What was taken without being told, or looks wrong, in sentences."""

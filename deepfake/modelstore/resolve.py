@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from deepfake.errors import ModelError, SettingError
-from deepfake.files.digest import sha256_of, size_of
+from deepfake.files.digest import size_of
 from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_weights
 from deepfake.modelstore import remembered
 from deepfake.modelstore.answers import Answers
-from deepfake.modelstore.backends.litert import LiteRTBackend, open_litert
 from deepfake.modelstore.backends.protocol import Backend, Opened
+from deepfake.modelstore.formats import Format, bring, by_name
 from deepfake.modelstore.located import Located, locate
 from deepfake.modelstore.remembered import Kept
+from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.settings import Settings, cache_folder
 
 NOTHING_SAID = Answers()
@@ -35,7 +35,8 @@ class LoadedModel:
         sha256: str. Hash of the weight file in use.
         folder: Path. Where it lies; a README.md in it is its card. None for one made in memory.
         bytes: int. Size of the weight file; 0 where it is not known.
-        remarks: tuple of str. What was changed to load it, and what was taken without being told.
+        remarks: tuple of str. What was changed to load it, why it is slow, and what was taken
+            without being told.
     """
 
     manifest: ModelManifest
@@ -62,15 +63,15 @@ def load_model(
             in the user's cache, so that it has to be said once.
 
     Returns:
-        The model; share it between threads. A LiteRT model takes milliseconds to load, a Keras
-        one seconds, and less the second time.
+        The model; share it between threads. A Keras model is compiled to LiteRT the first time,
+        which takes a while and is announced; from then on it takes milliseconds, too.
 
     Raises:
         ModelError: not found, nobody has said which output means fake, another hash than in the
             manifest, hostile, or not runnable.
     """
     settings = settings or Settings.from_environment()
-    found = locate(str(name or settings.model), settings)
+    found = locate(name or settings.model, settings)
     if found.fixed and answers.says_anything:
         raise ModelError(WITH_MANIFEST.format(name=found.name))
     file = LoadedFile(found, settings, answers)
@@ -157,10 +158,11 @@ class LoadedFile:
             remembered.remember(found.sha256, kept, self._settings)
         else:
             backend = self.backend(manifest)
-        changes = self._opened.changes if self._opened else ()
+        of_file = self._opened.remarks if self._opened else ()
+        notes = (found.snapshot.record.note,) if found.snapshot else ()
         return LoadedModel(
             manifest, backend, found.sha256, found.folder, size_of(found.file),
-            tuple(filter(None, (found.note, *changes, *remarks))),
+            (*notes, *of_file, *remarks),
         )  # fmt: skip
 
     def backend(self, manifest: ModelManifest) -> Backend:
@@ -170,63 +172,48 @@ class LoadedFile:
             ModelError: as of `open`, or the manifest does not fit.
         """
         found, settings = self._found, self._settings
-        suffix = found.file.suffix.lower()
-        if found.fixed and suffix == ".tflite":
+        named = by_name(found.file)
+        if found.fixed and named.from_bytes:
             # What was compared with its hash is what runs, even if the file changes meanwhile.
             weights = read_weights(found.folder, manifest, found.file.name)
             if not found.trusted:
-                self._try("litert")
-            return LiteRTBackend(weights, manifest, settings)
+                self._try(named)
+            backend: Backend = bring(named.from_bytes)(weights, manifest, settings)
+            return backend
         if found.fixed:
-            _compare(found)
-        if _is_keras(found.file):
-            from deepfake.modelstore.compiling.compiled import CompiledBackend, cached
-
-            ready = cached(found.sha256, manifest, settings)
-            if ready is not None:
-                return ready
-            keras_backend = self.open().backend(manifest, settings)
-            return CompiledBackend(
-                keras_backend, found.file, found.sha256, manifest, settings,
-                self._architecture(),
-            )  # fmt: skip
+            found.check()
         return self.open().backend(manifest, settings)
 
     def _open(self) -> Opened:
-        from deepfake.modelstore.safety.kinds import FileKind, kind_of
+        found, answers, settings = self._found, self._answers, self._settings
+        row = kind_of(found.file)
+        if row.is_keras:
+            from deepfake.modelstore.compiling.compiled import KerasFile, open_compiled
 
-        path, settings = self._found.file, self._settings
-        kind = kind_of(path)
-        if kind is FileKind.LITERT:
-            self._try("litert")
-            return open_litert(path.read_bytes(), settings)
-        if kind is FileKind.ONNX:
-            from deepfake.modelstore.backends.onnx import open_onnx
-
-            self._try("onnx")
-            return open_onnx(path, settings, self._size())
-        from deepfake.modelstore.backends.keras import open_keras
-
-        return open_keras(path, settings, self._architecture(), self._size())
+            span = answers.span(found.manifest, found.convention)
+            file = KerasFile(found.file, found.sha256, answers.architecture, self._size(), span)
+            return open_compiled(file, settings)
+        if row.trial:
+            self._try(row)
+        opened: Opened = bring(row.open)(found.file, settings, answers.architecture, self._size())
+        return opened
 
     def _size(self) -> int | None:
         """Side of the input where the file leaves it open."""
         found = self._found
         if self._answers.size:
             return self._answers.size
-        if found.manifest is not None:
+        # Not of a manifest that was made of answers: the size in it may be the file's own, and the
+        # same has to be asked for each time.
+        if found.manifest is not None and found.fixed:
             return found.manifest.input.size
         return None if found.convention is None else found.convention.size
 
-    def _architecture(self) -> str:
-        """Name of the network where the file holds only weights."""
-        return self._answers.architecture
-
-    def _try(self, kind: Literal["litert", "onnx"]) -> None:
+    def _try(self, row: Format) -> None:
         from deepfake.modelstore.safety.trial import try_file
 
         # Native code can be crashed by a broken file, so it meets it first in another process.
-        try_file(self._found.file, kind, self._found.sha256, self._settings)
+        try_file(self._found.file, row, self._found.sha256, self._settings)
 
 
 def model_folder(name: str, settings: Settings | None = None) -> Path:
@@ -236,19 +223,3 @@ def model_folder(name: str, settings: Settings | None = None) -> Path:
         ModelError: there is none.
     """
     return locate(name, settings or Settings.from_environment()).folder
-
-
-def _is_keras(path: Path) -> bool:
-    return path.is_dir() or path.suffix.lower() not in (".tflite", ".onnx", ".ort")
-
-
-def _compare(found: Located) -> None:
-    if not found.file.exists():
-        raise ModelError(f"{found.file} is missing. Get the model again.")
-    digest = sha256_of(found.file)
-    if digest != found.sha256:
-        raise ModelError(
-            f"{found.file} is not the file that its manifest describes: its SHA-256 is "
-            f"{digest[:12]}…, the manifest says {found.sha256[:12]}…. It was changed or damaged; "
-            "get the model again."
-        )

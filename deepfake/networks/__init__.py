@@ -2,83 +2,27 @@
 
 Every network here has two outputs: the logit, whose sigmoid grows with "fake", and the evidence
 map, a low-resolution picture of which places raised or lowered the logit.
+
+Keras is imported when a network is built, not before: what an architecture is like is also asked
+by those who build none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-
-import keras
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from deepfake.errors import TrainingError
-from deepfake.networks import applications, classic, efficientnet_lite
-from deepfake.networks.applications import SYMMETRIC, Triple
-from deepfake.networks.efficientnet_lite import IMAGENET_FILE, IMAGENET_PACKAGE
+from deepfake.networks.architectures import ARCHITECTURES, Architecture, architecture, check_size
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = [
-    "ARCHITECTURES", "IMAGENET_FILE", "IMAGENET_PACKAGE", "Architecture", "architecture", "build",
-    "check_size", "freeze_backbone", "load_imagenet",
+    "ARCHITECTURES", "Architecture", "architecture", "build", "check_size", "freeze_backbone",
+    "load_imagenet",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What is known of an architecture before it is built.
-
-    Attributes:
-        network: makes it with random weights, from image size and dropout.
-        load_imagenet: fills its backbone; None if there are no ImageNet weights for it.
-        image_size: int. The usual side of its input in pixels.
-        smallest: int. The smallest side.
-        multiple: int. The side must be a multiple of this.
-        mean: subtracted from each channel of RGB in 0..255.
-        std: each channel is divided by it afterwards.
-        dropout: float. The usual dropout of its head.
-    """
-
-    network: Callable[[int, float], keras.Model]
-    load_imagenet: Callable[[keras.Model], None] | None
-    image_size: int
-    smallest: int
-    multiple: int
-    mean: Triple
-    std: Triple
-    dropout: float = 0.2
-
-
-ARCHITECTURES = {
-    "cnn": Architecture(classic.cnn, None, 128, 16, 8, *SYMMETRIC, dropout=0.5),
-    # The ImageNet weights of EfficientNet-Lite expect (value - 127) / 128.
-    "efficientnet-lite0": Architecture(
-        efficientnet_lite.efficientnet_lite0, efficientnet_lite.load_imagenet, 192, 64, 32,
-        (127.0, 127.0, 127.0), (128.0, 128.0, 128.0),
-    ),
-    "meso4": Architecture(classic.meso4, None, 256, 32, 32, *SYMMETRIC, dropout=0.5),
-    "mesoinception4": Architecture(
-        classic.mesoinception4, None, 256, 32, 32, *SYMMETRIC, dropout=0.5
-    ),
-    **{
-        name: Architecture(
-            partial(applications.network, name), applications.load_imagenet,
-            row.image_size, row.smallest, 1, *row.scaling,
-        )
-        for name, row in applications.APPLICATIONS.items()
-    },
-}  # fmt: skip
-
-
-def architecture(name: str) -> Architecture:
-    """Look an architecture up.
-
-    Raises:
-        TrainingError: the name is not known.
-    """
-    if name not in ARCHITECTURES:
-        known = ", ".join(sorted(ARCHITECTURES))
-        raise TrainingError(f"There is no architecture called {name!r}. Choose one of: {known}.")
-    return ARCHITECTURES[name]
 
 
 def build(name: str, image_size: int, *, dropout: float | None = None) -> keras.Model:
@@ -90,31 +34,19 @@ def build(name: str, image_size: int, *, dropout: float | None = None) -> keras.
         dropout: float. Share of features dropped in training. Defaults to the architecture's.
 
     Returns:
-        A model from `(batch, image_size, image_size, 3)` float32 RGB, scaled as the architecture's
-        mean and std say, to `{"logit": (batch, 1), "evidence": (batch, rows, columns)}`. The mean
-        of the evidence is the logit, up to biases.
+        A model from `(batch, image_size, image_size, 3)` float32 RGB, scaled as the architecture
+        says, to `{"logit": (batch, 1), "evidence": (batch, rows, columns)}`. The mean of the
+        evidence is the logit, up to biases.
 
     Raises:
         TrainingError: the name is not known or the size does not fit.
     """
     check_size(name, image_size)
-    entry = architecture(name)
-    return entry.network(image_size, entry.dropout if dropout is None else dropout)
-
-
-def check_size(name: str, image_size: int) -> None:
-    """Refuse an input size that an architecture cannot take.
-
-    Raises:
-        TrainingError: it cannot, or the name is not known.
-    """
-    entry = architecture(name)
-    if image_size % entry.multiple or not entry.smallest <= image_size <= 2048:
-        multiple = f" a multiple of {entry.multiple} and" if entry.multiple > 1 else ""
-        raise TrainingError(
-            f"The image size of {name} must be{multiple} at least {entry.smallest}. "
-            f"Received: {image_size}."
-        )
+    usual = architecture(name).dropout
+    model: keras.Model = _module(name).network(
+        name, image_size, usual if dropout is None else dropout
+    )
+    return model
 
 
 def load_imagenet(model: keras.Model) -> None:
@@ -126,13 +58,12 @@ def load_imagenet(model: keras.Model) -> None:
     Raises:
         TrainingError: there are none, or they cannot be had.
     """
-    load = architecture(model.name).load_imagenet
-    if load is None:
+    if not architecture(model.name).imagenet:
         raise TrainingError(
             f"There are no ImageNet weights for {model.name}. Pass --weights none to start at "
             "random, or --weights FILE with a trained network."
         )
-    load(model)
+    _module(model.name).load_imagenet(model)
 
 
 def freeze_backbone(model: keras.Model, frozen: bool) -> None:
@@ -147,11 +78,16 @@ def freeze_backbone(model: keras.Model, frozen: bool) -> None:
     Raises:
         TrainingError: it has no backbone.
     """
-    if architecture(model.name).load_imagenet is None:
+    if not architecture(model.name).imagenet:
         raise TrainingError(
             f"{model.name} has no pretrained backbone that could be frozen. Leave "
             "--warm-up-epochs out."
         )
+    is_backbone = _module(model.name).is_backbone
     for layer in model.layers:
-        if layer.name == applications.BACKBONE or efficientnet_lite.is_backbone(layer):
+        if is_backbone(layer):
             layer.trainable = not frozen
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"{__name__}.{architecture(name).module}")

@@ -10,6 +10,12 @@ from keras import layers
 from deepfake.networks import heads
 
 
+def network(name: str, image_size: int, dropout: float) -> keras.Model:
+    """One of these networks, by its name in `ARCHITECTURES`."""
+    build = {"cnn": cnn, "meso4": meso4, "mesoinception4": mesoinception4}[name]
+    return build(image_size, dropout)
+
+
 def cnn(image_size: int, dropout: float) -> keras.Model:
     """Three times convolution and max-pooling, one dense layer, one output."""
     inputs = keras.Input((image_size, image_size, 3), name="image")

@@ -16,7 +16,7 @@ def flip_averaged(network: keras.Model) -> keras.Model:
     """Wrap a network; the weights are shared, and in the same order.
 
     Args:
-        network: keras.Model. As of `architectures.build`: from (batch, size, size, 3) to
+        network: keras.Model. As of `networks.build`: from (batch, size, size, 3) to
             `{"logit": (batch, 1), "evidence": (batch, rows, columns)}`, the second perhaps not
             there.
 

@@ -27,7 +27,7 @@ def pooled(inputs: Any, taps: list[Any], dropout: float, name: str) -> keras.Mod
         name: str. Of the network.
 
     Returns:
-        A network with the outputs of `architectures.build`; the map's mean is the logit.
+        A network with the outputs of `networks.build`; the map's mean is the logit.
     """
     rows = taps[0].shape[1]
     maps, logits = [], []
@@ -71,7 +71,7 @@ def flattened(
         name: str. Of the network.
 
     Returns:
-        A network with the outputs of `architectures.build`; the map's mean is the logit up to the
+        A network with the outputs of `networks.build`; the map's mean is the logit up to the
         biases.
     """
     _, rows, columns, channels = features.shape

@@ -11,6 +11,7 @@ import keras
 
 from deepfake.errors import TrainingError
 from deepfake.networks import applications
+from deepfake.networks.architectures import APPLICATIONS
 
 SUFFIXES = (".keras", ".h5")
 
@@ -19,7 +20,7 @@ def load_weights(network: keras.Model, path: Path) -> bool:
     """Fill a network, or only its backbone, from a file.
 
     Args:
-        network: keras.Model. As of `architectures.build`.
+        network: keras.Model. As of `networks.build`.
         path: Path. A `.keras` or `.h5` model or `.weights.h5` file: a network of this architecture,
             or for those of `keras.applications` the backbone, with or without its classifier.
 
@@ -53,7 +54,7 @@ def _from_model(network: keras.Model, source: keras.Model, path: Path) -> bool:
     if _shapes(source) == _shapes(network):
         network.set_weights(weights)
         return True
-    if network.name in applications.APPLICATIONS:
+    if network.name in APPLICATIONS:
         backbone = _backbone(network)
         count = len(backbone.weights)
         # A classifier comes after the backbone.
@@ -68,7 +69,7 @@ def _from_model(network: keras.Model, source: keras.Model, path: Path) -> bool:
 
 
 def _from_weights(network: keras.Model, path: Path) -> bool:
-    if network.name not in applications.APPLICATIONS:
+    if network.name not in APPLICATIONS:
         network.load_weights(path)
         return True
     try:
@@ -88,8 +89,7 @@ def _from_weights(network: keras.Model, path: Path) -> bool:
 
 
 def _backbone(network: keras.Model) -> keras.Model:
-    application = applications.APPLICATIONS[network.name]
-    return application.backbone(network.input_shape[1], None)
+    return applications.backbone(network.name, network.input_shape[1], None)
 
 
 def _shapes(model: keras.Model) -> list[tuple[int, ...]]:

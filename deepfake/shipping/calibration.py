@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from deepfake.errors import TrainingError
+from deepfake.evaluation.document import ThresholdReached
+from deepfake.shipping.description import THRESHOLD_RULES
 
 # The default threshold: at most this share of all real validation faces counts as fake, …
 MAX_FALSE_POSITIVES = 0.05
@@ -19,9 +20,6 @@ SMALLEST_SOURCE = 20
 # The uncertain band ends where a verdict is right often enough to be said, with as many fakes as
 # reals: at most this share of what is called fake is real, and of what is called real is fake.
 MAX_WRONG_FAKES, MAX_WRONG_REALS = 0.03, 0.12
-# "fpr": the limits above; "half": 0.5; "youden": the largest distance of caught fakes and reals
-# called fake (Youden 1950).
-THRESHOLD_RULES = ("fpr", "half", "youden")
 
 
 @dataclass(frozen=True)
@@ -46,14 +44,14 @@ class Decision:
     worst_source_false_positive_rate: float
     within_limits: bool
 
-    def reached(self) -> dict[str, Any]:
+    def reached(self) -> ThresholdReached:
         """What goes into the report: what the threshold does to the faces it was chosen on."""
-        return {
-            "false_positive_rate": round(self.false_positive_rate, 4),
-            "worst_source": self.worst_source,
-            "worst_source_false_positive_rate": round(self.worst_source_false_positive_rate, 4),
-            "within_limits": self.within_limits,
-        }
+        return ThresholdReached(
+            false_positive_rate=round(self.false_positive_rate, 4),
+            worst_source=self.worst_source,
+            worst_source_false_positive_rate=round(self.worst_source_false_positive_rate, 4),
+            within_limits=self.within_limits,
+        )
 
 
 def fit_platt(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

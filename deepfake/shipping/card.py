@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from deepfake import figures
 from deepfake.errors import TrainingError
 from deepfake.evaluation import report
-from deepfake.formatting import interval, number, percent
+from deepfake.evaluation.document import (
+    EvaluationReport,
+    Latency,
+    SetFigures,
+    ThresholdReached,
+)
+from deepfake.formatting import number, percent
 from deepfake.manifest import ModelManifest, read_manifest
 from deepfake.shipping import card_tables as tables
 from deepfake.shipping.calibration import (
@@ -70,50 +76,48 @@ source. These are **expected and were not measured**:
 """
 
 
-def write(manifest: ModelManifest, document: Mapping[str, Any]) -> str:
+def write(manifest: ModelManifest, document: EvaluationReport) -> str:
     """Write the model card.
 
     Args:
         manifest: ModelManifest. Of the model.
-        document: mapping. What its `evaluation/report.json` holds.
+        document: EvaluationReport. That in its folder.
 
     Returns:
         Markdown with the Hub's YAML header.
     """
-    model = document["models"][0]
-    tested = model["sets"][0]
-    figures = tested["figures"]
+    model = document.models[0]
+    tested = model.sets[0]
+    measured = tested.figures
     low, high = manifest.uncertain_band
-    about = document.get("card", {})
     sections = {
         "Intended use": INTENDED,
         "Not for": NOT_FOR,
         "How well it works": _test(document, tested),
-        "By source": tables.sources(tested["sources"], "real")
+        "By source": tables.sources(tested.sources, "real")
         + "\n"
-        + tables.sources(tested["sources"], "fake"),
-        "Pictures delivered worse": tables.tiers(tested["tiers"]),
-        "Robustness": tables.grid(tested["grid"]),
-        # Older reports have none.
-        "Edited pictures": tables.edits(tested.get("edits", [])),
-        "Face swaps and other forgeries": tables.blends(document["blends"]),
-        "Left out of training": tables.protocols(document["protocols"]),
-        "Threshold and uncertain band": f"{RULES[document['threshold_rule']]} Here it is "
-        f"{manifest.threshold:.2f}{_reached(document.get('threshold_reached'))}; P(fake) from "
+        + tables.sources(tested.sources, "fake"),
+        "Pictures delivered worse": tables.tiers(tested.tiers),
+        "Robustness": tables.grid(tested.grid),
+        "Edited pictures": tables.edits(tested.edits),
+        "Face swaps and other forgeries": tables.blends(document.blends),
+        "Left out of training": tables.protocols(document.protocols),
+        "Threshold and uncertain band": f"{RULES[document.threshold_rule]} Here it is "
+        f"{manifest.threshold:.2f}{_reached(document.threshold_reached)}; P(fake) from "
         f"{low:.2f} to {high:.2f} is called uncertain, a band for which blended fakes count too.\n",
         "Calibration": "P(fake) is sigmoid(logit / "
         f"{manifest.calibration.temperature:.3f} {manifest.calibration.bias:+.3f}), fitted on "
         f"{manifest.calibration.fitted_on}. On the test its expected calibration error is "
-        f"{number(figures['ece'])}, with both classes weighing the same "
-        f"{number(figures['ece_equal_classes'])}. Where fakes are rare, P(fake) is too high.\n\n"
+        f"{number(measured.ece)}, with both classes weighing the same "
+        f"{number(measured.ece_equal_classes)}. Where fakes are rare, P(fake) is too high.\n\n"
         f"![Reliability diagram]({EVALUATION}/reliability.png)\n",
         "Known failures": KNOWN_FAILURES,
-        "Speed": _latency(model["latency"]),
+        "Speed": _latency(model.latency),
         "Training data and licences": tables.plain(manifest.training_data)
         + "\n\n"
-        + about.get("data", ""),
+        + document.card.data,
         "Licence of the weights": tables.plain(manifest.licence) + "\n",
-        "Make it again": _command(about.get("command", "")),
+        "Make it again": _command(document.card.command),
         "Files": "".join(f"- `{name}`: SHA-256 `{sha}`\n" for name, sha in manifest.files.items())
         + f"- `{EVALUATION}/report.html`: all figures and plots on one page\n",
     }
@@ -133,37 +137,37 @@ def write(manifest: ModelManifest, document: Mapping[str, Any]) -> str:
     )
 
 
-def readme_table(document: Mapping[str, Any]) -> str:
+def readme_table(document: EvaluationReport) -> str:
     """The results for the README of the project.
 
     Args:
-        document: mapping. What the `evaluation/report.json` of the default model holds.
+        document: EvaluationReport. Of the default model.
 
     Returns:
         Markdown.
     """
-    model = document["models"][0]
-    tested = model["sets"][0]
-    low, high = model["uncertain_band"]
+    model = document.models[0]
+    tested = model.sets[0]
+    low, high = model.uncertain_band
     parts = [
-        f"Measured on {document['measured_on']}, at the threshold of {model['threshold']:.2f} "
+        f"Measured on {document.measured_on}, at the threshold of {model.threshold:.2f} "
         f"(from {low:.2f} to {high:.2f} is “uncertain”). It is **in-distribution**: the same "
         "sources and generators as in training. Expect more errors elsewhere.\n",
-        tables.tiers(tested["tiers"]),
-        tables.blends(document["blends"]),
-        tables.protocols(document["protocols"]),
-        tables.sources(tested["sources"], "real"),
-        tables.sources(tested["sources"], "fake"),
+        tables.tiers(tested.tiers),
+        tables.blends(document.blends),
+        tables.protocols(document.protocols),
+        tables.sources(tested.sources, "real"),
+        tables.sources(tested.sources, "fake"),
     ]
     return "\n".join(part for part in parts if part)
 
 
-def with_results(readme: str, document: Mapping[str, Any]) -> str:
+def with_results(readme: str, document: EvaluationReport) -> str:
     """A README with the results between its markers replaced.
 
     Args:
         readme: str. With `<!-- results -->` and `<!-- /results -->` on lines of their own.
-        document: mapping. As of `readme_table`.
+        document: EvaluationReport. As of `readme_table`.
 
     Raises:
         TrainingError: it has no markers.
@@ -186,9 +190,9 @@ def refresh(folder: Path, readme: Path | None = None, runs: Sequence[Path] = ())
     document = report.read(folder / EVALUATION)
     if runs:
         rows = [
-            {**row, "network": "other"}
+            row.model_copy(update={"network": "other"})
             for run in runs
-            for row in report.read(run / EVALUATION)["protocols"]
+            for row in report.read(run / EVALUATION).protocols
         ]
         document = report.amend(folder / EVALUATION, {"protocols": rows})
     (folder / FILE).write_text(write(read_manifest(folder), document), encoding="utf-8")
@@ -197,9 +201,8 @@ def refresh(folder: Path, readme: Path | None = None, runs: Sequence[Path] = ())
         readme.write_text(text, encoding="utf-8")
 
 
-def _metadata(manifest: ModelManifest, document: Mapping[str, Any]) -> ModelCardData:
-    figures = document["models"][0]["sets"][0]["figures"]
-    measured = {"roc_auc": "ROC-AUC", "balanced_accuracy": "balanced accuracy", "ece": "ECE"}
+def _metadata(manifest: ModelManifest, document: EvaluationReport) -> ModelCardData:
+    measured = document.models[0].sets[0].figures
     return ModelCardData(
         language="en",
         license="other",
@@ -213,70 +216,48 @@ def _metadata(manifest: ModelManifest, document: Mapping[str, Any]) -> ModelCard
             EvalResult(
                 task_type=TASK,
                 dataset_type="private",
-                dataset_name=document["measured_on"],
-                metric_type=key,
-                metric_name=name,
-                metric_value=figures[key],
+                dataset_name=document.measured_on,
+                metric_type=column.name,
+                metric_name=column.label,
+                metric_value=column.value(measured),
             )
-            for key, name in measured.items()
+            for column in figures.HUB
         ],
     )
 
 
-def _test(document: Mapping[str, Any], tested: Mapping[str, Any]) -> str:
-    figures, left_out = tested["figures"], sum(tested["not_judged"].values())
-    caught = "true_positive_rate_at"
-    rows = [
-        ("ROC-AUC", number(figures["roc_auc"]) + interval(figures["roc_auc_95"])),
-        ("average precision", number(figures["average_precision"])),
-        ("equal error rate", percent(figures["equal_error_rate"])),
-        ("fakes caught at 1 % false positives", percent(figures[f"{caught}_1_percent"])),
-        ("fakes caught at 5 % false positives", percent(figures[f"{caught}_5_percent"])),
-        ("at the threshold: reals called fake", percent(figures["false_positive_rate"])
-         + interval(figures["false_positive_rate_95"], shares=True)),
-        ("at the threshold: fakes caught", percent(figures["true_positive_rate"])
-         + interval(figures["true_positive_rate_95"], shares=True)),
-        ("at the threshold: accuracy", percent(figures["accuracy"])),
-        ("at the threshold: balanced accuracy", percent(figures["balanced_accuracy"])),
-        ("ECE", number(figures["ece"])),
-        ("Brier score", number(figures["brier"])),
-    ]  # fmt: skip
-    confusion = [
-        (f"is {word}", *(str(counts[name]) for name in ("real", "uncertain", "fake")))
-        for word, counts in figures["confusion"].items()
-    ]
+def _test(document: EvaluationReport, tested: SetFigures) -> str:
     return "\n".join(
         [
-            f"Measured on {document['measured_on']}: {figures['reals']} real and "
-            f"{figures['fakes']} fake faces ({left_out} pictures could not be judged). These are "
-            "the same sources as in training, so **expect more errors on photos and generators "
-            "from elsewhere**. Brackets hold 95 % intervals.\n",
-            tables.table(("", "test"), rows),
-            tables.table(("", "called real", "uncertain", "called fake"), confusion),
+            f"Measured on {document.measured_on}: {tested.figures.reals} real and "
+            f"{tested.figures.fakes} fake faces ({tested.not_judged.total} pictures could not be "
+            "judged). These are the same sources as in training, so **expect more errors on "
+            "photos and generators from elsewhere**. Brackets hold 95 % intervals.\n",
+            tables.test(tested.figures),
             f"![ROC curve]({EVALUATION}/roc.png)\n",
         ]
     )
 
 
-def _reached(reached: Mapping[str, Any] | None) -> str:
+def _reached(reached: ThresholdReached | None) -> str:
     """What the threshold does to the faces it was chosen on; older reports do not say."""
     if reached is None:
         return ""
-    share = percent(reached["false_positive_rate"])
+    share = percent(reached.false_positive_rate)
     words = f", where {share} of the real validation faces are called fake"
-    if reached["worst_source"]:
-        name, rate = reached["worst_source"], reached["worst_source_false_positive_rate"]
-        words += f" (of the source {tables.plain(name)} {percent(rate)})"
-    return words + ("" if reached["within_limits"] else ": **the limits were not met**")
+    if reached.worst_source:
+        rate = percent(reached.worst_source_false_positive_rate)
+        words += f" (of the source {tables.plain(reached.worst_source)} {rate})"
+    return words + ("" if reached.within_limits else ": **the limits were not met**")
 
 
-def _latency(latency: Mapping[str, Any] | None) -> str:
+def _latency(latency: Latency | None) -> str:
     if latency is None:
         return ""
     return (
-        f"{latency['median_ms']} ms a picture from opening the file to the verdict (median of "
-        f"{latency['files']} test pictures on the machine that made this card), of which "
-        f"{latency['faces_median_ms']} ms find the faces and {latency['model_median_ms']} ms run "
+        f"{latency.median_ms} ms a picture from opening the file to the verdict (median of "
+        f"{latency.files} test pictures on the machine that made this card), of which "
+        f"{latency.faces_median_ms} ms find the faces and {latency.model_median_ms} ms run "
         "the network with LiteRT.\n"
     )
 

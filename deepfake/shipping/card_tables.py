@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from deepfake import figures
+from deepfake.evaluation.document import (
+    BlendFigures,
+    CellFigures,
+    EditFigures,
+    LeftOut,
+    SourceFigures,
+    TierFigures,
+)
+from deepfake.figures import Figures
 from deepfake.formatting import NOTHING, interval, number, percent
 
 # Of the report, within the folder of the model.
@@ -27,46 +36,68 @@ EXPECT = (
 )
 
 
-def tiers(measured: Sequence[Mapping[str, Any]]) -> str:
-    """Each tier's figures.
+def test(measured: Figures) -> str:
+    """Every figure on the test, a line each, and the verdicts in counts.
 
     Args:
-        measured: sequence of mapping. Of a set of the report.
+        measured: Figures. Of a set of the report.
 
     Returns:
         Markdown.
     """
+    columns = {
+        **{column.label: column for column in figures.RANKING},
+        **{f"at the threshold: {column.label}": column for column in figures.AT_THRESHOLD},
+        **{column.label: column for column in figures.CALIBRATION},
+    }
+    rows = [(label, column.text(measured)) for label, column in columns.items()]
+    confusion = [
+        (f"is {word}", str(counts.real), str(counts.uncertain), str(counts.fake))
+        for word, counts in measured.confusion
+    ]
+    return "\n".join(
+        [
+            table(("", "test"), rows),
+            table(("", "called real", "uncertain", "called fake"), confusion),
+        ]
+    )
+
+
+def tiers(measured: Sequence[TierFigures]) -> str:
+    """Each tier's figures.
+
+    Args:
+        measured: sequence of TierFigures. Of a set of the report.
+
+    Returns:
+        Markdown.
+    """
+    heads = [column.label + (" (95 %)" if column.interval else "") for column in figures.CARD_ROW]
     return table(
-        ("test pictures", "real", "fake", "ROC-AUC (95 %)", "reals called fake", "fakes caught",
-         "balanced accuracy", "ECE"),
+        ("test pictures", "real", "fake", *heads),
         [
             (
-                TIERS[tier["name"]],
-                str(figures["reals"]),
-                str(figures["fakes"]),
-                number(figures["roc_auc"]) + interval(figures["roc_auc_95"]),
-                percent(figures["false_positive_rate"]),
-                percent(figures["true_positive_rate"]),
-                percent(figures["balanced_accuracy"]),
-                number(figures["ece"]),
+                TIERS[tier.name],
+                str(tier.figures.reals),
+                str(tier.figures.fakes),
+                *(column.text(tier.figures) for column in figures.CARD_ROW),
             )
             for tier in measured
-            for figures in (tier["figures"],)
         ],
-    )  # fmt: skip
+    )
 
 
-def sources(measured: Sequence[Mapping[str, Any]], label: str) -> str:
+def sources(measured: Sequence[SourceFigures], label: str) -> str:
     """How each source of one class was judged.
 
     Args:
-        measured: sequence of mapping. Of a set of the report.
+        measured: sequence of SourceFigures. Of a set of the report.
         label: str. "real" or "fake".
 
     Returns:
         Markdown; "" where there are none.
     """
-    rows = [row for row in measured if row["label"] == label]
+    rows = [row for row in measured if row.label == label]
     if not rows:
         return ""
     title = "real photos from" if label == "real" else "fakes from"
@@ -76,38 +107,38 @@ def sources(measured: Sequence[Mapping[str, Any]], label: str) -> str:
          *auc),
         [
             (
-                row["source"],
-                *(str(row[key]) for key in ("count", "real", "uncertain", "fake")),
-                percent(row["at_or_above_threshold"])
-                + interval(row["at_or_above_threshold_95"], shares=True),
-                *(number(row["roc_auc"]) for _ in auc),
+                row.source,
+                *(str(count) for count in (row.count, row.real, row.uncertain, row.fake)),
+                percent(row.at_or_above_threshold)
+                + interval(row.at_or_above_threshold_95, shares=True),
+                *(number(row.roc_auc) for _ in auc),
             )
             for row in rows
         ],
     )  # fmt: skip
 
 
-def grid(cells: Sequence[Mapping[str, Any]]) -> str:
+def grid(cells: Sequence[CellFigures]) -> str:
     """The robustness grid.
 
     Args:
-        cells: sequence of mapping. Of a set of the report.
+        cells: sequence of CellFigures. Of a set of the report.
 
     Returns:
         Markdown; "" where there are none.
     """
     if not cells:
         return ""
-    faces = cells[0]["reals"] + cells[0]["fakes"]
-    columns = list(dict.fromkeys(cell["jpeg_quality"] for cell in cells))
-    rows: dict[tuple[Any, Any], list[str]] = {}
+    faces = cells[0].reals + cells[0].fakes
+    columns = list(dict.fromkeys(cell.jpeg_quality for cell in cells))
+    rows: dict[tuple[float, int | None], list[str]] = {}
     for cell in cells:
-        rows.setdefault((cell["blur"], cell["face_side"]), []).append(
-            f"{number(cell['roc_auc'], 2)} / {number(cell['balanced_accuracy'], 2)}"
-        )
+        values = [number(column.value(cell), 2) for column in figures.GRID]
+        rows.setdefault((cell.blur, cell.face_side), []).append(" / ".join(values))
     return (
-        f"ROC-AUC / balanced accuracy on {faces} of the test faces, first scaled, then blurred, "
-        "then compressed. A difference of a few hundredths means nothing with so few.\n\n"
+        f"{' / '.join(column.label for column in figures.GRID)} on {faces} of the test faces, "
+        "first scaled, then blurred, then compressed. A difference of a few hundredths means "
+        "nothing with so few.\n\n"
         + table(
             ("blur σ", "face side", *(f"JPEG {q}" if q else "no JPEG" for q in columns)),
             [
@@ -119,51 +150,37 @@ def grid(cells: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def edits(measured: Sequence[Mapping[str, Any]]) -> str:
+def edits(measured: Sequence[EditFigures]) -> str:
     """Figures of edited pictures.
 
     Args:
-        measured: sequence of mapping. Of a set of the report.
+        measured: sequence of EditFigures. Of a set of the report.
 
     Returns:
         Markdown; "" where there are none.
     """
     if not measured:
         return ""
-    pictures = sum(measured[0][key] for key in ("reals", "fakes", "not_judged"))
+    pictures = measured[0].reals + measured[0].fakes + measured[0].not_judged
     return (
         f"Light, contrast and colour of {pictures:,} test pictures changed with Pillow, before any "
         "face was looked for; “clarity” is an unsharp mask with a wide radius. None of this makes "
         "a real face a fake.\n\n"
         + table(
-            (
-                "edit",
-                "not judged",
-                "ROC-AUC",
-                "reals called fake",
-                "fakes caught",
-                "balanced accuracy",
-            ),
+            ("edit", "not judged", *(column.label for column in figures.ROW)),
             [
-                (
-                    row["name"],
-                    str(row["not_judged"]),
-                    number(row["roc_auc"]),
-                    percent(row["false_positive_rate"]),
-                    percent(row["true_positive_rate"]),
-                    percent(row["balanced_accuracy"]),
-                )
+                (row.name, str(row.not_judged), *(column.text(row) for column in figures.ROW))
                 for row in measured
             ],
         )
     )
 
 
-def blends(measured: Sequence[Mapping[str, Any]]) -> str:
+def blends(measured: Sequence[BlendFigures]) -> str:
     """Forgeries by kind.
 
     Args:
-        measured: sequence of mapping. Of the report.
+        measured: sequence of BlendFigures. Of the report.
 
     Returns:
         Markdown; "" where there are none.
@@ -177,10 +194,10 @@ def blends(measured: Sequence[Mapping[str, Any]]) -> str:
             ("forgery", "fakes", "ROC-AUC (95 %)", "called real", "uncertain", "called fake"),
             [
                 (
-                    row["source"].replace("_", " "),
-                    str(row["count"]),
-                    number(row["roc_auc"]) + interval(row["roc_auc_95"]),
-                    *(str(row[key]) for key in ("real", "uncertain", "fake")),
+                    row.source.replace("_", " "),
+                    str(row.count),
+                    number(row.roc_auc) + interval(row.roc_auc_95),
+                    *(str(count) for count in (row.real, row.uncertain, row.fake)),
                 )
                 for row in measured
             ],
@@ -188,37 +205,36 @@ def blends(measured: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def protocols(rows: Sequence[Mapping[str, Any]]) -> str:
+def protocols(rows: Sequence[LeftOut]) -> str:
     """What was left out of training.
 
     Args:
-        rows: sequence of mapping. Of the report; "network" is "this" or "other", and "other" where
-            it is missing, as in older reports.
+        rows: sequence of LeftOut. Of the report.
 
     Returns:
         Markdown; "" where there are none.
     """
     parts = []
     for network, sentence in LEFT_OUT.items():
-        members = [_protocol(row) for row in rows if row.get("network", "other") == network]
+        members = [_protocol(row) for row in rows if row.network == network]
         if members:
             head = ("left out", "kind", "faces", "result", "note")
             parts.append(sentence + EXPECT + table(head, members))
     return "\n".join(parts)
 
 
-def _protocol(row: Mapping[str, Any]) -> tuple[str, ...]:
-    if row.get("auc") is not None:
-        figure = f"ROC-AUC {number(row['auc'])}{interval(row['auc_95'])}"
-        figure += f"; {percent(row['caught'])} at or above its threshold"
-    elif row.get("false_positive_rate") is not None:
-        figure = percent(row["false_positive_rate"])
-        figure += interval(row["false_positive_rate_95"], shares=True)
+def _protocol(row: LeftOut) -> tuple[str, ...]:
+    if row.auc is not None:
+        figure = f"ROC-AUC {number(row.auc)}{interval(row.auc_95)}"
+        figure += f"; {percent(row.caught)} at or above its threshold"
+    elif row.false_positive_rate is not None:
+        figure = percent(row.false_positive_rate)
+        figure += interval(row.false_positive_rate_95, shares=True)
         figure += " at or above its threshold"
     else:
         figure = NOTHING
-    kind = row["kind"].replace("_", " ")
-    return row["held_out"], kind, str(row["count"]), figure, row.get("note") or NOTHING
+    kind = row.kind.replace("_", " ")
+    return row.held_out, kind, str(row.count), figure, row.note or NOTHING
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

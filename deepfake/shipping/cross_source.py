@@ -16,6 +16,7 @@ from deepfake.datasets.samples import Sample
 from deepfake.detector import Detector
 from deepfake.errors import TrainingError
 from deepfake.evaluation import data, metrics, scoring
+from deepfake.evaluation.document import LeftOut
 from deepfake.evaluation.robustness import CLEAN
 from deepfake.evaluation.scoring import Judged
 
@@ -75,7 +76,7 @@ def divide(samples: Sequence[Sample], names: str) -> Division:
 
 def measure(
     detector: Detector, division: Division, seed: int = 0, taught: bool = False
-) -> list[dict[str, Any]]:
+) -> list[LeftOut]:
     """Judge what was left out.
 
     Args:
@@ -85,10 +86,9 @@ def measure(
         taught: bool. Whether other models had a part in the training, which may know the families.
 
     Returns:
-        For each family "held_out", "kind" ("generator" or "real_source"), "count", and "auc" with
-        "auc_95", or "false_positive_rate" (at the detector's threshold) with
-        "false_positive_rate_95"; shares and areas in [0, 1]. "note" says what else was left out.
-        "network" is "this": the network that the report is of was itself trained without it.
+        Of each family of fakes the area and what is caught, of each family of reals how many are
+        called fake. "network" is "this": the network that the report is of was itself trained
+        without them.
     """
     test = [s for s in division.kept if s.split == "test"]
     test = test or [s for s in division.kept if s.split == "valid"]
@@ -113,15 +113,14 @@ def measure(
             scores = np.concatenate([known.p_fake, left_out.p_fake])
             truth = np.concatenate([known.labels, left_out.labels])
             row["auc"] = metrics.area(scores, truth)
-            edges = metrics.bootstrap_auc(scores, truth, seed)
-            row["auc_95"] = [round(edge, 4) for edge in edges]
+            row["auc_95"] = metrics.bootstrap_auc(scores, truth, seed)
             caught = int((left_out.p_fake >= detector.threshold).sum())
             row["caught"] = round(caught / row["count"], 4)
         else:
             wrong = int((left_out.p_fake >= detector.threshold).sum())
             row["false_positive_rate"] = round(wrong / row["count"], 4)
             row["false_positive_rate_95"] = metrics.wilson(wrong, row["count"])
-        rows.append(row)
+        rows.append(LeftOut(**row))
     return rows
 
 

@@ -21,7 +21,7 @@ def export(network: keras.Model, folder: Path, sample: np.ndarray) -> float:
     """Write both files and compare them.
 
     Args:
-        network: keras.Model. As of `architectures.build`.
+        network: keras.Model. As of `networks.build`.
         folder: Path. Where the files go.
         sample: float32 array (count, size, size, 3). Inputs to compare on.
 

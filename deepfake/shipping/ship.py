@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -17,17 +16,20 @@ from deepfake import preprocessing, verdict
 from deepfake.datasets.samples import Sample
 from deepfake.detector import Detector
 from deepfake.errors import TrainingError
-from deepfake.evaluation import data, evaluator, metrics, report
+from deepfake.evaluation import evaluator, metrics, report
 from deepfake.evaluation.data import EvaluationSet
+from deepfake.evaluation.document import CardText, EvaluationReport
 from deepfake.evaluation.evaluator import ModelScores
 from deepfake.evaluation.scoring import Judged
-from deepfake.forging import augmentation, blend_faces, resynthesis
+from deepfake.figures import MainFigures
+from deepfake.forging import augmentation, resynthesis
 from deepfake.forging.face_reader import FaceReader
 from deepfake.formatting import printable
 from deepfake.manifest import (
     MANIFEST_NAME,
     Calibration,
     Labels,
+    Metrics,
     ModelManifest,
     OperatingPoint,
     OperatingPoints,
@@ -37,19 +39,14 @@ from deepfake.modelstore.backends.litert import LiteRTBackend
 from deepfake.modelstore.resolve import LoadedModel
 from deepfake.networks import flip_averaging
 from deepfake.settings import Settings
-from deepfake.shipping import calibration, card, cross_source, export
+from deepfake.shipping import calibration, card, cross_source, export, forgeries
+from deepfake.shipping.description import Description
+from deepfake.shipping.forgeries import ScoredSet
 from deepfake.training.config import TrainingConfig
 from deepfake.training.run_folder import HISTORY, RunFolder
 
-EVALUATION = "evaluation"
 # Faces whose logits are compared between the Keras and the LiteRT file.
 PARITY_FACES = 32
-# Reals of a split that fakes are made from; a swap takes longer than everything else.
-FORGED_REALS = 500
-# How many times each is forged, and from which seed on. With another seed, AUCs of the same network
-# differed by up to 0.025 (other reals were drawn): it must not be that of the training.
-FORGINGS = 3
-FORGING_SEED = 0
 STARTS = {"imagenet": "ImageNet weights", "none": "random weights"}
 UNCALIBRATED = Calibration(temperature=1.0, bias=0.0, fitted_on="nothing")
 FITTED_ON = (
@@ -60,72 +57,15 @@ ONE_CLASS = (
     "Faces were found in only one class of the validation or the test pictures, so nothing can be "
     "measured. Look at the lines “skipped” above."
 )
-# Figures of the report that the manifest repeats.
-REPEATED = (
-    "reals", "fakes", "roc_auc", "roc_auc_95", "average_precision", "equal_error_rate",
-    "balanced_accuracy", "false_positive_rate", "true_positive_rate", "ece", "ece_equal_classes",
-    "brier",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Description:
-    """What cannot be measured and has to be said.
-
-    Attributes:
-        name: str. Of the model.
-        version: str. Of the model.
-        licence: str. Of the weights.
-        command: str. How to make the model again. Defaults to a general sentence.
-        data: str. Markdown on the data sets and their licences, for the card.
-    """
-
-    name: str
-    version: str
-    licence: str
-    command: str = ""
-    data: str = ""
-
-
-@dataclass(frozen=True)
-class ScoredSet:
-    """Crops of one split with their logits.
-
-    Attributes:
-        logits: float array (count,). Growing with "fake", not calibrated.
-        labels: int array (count,). 1 for fake.
-        sources: tuple of str. Source of each.
-    """
-
-    logits: np.ndarray
-    labels: np.ndarray
-    sources: tuple[str, ...]
-
-    def __add__(self, other: ScoredSet) -> ScoredSet:
-        return ScoredSet(
-            np.concatenate([self.logits, other.logits]),
-            np.concatenate([self.labels, other.labels]),
-            self.sources + other.sources,
-        )
-
-    def fakes(self, source: str = "") -> ScoredSet:
-        """The fakes alone, perhaps under another name of their source."""
-        kept = np.flatnonzero(self.labels == 1)
-        sources = tuple(source or self.sources[place] for place in kept)
-        return ScoredSet(self.logits[kept], self.labels[kept], sources)
 
 
 def ship(
     network: keras.Model,
-    samples: Sequence[Sample],
+    division: cross_source.Division,
     config: TrainingConfig,
     folder: Path,
     description: Description,
     *,
-    threshold_rule: str = "fpr",
-    flip_average: bool = False,
-    resynthesizer: blend_faces.Forger | None = None,
-    division: cross_source.Division | None = None,
     grid_faces: int = evaluator.GRID_FACES,
     edited_faces: int = evaluator.EDITED_FACES,
 ) -> ModelManifest:
@@ -133,18 +73,13 @@ def ship(
 
     Args:
         network: keras.Model. As of `trainer.fit`.
-        samples: sequence of Sample. All splits.
+        division: Division. The samples of all splits, and those that were left out of the
+            training, to be measured as well.
         config: TrainingConfig. Of the run.
         folder: Path. Where the model goes; files of an earlier export are replaced. A
-            `history.csv` in it is drawn.
-        description: Description. Name, version, licence, command and data.
-        threshold_rule: str. One of `calibration.THRESHOLD_RULES`.
-        flip_average: bool. Whether the model judges each face and its mirror image, and says the
-            mean.
-        resynthesizer: Forger. Adds resynthesised fakes to what is measured. Defaults to that of
-            the folder's own run, if it has one.
-        division: Division. What was left out of the training, to be measured as well. `samples`
-            are then those kept. Defaults to none.
+            `history.csv` in it is drawn, and with an autoencoder in it, resynthesised fakes are
+            measured as well.
+        description: Description. What is to be said of the model, and how it is to judge.
         grid_faces: int. Test faces for the robustness grid; 0 for none.
         edited_faces: int. Test faces for the table of edited pictures; 0 for none.
 
@@ -155,9 +90,11 @@ def ship(
         TrainingError: the exported file differs from the network, a split lacks faces, or the rule
             is not known.
     """
-    calibration.check_rule(threshold_rule)
+    calibration.check_rule(description.threshold_rule)
+    samples = division.kept
     folder.mkdir(parents=True, exist_ok=True)
-    if resynthesizer is None and (folder / resynthesis.FILE).is_file():
+    resynthesizer = None
+    if (folder / resynthesis.FILE).is_file():
         resynthesizer = resynthesis.load_or_fit([], config.seed, folder)
     reader = FaceReader(config.input)
     valid = [s for s in samples if s.split == "valid"]
@@ -165,7 +102,7 @@ def ship(
     crops = [] if len({sample.label for sample in test}) < 2 else reader.crops(valid)
     if {sample.label for sample, _ in crops} != {0, 1}:
         raise TrainingError(ONE_CLASS)
-    if flip_average:
+    if description.flip_average:
         network = flip_averaging.flip_averaged(network)
     parity = np.stack([crop for _, crop in crops[:PARITY_FACES]])
     # With an older manifest beside newer files, a run that is cut off would look finished.
@@ -173,20 +110,14 @@ def ship(
     difference = export.export(network, folder, preprocessing.scale(parity, config.input))
     # A network that ends in more than one dense layer has no exact map.
     evidence = "evidence" if "evidence" in network.output else None
-    manifest = _draft(config, folder, samples, description, evidence, flip_average)
+    manifest = _draft(config, folder, samples, description, evidence)
     backend = LiteRTBackend((folder / export.LITERT_FILE).read_bytes(), manifest, Settings())
 
     def forged(split: Sequence[Sample]) -> list[ScoredSet]:
-        reals = data.draw([s for s in split if s.label == 0], FORGED_REALS, FORGING_SEED)
-        faces = reader.training_faces(reals)
-        forgings = []
-        for number in range(FORGINGS):
-            made = blend_faces.forge(faces, config.input, FORGING_SEED + number, resynthesizer)
-            forgings.append(_score(backend, manifest, made.crops, made.labels, made.sources))
-        return forgings
+        return forgeries.of_split(split, reader, backend, manifest, resynthesizer)
 
     manifest, decision = _calibrated(
-        manifest, backend, crops, forged(valid), config.seed, threshold_rule
+        manifest, backend, crops, forged(valid), config.seed, description.threshold_rule
     )
     model = LoadedModel(manifest, backend, manifest.files[export.LITERT_FILE])
     # A table may name some files by their whole path, and these have no folder in common with
@@ -206,25 +137,20 @@ def ship(
         if test is not valid
         else "the validation split, which the threshold was chosen on: expect more errors"
     )
-    document = report.build(
-        [scores],
-        {
-            "measured_on": measured_on,
-            "threshold_rule": threshold_rule,
-            "threshold_reached": decision.reached(),
-            "blends": _blends(manifest, forged(test)),
-            "protocols": cross_source.measure(
-                detector, division, config.seed, taught=bool(config.teachers)
-            )
-            if division
-            else [],
-            "card": {"command": description.command, "data": description.data},
-        },
+    document = report.build([scores]).with_entries(
+        measured_on=measured_on,
+        threshold_rule=description.threshold_rule,
+        threshold_reached=decision.reached(),
+        blends=forgeries.by_kind(manifest, forged(test)),
+        protocols=cross_source.measure(
+            detector, division, config.seed, taught=bool(config.teachers)
+        ),
+        card=CardText(command=description.command, data=description.data),
     )
     manifest = _measured(manifest, scores, document, difference)
     history = folder / HISTORY
     document = report.write(
-        document, [scores], folder / EVALUATION,
+        document, [scores], folder / card.EVALUATION,
         {description.name: history} if history.is_file() else None,
     )  # fmt: skip
     (folder / card.FILE).write_text(card.write(manifest, document), encoding="utf-8")
@@ -241,7 +167,6 @@ def _draft(
     samples: Sequence[Sample],
     description: Description,
     evidence: str | None,
-    flip_average: bool,
 ) -> ModelManifest:
     trained = [sample for sample in samples if sample.split == "train"]
     counts = Counter((("real", "fake")[sample.label], sample.source) for sample in trained)
@@ -267,8 +192,9 @@ def _draft(
     return ModelManifest(
         format=1,
         name=description.name,
-        version=description.version,
-        architecture=config.architecture + (f", {flip_averaging.SAID}" if flip_average else ""),
+        version=description.version_name,
+        architecture=config.architecture
+        + (f", {flip_averaging.SAID}" if description.flip_average else ""),
         labels=Labels(order=("real", "fake"), fake="fake"),
         input=config.input,
         output=Output(score="logit", kind="logit", evidence=evidence),
@@ -308,8 +234,8 @@ def _calibrated(
     random = np.random.default_rng([seed, 3])
     clean = np.stack([crop for _, crop in crops])
     damaged = np.stack([augmentation.damage(crop, random) for crop in clean])
-    delivered = _score(backend, manifest, clean, labels, sources)
-    delivered += _score(backend, manifest, damaged, labels, sources)
+    delivered = ScoredSet.of(backend, manifest, clean, labels, sources)
+    delivered += ScoredSet.of(backend, manifest, damaged, labels, sources)
     # Blended faces can look all but real to the network. With them among the fakes, every middling
     # score is called too fake for the real and generated faces: their ECE was three times as large.
     temperature, bias = calibration.fit_platt(delivered.logits, delivered.labels)
@@ -330,63 +256,29 @@ def _calibrated(
     return manifest.model_copy(update=update), decision
 
 
-def _blends(manifest: ModelManifest, forgings: Sequence[ScoredSet]) -> list[dict[str, Any]]:
-    """By kind of forgery: how it was judged, and its AUC against the reals it was made from."""
-    # The reals are the same in each.
-    forged = sum((other.fakes() for other in forgings[1:]), start=forgings[0])
-    p_fake = verdict.calibrate(forged.logits, manifest.calibration)
-    rows = metrics.by_source(
-        p_fake, forged.labels, forged.sources, manifest.threshold, manifest.uncertain_band
-    )
-    reals = p_fake[forged.labels == 0]
-    names = np.array(forged.sources)
-    described = []
-    for row in rows:
-        if row["label"] == "fake":
-            fakes = p_fake[(names == row["source"]) & (forged.labels == 1)]
-            truth = np.repeat([0, 1], [len(reals), len(fakes)])
-            edges = metrics.bootstrap_auc(np.concatenate([reals, fakes]), truth, seed=0)
-            described.append(
-                {**row, "reals": len(reals), "roc_auc_95": [round(edge, 4) for edge in edges]}
-            )
-    return described
-
-
 def _measured(
-    manifest: ModelManifest, scores: ModelScores, document: Mapping[str, Any], difference: float
+    manifest: ModelManifest, scores: ModelScores, document: EvaluationReport, difference: float
 ) -> ModelManifest:
     """With operating points, and the main figures of the report."""
     clean = Judged.of(scores.sets[0].clean)
-    tiers = {tier["name"]: tier["figures"] for tier in document["models"][0]["sets"][0]["tiers"]}
     repeated = {
-        f"test_{name}" if name != "clean" else "test": {key: figures[key] for key in REPEATED}
-        for name, figures in tiers.items()
+        f"test_{tier.name}" if tier.name != "clean" else "test": MainFigures.of(tier.figures)
+        for tier in document.models[0].sets[0].tiers
     }
     points = metrics.operating_points(clean.p_fake, clean.labels)
     return manifest.model_copy(
         update={
             "operating_points": OperatingPoints(
-                measured_on=document["measured_on"],
+                measured_on=document.measured_on,
                 reals=int((clean.labels == 0).sum()),
                 fakes=int((clean.labels == 1).sum()),
                 points=tuple(OperatingPoint(**point) for point in points),
             ),
-            "metrics": {
-                "measured_on": document["measured_on"],
-                "litert_keras_largest_logit_difference": round(difference, 5),
+            "metrics": Metrics(
+                measured_on=document.measured_on,
+                litert_keras_largest_logit_difference=round(difference, 5),
                 **repeated,
-                "test_blended": {row["source"]: row["roc_auc"] for row in document["blends"]},
-            },
+                test_blended={row.source: row.roc_auc for row in document.blends},
+            ),
         }
     )
-
-
-def _score(
-    backend: LiteRTBackend,
-    manifest: ModelManifest,
-    crops: np.ndarray,
-    labels: np.ndarray,
-    sources: tuple[str, ...],
-) -> ScoredSet:
-    raw = [backend.scores(preprocessing.scale(crop[None], manifest.input)).raw for crop in crops]
-    return ScoredSet(verdict.fake_logits(np.concatenate(raw), manifest), labels, sources)

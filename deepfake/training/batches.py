@@ -12,7 +12,7 @@ from deepfake import preprocessing
 from deepfake.forging import augmentation, blending
 from deepfake.forging.face_reader import TrainingFace
 from deepfake.forging.resynthesis import Resynthesizer
-from deepfake.manifest import Input
+from deepfake.training.config import TrainingConfig
 from deepfake.training.teachers import Teachers
 
 # Shares of self-blended and reenacted faces among the blended ones; the rest are swaps.
@@ -30,40 +30,27 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
 
     Args:
         faces: sequence of TrainingFace. Reals and, if there are any, generated fakes.
-        spec: Input. The manifest's `input`.
-        batch_size: int. Even number of faces a batch.
-        steps: int. Batches an epoch.
-        blend_share: float. Share of blended faces among the fakes, in [0, 1].
-        resynthesis_share: float. Share of resynthesised faces among the fakes, in [0, 1].
-        resynthesizer: Resynthesizer. Needed if `resynthesis_share` is above 0.
-        seed: int. Same seed, same batches, whatever the number of workers.
+        config: TrainingConfig. Of the run. Same seed, same batches, whatever the number of threads.
+        first_epoch: int. Where to begin; a resumed run goes on with the batches it would have had.
+        first_step: int. Batches of that epoch that are done; what is left is then good for that
+            epoch only.
         weights: float array (count,). How much more often each face is drawn than others of its
             source. Defaults to all alike.
-        first_epoch: int. Where to begin; a resumed run goes on with the batches it would have had.
+        resynthesizer: Resynthesizer. Without one there are no resynthesised faces.
         teachers: Teachers. Whose answers come beside the labels; None without.
-        teacher_share: float. Their weight in the targets, in [0, 1].
-        label_smoothing: float. Of the labels in the targets, in [0, 1).
-        **workers: as of `keras.utils.PyDataset`.
     """
 
     def __init__(
         self,
         faces: Sequence[TrainingFace],
-        spec: Input,
-        batch_size: int,
-        steps: int,
-        blend_share: float,
-        seed: int,
+        config: TrainingConfig,
         first_epoch: int = 0,
+        first_step: int = 0,
         weights: np.ndarray | None = None,
-        resynthesis_share: float = 0.0,
         resynthesizer: Resynthesizer | None = None,
         teachers: Teachers | None = None,
-        teacher_share: float = 0.0,
-        label_smoothing: float = 0.0,
-        **workers: int,
     ):
-        super().__init__(**workers)
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
         labels = np.array([face.label for face in faces])
         weights = np.ones(len(faces)) if weights is None else weights
         self._reals = [face for face in faces if face.label == 0]
@@ -71,19 +58,16 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         self._real_odds = _odds(self._reals, weights[labels == 0])
         self._fake_odds = _odds(self._fakes, weights[labels == 1])
         self._looks = [blending.look(face) for face in self._reals]
-        self._spec = spec
-        self._pairs = batch_size // 2
-        self._steps = steps
+        self._config, self._spec = config, config.input
+        self._steps = steps_an_epoch(len(faces), config)
         self._resynthesizer = resynthesizer
-        self._resynthesis_share = resynthesis_share if resynthesizer else 0.0
-        self._blend_share = blend_share if self._fakes else 1.0 - self._resynthesis_share
-        self._teachers, self._teacher_share = teachers, teacher_share
-        self._label_smoothing = label_smoothing
-        self._seed = seed
-        self._epoch = first_epoch
+        self._resynthesis_share = config.resynthesis_share if resynthesizer else 0.0
+        self._blend_share = config.blend_share if self._fakes else 1.0 - self._resynthesis_share
+        self._teachers = teachers
+        self._epoch, self._done = first_epoch, first_step
 
     def __len__(self) -> int:
-        return self._steps
+        return self._steps - self._done
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Make a batch.
@@ -93,22 +77,24 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
             (batch, 1), 1 for fake. With teachers (batch, 2): the label, and the target between
             label and teachers.
         """
-        random = np.random.default_rng([self._seed, self._epoch, step])
+        random = np.random.default_rng([self._config.seed, self._epoch, self._done + step])
         views, labels = [], []
-        for _ in range(self._pairs):
+        for _ in range(self._config.batch_size // 2):
             for face, view_random in self._pair(random):
                 views.append(augmentation.view(face, self._spec, view_random))
                 labels.append([float(face.label)])
         stacked = np.stack(views)
         targets = np.array(labels)
         if self._teachers is not None:
-            share, taught = self._teacher_share, self._teachers.p_fake(stacked)[:, None]
-            smooth = (1 - self._label_smoothing) * targets + self._label_smoothing / 2
+            share, smoothing = self._config.teacher_share, self._config.label_smoothing
+            taught = self._teachers.p_fake(stacked)[:, None]
+            smooth = (1 - smoothing) * targets + smoothing / 2
             targets = np.hstack([targets, (1 - share) * smooth + share * taught])
         return preprocessing.scale(stacked, self._spec), targets.astype(np.float32)
 
     def on_epoch_end(self) -> None:
         """Move on to the next epoch's random numbers."""
+        # Keras also calls this once before the first epoch, after a look at the first batch.
         self._epoch += 1
 
     def _pair(self, random: np.random.Generator) -> list[tuple[TrainingFace, np.random.Generator]]:
@@ -140,6 +126,11 @@ class PairBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         others = np.delete(np.arange(len(self._reals)), index)
         chosen = blending.choose_donor(self._looks[index], self._looks, others, random)
         return self._reals[index if chosen is None else chosen]
+
+
+def steps_an_epoch(faces: int, config: TrainingConfig) -> int:
+    """Batches an epoch: as asked for, or as many as there are faces for."""
+    return config.steps or max(1, faces // config.batch_size)
 
 
 def _odds(faces: Sequence[TrainingFace], hardness: np.ndarray) -> np.ndarray:

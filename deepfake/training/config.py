@@ -1,79 +1,149 @@
-"""What a training run is made of."""
+"""What a training run is made of, and the options of `deepfake train` that say it."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from deepfake import networks
 from deepfake.errors import TrainingError
-from deepfake.manifest import Input
 
-STRATEGIES = ("none", "mirrored", "multiworker")
+if TYPE_CHECKING:
+    from deepfake.manifest import Input
+
+STRATEGIES = ("none", "mirrored")
 PRECISIONS = ("auto", "on", "off")
 # What the manifest takes, in face boxes.
 SMALLEST_CROP, LARGEST_CROP = 0.5, 4.0
 # What NumPy and TensorFlow both take as a seed.
 SEEDS = 2**32
+# Between checkpoints within an epoch. Not of the configuration: a resumed run may have another.
+CHECKPOINT_MINUTES = 10.0
+
+
+def option(group: str, default: float | str, text: str, **shown: Any) -> Any:
+    """A field of a dataclass that is an option of the command as well.
+
+    Args:
+        group: str. Heading in the help.
+        default: its default; the option is read as the same type.
+        text: str. Its help, as `argparse` takes it.
+        **shown: metavar or choices, as `argparse` takes them.
+    """
+    return field(default=default, metadata={"group": group, "help": text, **shown})
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """What a run is made of; written to the run folder.
 
+    The help texts of the command say it to those who know the subject; more is said here.
+
     Attributes:
-        architecture: str. A name of `architectures.ARCHITECTURES`.
-        image_size: int. Side of the input in pixels.
+        architecture: str. A name of `networks.ARCHITECTURES`.
+        image_size: int. Side of the input in pixels. Defaults to the architecture's.
         crop: float. Side of the crop as a multiple of the face box.
+        weights: str. "imagenet", "none", or the path of a file: a network of this architecture to
+            go on from, whose wrong faces are then drawn more often, or its backbone alone. Defaults
+            to "imagenet" where there are such weights.
         epochs: int. How many epochs, the frozen ones included.
-        warm_up_epochs: int. Epochs at the start in which only the head learns and the backbone
-            keeps its weights.
         steps: int. Batches an epoch; 0 for one batch per `batch_size` training faces.
         batch_size: int. Faces a batch, half of them real, over all devices.
         learning_rate: float. Peak of the cosine schedule.
+        warm_up_epochs: int. Epochs at the start in which only the head learns and the backbone
+            keeps its weights.
         fine_tuning_rate: float. Peak for the epochs after the frozen ones; 0 for a tenth of
             `learning_rate`. Without frozen epochs it is not used.
         weight_decay: float. Of AdamW.
         label_smoothing: float. In [0, 1).
-        blend_share: float. Share of blended faces among the fakes.
-        resynthesis_share: float. Share of resynthesised faces among the fakes.
         patience: int. Epochs without a better validation AUC after which training ends with the
             best epoch's weights; 0 to train to the end and keep the last weights.
-        weights: str. "imagenet", "none", or the path of a file: a network of this architecture to
-            go on from, whose wrong faces are then drawn more often, or its backbone alone.
+        blend_share: float. Share of blended faces among the fakes.
+        resynthesis_share: float. Share of resynthesised faces among the fakes.
         teachers: str. Models that the network learns from beside the labels, as `load_model` takes
             them, with commas between; "" for none.
         teacher_share: float. Weight of what the teachers say; the labels have the rest.
-        mixed_precision: str. "auto" (on a GPU), "on" or "off".
-        strategy: str. "none", "mirrored" (all devices of this machine) or "multiworker".
         seed: int. Seed of everything random.
+        mixed_precision: str. "auto" (on a GPU), "on" or "off".
+        strategy: str. "none" or "mirrored" (all devices of this machine).
+
+    Raises:
+        TrainingError: an option cannot be used, or not with the others.
     """
 
-    architecture: str = "efficientnet-lite0"
-    image_size: int = 192
-    crop: float = 1.3
-    epochs: int = 8
-    warm_up_epochs: int = 0
-    steps: int = 0
-    batch_size: int = 32
-    learning_rate: float = 6e-4
-    fine_tuning_rate: float = 0.0
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.05
-    blend_share: float = 0.5
-    resynthesis_share: float = 0.0
-    patience: int = 0
-    weights: str = "imagenet"
-    teachers: str = ""
-    teacher_share: float = 0.7
-    mixed_precision: str = "auto"
-    strategy: str = "none"
-    seed: int = 0
+    architecture: str = option(
+        "network", "efficientnet-lite0",
+        "%(default)s (default), cnn, meso4, mesoinception4, mobilenetv3-large, resnet50, xception "
+        "… (docs/training.md lists all)",
+        metavar="NAME",
+    )  # fmt: skip
+    image_size: int = option(
+        "network", 0, "side of the input (default: the architecture's)", metavar="PIXELS"
+    )
+    crop: float = option("network", 1.3, "side of the crop in face boxes (default: %(default)g)")
+    weights: str = option(
+        "network", "",
+        "imagenet, none, or a .keras or .h5 file to go on from (default: imagenet where there are "
+        "such weights)",
+    )  # fmt: skip
+    epochs: int = option("schedule", 8, "default: %(default)s")
+    steps: int = option("schedule", 0, "batches an epoch (default: all faces)")
+    batch_size: int = option("schedule", 32, "faces a batch (default: %(default)s)")
+    learning_rate: float = option("schedule", 6e-4, "peak (default: %(default)g)")
+    warm_up_epochs: int = option(
+        "schedule", 0,
+        "of the epochs, how many at the start train the head only (default: %(default)s)",
+        metavar="N",
+    )  # fmt: skip
+    fine_tuning_rate: float = option(
+        "schedule", 0.0, "peak after the warm-up epochs (default: a tenth of the learning rate)",
+        metavar="RATE",
+    )  # fmt: skip
+    weight_decay: float = option("schedule", 0.02, "default: %(default)g")
+    label_smoothing: float = option("schedule", 0.05, "default: %(default)g")
+    patience: int = option(
+        "schedule", 0,
+        "stop after N epochs without a better validation AUC and keep the best epoch (default: "
+        "%(default)s, train to the end)",
+        metavar="N",
+    )  # fmt: skip
+    blend_share: float = option(
+        "schedule", 0.5, "blended faces among the fakes (default: %(default)g)", metavar="SHARE"
+    )
+    resynthesis_share: float = option(
+        "schedule", 0.0, "resynthesised faces among the fakes (default: %(default)g)",
+        metavar="SHARE",
+    )  # fmt: skip
+    teachers: str = option(
+        "schedule", "",
+        "models to learn from beside the labels (distillation), commas between; as --model of the "
+        "other commands takes them",
+        metavar="MODELS",
+    )  # fmt: skip
+    teacher_share: float = option(
+        "schedule", 0.7, "weight of the teachers against the labels (default: %(default)g)",
+        metavar="SHARE",
+    )  # fmt: skip
+    seed: int = option("schedule", 0, "default: %(default)s")
+    mixed_precision: str = option(
+        "machine", PRECISIONS[0],
+        "16-bit arithmetic; %(default)s (default): on a GPU that is faster with it",
+        choices=PRECISIONS,
+    )  # fmt: skip
+    strategy: str = option(
+        "machine", STRATEGIES[0], "mirrored: all devices of this machine", choices=STRATEGIES
+    )
 
     def __post_init__(self) -> None:
+        entry = networks.architecture(self.architecture)
+        # What the architecture decides is written down like the rest.
+        object.__setattr__(self, "image_size", self.image_size or entry.image_size)
+        weights = self.weights or ("imagenet" if entry.imagenet else "none")
+        object.__setattr__(self, "weights", weights)
         networks.check_size(self.architecture, self.image_size)
-        if networks.architecture(self.architecture).load_imagenet is None:
+        if not entry.imagenet:
             self._refuse_backbone_options()
         self._check_numbers()
         if self.batch_size < 2 or self.batch_size % 2:
@@ -173,5 +243,8 @@ class TrainingConfig:
     @property
     def input(self) -> Input:
         """The manifest's `input` that goes with this configuration."""
-        entry = networks.architecture(self.architecture)
-        return Input(size=self.image_size, crop=self.crop, mean=entry.mean, std=entry.std)
+        # Pydantic would take longer to import than the whole parser.
+        from deepfake.manifest import Input
+
+        mean, std = networks.architecture(self.architecture).scaling
+        return Input(size=self.image_size, crop=self.crop, mean=mean, std=std)

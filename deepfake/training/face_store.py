@@ -22,11 +22,11 @@ class FaceStore:
     lost to compression. The file has no name, so not even a killed run leaves it behind.
 
     Args:
-        folder: Path. Where the file is. Defaults to the system's folder for temporary files.
+        folder: Path. Where the file is.
     """
 
-    def __init__(self, folder: Path | None = None):
-        self._where = folder or Path(tempfile.gettempdir())
+    def __init__(self, folder: Path):
+        self._where = folder
         self._file = tempfile.TemporaryFile(dir=self._where)  # noqa: SIM115 - closed by `faces`
         self._faces: list[TrainingFace] = []
         self._shapes: list[tuple[int, ...]] = []

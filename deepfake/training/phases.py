@@ -46,7 +46,7 @@ def prepare(model: keras.Model, phase: Phase, config: TrainingConfig, steps: int
     """Freeze what is frozen in a phase and compile with a fresh optimizer.
 
     Args:
-        model: keras.Model. The logit of a network of `architectures.build`.
+        model: keras.Model. The logit of a network of `networks.build`.
         phase: Phase. What comes next.
         config: TrainingConfig. Of the run.
         steps: int. Batches an epoch.

@@ -12,9 +12,8 @@ import numpy as np
 from PIL import Image
 
 from deepfake import preprocessing, verdict
-from deepfake.errors import ModelError, TrainingError
+from deepfake.errors import ModelError, TrainingError, UnansweredError
 from deepfake.manifest import Input
-from deepfake.modelstore.compiling.compiled import CompiledBackend
 from deepfake.modelstore.resolve import LoadedModel, load_model
 
 SAY_FIRST = " Say it once with `deepfake detect PHOTO --model {name} …`, which keeps it."
@@ -40,9 +39,6 @@ class Teachers:
     def __init__(self, models: Sequence[LoadedModel], spec: Input):
         for model in models:
             _compare_crops(model, spec)
-            if isinstance(model.backend, CompiledBackend):
-                # Else it would change from Keras to LiteRT in the middle of an epoch.
-                model.backend.ready()
         self._models = tuple(models)
         self.error: TrainingError | None = None
         self.identities = [
@@ -98,7 +94,7 @@ def _load(name: str) -> LoadedModel:
         return load_model(name)
     except ModelError as error:
         # Options of commands that use a model; in training some of them mean the student.
-        hint = SAY_FIRST.format(name=name) if " --" in str(error) else ""
+        hint = SAY_FIRST.format(name=name) if isinstance(error, UnansweredError) else ""
         raise TrainingError(f"The teacher {name} cannot be used. {error}{hint}") from error
 
 

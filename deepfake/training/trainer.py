@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,15 +23,13 @@ from deepfake.forging.face_reader import FaceReader, TrainingFace, served_crop
 from deepfake.networks.starting_weights import load_weights
 from deepfake.progress import progress
 from deepfake.training import checkpoint, precision
-from deepfake.training.batches import PairBatches
-from deepfake.training.config import SEEDS
-from deepfake.training.config import TrainingConfig as TrainingConfig
+from deepfake.training.batches import PairBatches, steps_an_epoch
+from deepfake.training.config import CHECKPOINT_MINUTES, TrainingConfig
 from deepfake.training.face_store import FaceStore
 from deepfake.training.phases import Phase, phases, prepare
-from deepfake.training.run_folder import TENSORBOARD, RunFolder, data_sha256, put_in_place
-from deepfake.training.strategy import Devices, lost_workers_explained
+from deepfake.training.run_folder import TENSORBOARD, RunFolder, put_in_place
 from deepfake.training.teachers import Teachers, load_teachers
-from deepfake.training.validation import ValidationSet, validation_sets
+from deepfake.training.validation import validation_sets
 from deepfake.training.watch import Watch, best_epoch, is_stalled
 
 logger = logging.getLogger(__name__)
@@ -42,8 +37,6 @@ logger = logging.getLogger(__name__)
 SCORED_BATCH = 64
 # Weight of a face without error, against 1 more for one that is wrong with certainty.
 EASY_WEIGHT = 0.15
-# Far apart, so that no two workers ever draw the same random numbers.
-SEED_STRIDE = 100_003
 START = checkpoint.Progress(0, 0, [], [])
 
 
@@ -51,103 +44,79 @@ def fit(
     samples: Sequence[Sample],
     config: TrainingConfig,
     run: Path,
-    devices: Devices | None = None,
-    checkpoint_minutes: float = 10.0,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
 ) -> keras.Model:
     """Train a network, or go on with a run that was cut off.
 
     Args:
         samples: sequence of Sample. With "train" and "valid" among the splits.
         config: TrainingConfig. Must equal that of the run when it is resumed.
-        run: Path. The run folder; made if needed. Only the chief of several workers uses it.
-        devices: Devices. Defaults to those of the configuration's strategy.
+        run: Path. The run folder; made if needed.
         checkpoint_minutes: float. Time between checkpoints within an epoch; there is one after
             each epoch anyway. 0 for none.
 
     Returns:
-        The network, as in `architectures.build`, with averaged weights.
+        The network, as in `networks.build`, with averaged weights.
 
     Raises:
         TrainingError: a teacher that cannot be used, too few readable faces, a folder of another
-            run, a damaged file in it, a training that diverged, or a lost worker.
+            run, a damaged file in it, or a training that diverged.
     """
     config.require_weights()
-    devices = devices or Devices(config.strategy)
+    strategy = _strategy(config)
     folder = RunFolder(run)
-    if devices.is_chief:
-        folder.claim(config, samples)
+    folder.claim(config, samples)
     # Before the faces are read, which takes minutes.
     teachers = load_teachers(config.teachers, config.input)
-    identities = teachers.identities if teachers else []
-    if devices.is_chief:
-        folder.claim_teachers(identities)
-    _compare_workers(samples, config, devices, identities)
+    folder.claim_teachers(teachers.identities if teachers else [])
     dtype_policy = precision.policy(config.mixed_precision)
-    if devices.is_chief:
-        names = [device.name for device in tf.config.list_logical_devices()]
-        folder.note_environment(names, dtype_policy)
-    faces, valid = _read_faces(samples, config, devices, folder)
-    # Workers differ in their dropout; their weights all come from the chief.
-    keras.utils.set_random_seed((config.seed + SEED_STRIDE * devices.index) % SEEDS)
-    with (
-        precision.using(dtype_policy),
-        devices.scope(),
-        lost_workers_explained(),
-        _errors_of(teachers),
-    ):
-        trained = _Run(config, folder, devices, faces, checkpoint_minutes, teachers).train(valid)
+    names = [device.name for device in tf.config.list_logical_devices()]
+    folder.note_environment(names, dtype_policy)
+    faces, valid = _read_faces(samples, config, folder.path)
+    keras.utils.set_random_seed(config.seed)
+    with precision.using(dtype_policy), strategy.scope(), _errors_of(teachers):
+        trained = _Run(config, folder, faces, checkpoint_minutes, teachers).train(valid)
     network = _with_evidence(trained, config)
-    if devices.is_chief:
-        part = folder.network.with_name(f"part-{folder.network.name}")
-        network.save(part)
-        put_in_place(part, folder.network)
+    part = folder.network.with_name(f"part-{folder.network.name}")
+    network.save(part)
+    put_in_place(part, folder.network)
     return network
 
 
 class _Run:
-    """One process's part in a run."""
+    """What a run has at hand while it trains."""
 
     def __init__(
         self,
         config: TrainingConfig,
         folder: RunFolder,
-        devices: Devices,
         faces: Sequence[TrainingFace],
         checkpoint_minutes: float,
         teachers: Teachers | None,
     ):
-        self._config, self._folder, self._devices = config, folder, devices
+        self._config, self._folder = config, folder
         self._faces, self._teachers = faces, teachers
-        self._seed = config.seed + SEED_STRIDE * devices.index
         self._checkpoint_seconds = 60 * checkpoint_minutes
-        (total,) = devices.total([len(faces)])
-        self._steps = config.steps or max(1, int(total) // config.batch_size)
+        self._steps = steps_an_epoch(len(faces), config)
         self._hardness: np.ndarray | None = None
         self._resynthesizer: Any = None
 
     def train(self, valid: Sequence[TrainingFace]) -> keras.Model:
         """Go through what is left of all phases; returns the logit of the averaged network."""
         model, reached = self._begin()
-        epoch, step = (int(n) for n in self._devices.from_chief([reached.epoch, reached.step]))
-        rows = self._folder.read_history() if self._devices.is_chief else []
-        (stalled,) = self._devices.from_chief([is_stalled(rows, self._config)])
+        epoch, step = reached.epoch, reached.step
+        stalled = is_stalled(self._folder.read_history(), self._config)
         left = [p for p in phases(self._config) if epoch < p.end_epoch and not stalled]
-        sets: dict[str, ValidationSet] = {}
         if left:
             self._resynthesizer = self._fit_resynthesizer()
-            sets = validation_sets(valid, self._config) if self._devices.is_chief else {}
+            sets = validation_sets(valid, self._config)
         for phase in left:
             if (epoch, step) == (phase.first_epoch, 0):
                 _use_averages(model)
                 prepare(model, phase, self._config, self._steps)
-            elif not self._devices.is_chief:
-                # The chief has it from its checkpoint.
-                prepare(model, phase, self._config, self._steps)
-            self._make_equal(model)
-            reached = checkpoint.Progress(epoch, step, reached.metrics, reached.seeds)
             watch = Watch(
-                self._folder, self._config, sets, self._devices, self._steps, reached,
-                self._checkpoint_seconds,
+                self._folder, self._config, sets, self._steps,
+                replace(reached, epoch=epoch, step=step), self._checkpoint_seconds,
             )  # fmt: skip
             self._fit(model, phase, epoch, step, watch)
             if watch.stalled:
@@ -158,7 +127,7 @@ class _Run:
     def _begin(self) -> tuple[keras.Model, checkpoint.Progress]:
         """The model to go on with, and how far it is."""
         config, path = self._config, self._folder.checkpoint
-        resumed = self._devices.is_chief and path.is_file()
+        resumed = path.is_file()
         if not resumed or Path(config.weights).is_file():
             network, tells_fakes = self._start()
             if tells_fakes:
@@ -173,13 +142,9 @@ class _Run:
                 reached.epoch, config.epochs, reached.step,
             )  # fmt: skip
         else:
-            logit = network.output["logit"]
-            model = self._devices.model_class(network.input, logit, name=network.name)
+            model = keras.Model(network.input, network.output["logit"], name=network.name)
             reached = START
-            if self._devices.is_chief:
-                self._folder.start_afresh()
-        if self._devices.workers > 1:
-            model.workers = self._devices.workers
+            self._folder.start_afresh()
         return model, reached
 
     def _start(self) -> tuple[keras.Model, bool]:
@@ -187,28 +152,22 @@ class _Run:
         config = self._config
         network = networks.build(config.architecture, config.image_size)
         if config.weights == "imagenet":
-            if self._devices.is_chief:
-                networks.load_imagenet(network)
+            networks.load_imagenet(network)
             return network, False
         if config.weights == "none":
             return network, False
         return network, load_weights(network, Path(config.weights))
 
-    def _make_equal(self, model: keras.Model) -> None:
-        if self._devices.workers > 1:
-            model.optimizer.build(model.trainable_variables)
-            self._devices.copy_from_chief([*model.weights, *model.optimizer.variables])
-
     def _fit(self, model: keras.Model, phase: Phase, epoch: int, step: int, watch: Watch) -> None:
         callbacks: list[Any] = [watch]
-        if self._devices.is_chief and find_spec("tensorboard"):
+        if find_spec("tensorboard"):
             callbacks.append(
                 keras.callbacks.TensorBoard(self._folder.path / TENSORBOARD, write_graph=False)
             )
-        bar = self._devices.is_chief and sys.stdout.isatty()
-        options = {"shuffle": False, "callbacks": callbacks, "verbose": 1 if bar else 0}
+        bar = 1 if sys.stdout.isatty() else 0
+        options = {"shuffle": False, "callbacks": callbacks, "verbose": bar}
         if step:
-            rest = _Rest(self._batches(epoch), step)
+            rest = self._batches(epoch, step)
             epoch += 1
             model.fit(rest, initial_epoch=epoch - 1, epochs=epoch, **options)
             if epoch < phase.end_epoch and not watch.stalled:
@@ -218,28 +177,20 @@ class _Run:
             batches = self._batches(epoch)
             model.fit(batches, initial_epoch=epoch, epochs=phase.end_epoch, **options)
 
-    def _batches(self, first_epoch: int) -> PairBatches:
-        config = self._config
+    def _batches(self, first_epoch: int, first_step: int = 0) -> PairBatches:
         return PairBatches(
-            self._faces, config.input, config.batch_size // self._devices.workers, self._steps,
-            config.blend_share, self._seed, first_epoch, self._hardness,
-            resynthesis_share=config.resynthesis_share, resynthesizer=self._resynthesizer,
-            teachers=self._teachers, teacher_share=config.teacher_share,
-            label_smoothing=config.label_smoothing,
-            workers=2, use_multiprocessing=False, max_queue_size=8,
+            self._faces, self._config, first_epoch, first_step, self._hardness,
+            self._resynthesizer, self._teachers,
         )  # fmt: skip
 
     def _fit_resynthesizer(self) -> Any:
         if not self._config.resynthesis_share:
             return None
         reals = [face for face in self._faces if face.label == 0]
-        if self._devices.is_chief:
-            return resynthesis.load_or_fit(reals, self._seed, self._folder.path)
-        with tempfile.TemporaryDirectory() as folder:
-            return resynthesis.load_or_fit(reals, self._seed, Path(folder))
+        return resynthesis.load_or_fit(reals, self._config.seed, self._folder.path)
 
     def _finish(self, model: keras.Model) -> keras.Model:
-        if self._config.patience and self._devices.is_chief:
+        if self._config.patience:
             rows = self._folder.read_history()
             path = self._folder.best(best_epoch(rows))
             try:
@@ -255,48 +206,34 @@ class _Run:
         return model
 
 
-class _Rest(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
-    """What is left of an epoch."""
-
-    def __init__(self, batches: PairBatches, done: int):
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
-        self._batches, self._done = batches, done
-
-    def __len__(self) -> int:
-        return len(self._batches) - self._done
-
-    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        return self._batches[self._done + step]
-
-    def on_epoch_end(self) -> None:
-        # Keras also calls this once before the first epoch, after a look at the first batch.
-        self._batches.on_epoch_end()
+def _strategy(config: TrainingConfig) -> Any:
+    """Where to compute: one device, or all of this machine."""
+    mirrored = config.strategy == "mirrored"
+    strategy = tf.distribute.MirroredStrategy() if mirrored else tf.distribute.get_strategy()
+    pairs = 2 * strategy.num_replicas_in_sync
+    if config.batch_size % pairs:
+        raise TrainingError(
+            f"The batch size must be a multiple of {pairs}, a pair for each device. "
+            f"Received: {config.batch_size}."
+        )
+    return strategy
 
 
 def _read_faces(
-    samples: Sequence[Sample], config: TrainingConfig, devices: Devices, folder: RunFolder
+    samples: Sequence[Sample], config: TrainingConfig, folder: Path
 ) -> tuple[list[TrainingFace], list[TrainingFace]]:
-    """This worker's share of the training faces, and for the chief the validation faces."""
-    if config.batch_size % (2 * devices.workers * devices.replicas):
-        raise TrainingError(
-            f"The batch size must be a multiple of {2 * devices.workers * devices.replicas}, a "
-            f"pair for each device. Received: {config.batch_size}."
-        )
+    """The training faces and the validation faces, kept in a file in the folder."""
     reader = FaceReader(config.input)
-    train = [sample for sample in samples if sample.split == "train"]
-    share = [s for label in (0, 1) for s in devices.share([s for s in train if s.label == label])]
-    share.sort(key=lambda sample: sample.path)
-    held_out = [s for s in samples if s.split == "valid"] if devices.is_chief else []
-    found = progress(reader.pairs([*share, *held_out]), len(share) + len(held_out), "reading faces")
-    # Other workers than the chief need no access to the run folder.
-    where = folder.path if devices.is_chief else None
-    stores = {"train": FaceStore(where), "valid": FaceStore(where)}
+    read = sorted((s for s in samples if s.split == "train"), key=lambda sample: sample.path)
+    read += [s for s in samples if s.split == "valid"]
+    found = progress(reader.pairs(read), len(read), "reading faces")
+    stores = {"train": FaceStore(folder), "valid": FaceStore(folder)}
     for sample, face in found:
         stores[sample.split].add(face)
     faces, valid = stores["train"].faces(), stores["valid"].faces()
     for line in reader.skipped:
         logger.warning("skipped %s", line)
-    both = not devices.is_chief or {face.label for face in valid} == {0, 1}
+    both = {face.label for face in valid} == {0, 1}
     if not both or not any(face.label == 0 for face in faces):
         raise TrainingError(
             "Too few faces were found: real ones to train with and both classes to validate are "
@@ -315,24 +252,6 @@ def _errors_of(teachers: Teachers | None) -> Iterator[None]:
         if teachers is None or teachers.error is None:
             raise
         raise teachers.error from error
-
-
-def _compare_workers(
-    samples: Sequence[Sample],
-    config: TrainingConfig,
-    devices: Devices,
-    teachers: Sequence[Mapping[str, str]],
-) -> None:
-    if devices.workers == 1:
-        return
-    text = json.dumps([asdict(config), data_sha256(samples), list(teachers)])
-    # As many bits as a float64 holds exactly.
-    mine = int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
-    if int(devices.from_chief([mine])[0]) != mine:
-        raise TrainingError(
-            "This worker was started with other options, data or teachers than the first one. "
-            "Start all workers with the same command."
-        )
 
 
 def _use_averages(model: keras.Model) -> None:

@@ -15,7 +15,6 @@ from deepfake.errors import TrainingError
 from deepfake.training import checkpoint
 from deepfake.training.config import TrainingConfig
 from deepfake.training.run_folder import Row, RunFolder, put_in_place
-from deepfake.training.strategy import Devices
 from deepfake.training.validation import DIVERGED, ValidationSet, measure
 
 logger = logging.getLogger(__name__)
@@ -30,10 +29,9 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typ
     stops the training when it has stopped getting better; in between it writes checkpoints too.
 
     Args:
-        run: RunFolder. Written by the chief only.
+        run: RunFolder. Written to.
         config: TrainingConfig. Of the run.
-        sets: the validation sets; empty on other workers than the chief.
-        devices: Devices. Of the run.
+        sets: the validation sets.
         steps: int. Batches an epoch.
         progress: Progress. Where the phase begins.
         checkpoint_seconds: float. Time between checkpoints within an epoch; 0 for none.
@@ -48,7 +46,6 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typ
         run: RunFolder,
         config: TrainingConfig,
         sets: dict[str, ValidationSet],
-        devices: Devices,
         steps: int,
         progress: checkpoint.Progress,
         checkpoint_seconds: float,
@@ -56,7 +53,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typ
         super().__init__()
         self.stalled = False
         self.raw: list[np.ndarray] = []
-        self._run, self._config, self._sets, self._devices = run, config, sets, devices
+        self._run, self._config, self._sets = run, config, sets
         self._steps = steps
         self._resumed_at: checkpoint.Progress | None = progress
         self._summed_before: list[Any] = []
@@ -80,8 +77,6 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typ
             ):
                 variable.assign_add(value)
             self._summed_before = []
-        if not self._devices.is_chief:
-            return
         done, now = self._first_step + batch + 1, time.monotonic()
         loss = float((logs or {}).get("loss", 0.0))
         if math.isnan(loss):
@@ -101,32 +96,26 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typ
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Validate, write, and decide whether to go on."""
         logs = {} if logs is None else logs
-        self._devices.average(
-            [v for v in self.model.non_trainable_weights if v.dtype in ("float32", "bfloat16")]
-        )
         variables = self.model.trainable_variables
         self.raw = [np.array(variable) for variable in variables]
-        if self._devices.is_chief:
-            row: Row = {"epoch": epoch, **{key: float(value) for key, value in logs.items()}}
-            row["learning_rate"] = float(np.array(self.model.optimizer.learning_rate))
-            # Validate what will be shipped, go on training with what is trained.
-            checkpoint.assign(variables, _averaged(self.model))
-            row |= measure(self.model, self._sets)
-            rows = [*self._run.read_history(), row]
-            best = best_epoch(rows)
-            if self._config.patience and best == epoch:
-                self._keep_best(epoch)
-            checkpoint.assign(variables, self.raw)
-            # The history first: what it has beyond the checkpoint is cut off on resuming.
-            self._run.write_history(rows)
-            checkpoint.save(self.model, epoch + 1, 0, self._run.checkpoint)
-            self._run.remove("best-*.weights.h5", keep=[self._run.best(best)])
-            self._written = self._said = time.monotonic()
-            self.stalled = is_stalled(rows, self._config)
-            logs.update({k: v for k, v in row.items() if k not in ("epoch", *logs)})
-            logger.info("epoch %d of %d: %s", epoch + 1, self._config.epochs, _as_text(row))
-        (stalled,) = self._devices.from_chief([self.stalled])
-        self.stalled = bool(stalled)
+        row: Row = {"epoch": epoch, **{key: float(value) for key, value in logs.items()}}
+        row["learning_rate"] = float(np.array(self.model.optimizer.learning_rate))
+        # Validate what will be shipped, go on training with what is trained.
+        checkpoint.assign(variables, _averaged(self.model))
+        row |= measure(self.model, self._sets)
+        rows = [*self._run.read_history(), row]
+        best = best_epoch(rows)
+        if self._config.patience and best == epoch:
+            self._keep_best(epoch)
+        checkpoint.assign(variables, self.raw)
+        # The history first: what it has beyond the checkpoint is cut off on resuming.
+        self._run.write_history(rows)
+        checkpoint.save(self.model, epoch + 1, 0, self._run.checkpoint)
+        self._run.remove("best-*.weights.h5", keep=[self._run.best(best)])
+        self._written = self._said = time.monotonic()
+        self.stalled = is_stalled(rows, self._config)
+        logs.update({k: v for k, v in row.items() if k not in ("epoch", *logs)})
+        logger.info("epoch %d of %d: %s", epoch + 1, self._config.epochs, _as_text(row))
         self.model.stop_training = self.model.stop_training or self.stalled
 
     def _keep_best(self, epoch: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.resolve import LoadedModel
-from deepfake.web.wording import for_visitors, plain
+from deepfake.web.wording import plain
 
 PICTURES = {".png": "image/png", ".jpg": "image/jpeg"}
 MAX_PICTURE_BYTES = 1_000_000
@@ -30,9 +30,7 @@ def about(model: LoadedModel) -> str:
     if text is None:
         text = _from_manifest(model.manifest)
     if model.remarks:
-        text += "\n\n## Remarks on the file\n\n" + "\n".join(
-            f"- {plain(for_visitors(r))}" for r in model.remarks
-        )
+        text += "\n\n## Remarks on the file\n\n" + "\n".join(f"- {plain(r)}" for r in model.remarks)
     return text
 
 

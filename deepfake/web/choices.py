@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from deepfake.detector import Detector
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.manifest import ModelManifest
-from deepfake.modelstore.hub.address import HUB
+from deepfake.modelstore.hub.address import HUB, is_address
 from deepfake.modelstore.located import locate
-from deepfake.modelstore.safety.kinds import FileKind, kind_of
+from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
 
 TYPE_ONE = "Choose one, or type an address on the Hub: hf://owner/repository"
-
-# A SavedModel is a program, and a pickle is one that is not run; who types them is not known here.
-PROGRAMS = (FileKind.SAVED_MODEL, FileKind.PICKLE)
 
 
 def refuse_programs(name: str, settings: Settings) -> None:
@@ -27,11 +24,12 @@ def refuse_programs(name: str, settings: Settings) -> None:
     Raises:
         ModelError: it is one, or it is not there.
     """
-    kind = kind_of(locate(name, settings).file)
-    if kind in PROGRAMS:
+    row = kind_of(locate(name, settings).file)
+    if row.is_program:
         raise ModelError(
-            f"The model {name} is a {kind.value}, which only the operator of this page may "
-            "choose. Save it with model.save('model.keras'), and name that."
+            f"The model {name} is a {row.name}, which only the operator of this page may "
+            "choose. Save it with model.save('model.keras'), and name that.",
+            path=name,
         )
 
 
@@ -79,10 +77,10 @@ class Choices:
             if known.rsplit(" ", 1)[0] == label:
                 return name
         allowed = self.shelf.settings.model_field
-        if allowed == "paths" or (allowed == "yes" and label.startswith(HUB)):
+        if allowed == "paths" or (allowed == "yes" and is_address(label)):
             return label
         more = f", or name one on the Hub as {HUB}owner/repository" if allowed == "yes" else ""
-        raise ModelError(
+        raise ModelNotFoundError(
             f"There is no model {label!r} here. Choose from: {', '.join(self._names)}{more}."
         )
 

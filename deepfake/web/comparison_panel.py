@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from html import escape
 
 from PIL import Image
@@ -11,7 +9,7 @@ from PIL import Image
 from deepfake import evidence
 from deepfake.comparison import NOT_MEASURED, Comparison, Ensemble, Row
 from deepfake.verdict import Verdict, percent
-from deepfake.web import drawing
+from deepfake.web import drawing, jpeg
 from deepfake.web.wording import ICONS
 
 COLUMNS = ("Model", "Verdict", "Likely fake", "Time", "Size", "Trained on", "How often wrong")
@@ -69,7 +67,8 @@ def comparison_panel(comparison: Comparison) -> str:
 
 def _row(row: Row) -> str:
     if row.report is None:
-        text = f'<span class="failed"><span aria-hidden="true">✕</span> {escape(row.error)}</span>'
+        why = "" if row.error is None else escape(row.error.public)
+        text = f'<span class="failed"><span aria-hidden="true">✕</span> {why}</span>'
         return _line(_head(row.title, ""), f'<td role="cell" colspan="6">{text}</td>', "failed")
     report = row.report
     where = f"run by {report.model['backend']}"
@@ -162,13 +161,9 @@ def _figure(row: Row) -> str:
     else:
         pixels = evidence.overlay(face.crop, face.evidence)
         alt = f"The face with the places that {title} looked at"
-    data = io.BytesIO()
-    Image.fromarray(drawing.as_in_picture(pixels, face.turn, MAP_SIDE)).save(
-        data, "JPEG", quality=88
-    )
-    source = f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+    image = Image.fromarray(drawing.as_in_picture(pixels, face.turn, MAP_SIDE))
     return (
-        f'<figure><img src="{source}" alt="{alt}"><figcaption>{caption}'
+        f'<figure><img src="{jpeg.address(image, 88)}" alt="{alt}"><figcaption>{caption}'
         f"<small>{_kind(row)}</small></figcaption></figure>"
     )
 
@@ -176,7 +171,7 @@ def _figure(row: Row) -> str:
 def _kind(row: Row) -> str:
     """What the picture of the face shows."""
     if row.map_error:
-        return f'<span aria-hidden="true">✕</span> {escape(row.map_error)}'
+        return f'<span aria-hidden="true">✕</span> {escape(row.map_error.public)}'
     if row.lacks_map:
         return "No built-in map"
     # A network that brings a map has it from its first run on, so none is ever worked out for it.

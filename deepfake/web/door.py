@@ -8,27 +8,19 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import time
 from pathlib import Path
 
 import anyio
-import gradio as gr
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepfake.web import scratch
+from deepfake.web.gradio_internals import DIRECT, EVENTS, MISFITS, OTHERS, UPLOADS, Queue
 
 logger = logging.getLogger(__name__)
 
-# Where events come in. What has been accepted is fetched with GET and always let through.
-EVENTS = re.compile(r"/gradio_api/(queue/join|call/.+)\Z", re.DOTALL)
-# Those that Gradio runs at once; `api_open=False` leaves only what takes no time.
-DIRECT = re.compile(r"/gradio_api/(run|api)/.+\Z", re.DOTALL)
-UPLOADS = re.compile(r"/gradio_api/upload/?\Z")
-# Else what is sent is for components that the page does not have, and some of it stays on the disk.
-OTHERS = re.compile(r"(/gradio_api/(reset|cancel)|/login)/?\Z")
 # Events name uploads; they do not hold them.
 MAX_EVENT_BYTES = 1_000_000
 # What a form has besides its file.
@@ -62,17 +54,15 @@ class Door:
     """Knows whether further events and uploads can be taken on.
 
     Args:
-        page: gradio.Blocks. With its queue.
+        queue: Queue. The page's.
         max_queue: int. How many events may wait.
         folder: Path. Where uploads go.
         max_upload: int. How many bytes one request may upload.
         max_bytes: int. How many bytes may lie in the folder.
     """
 
-    def __init__(
-        self, page: gr.Blocks, max_queue: int, folder: Path, max_upload: int, max_bytes: int
-    ):
-        self.page = page
+    def __init__(self, queue: Queue, max_queue: int, folder: Path, max_upload: int, max_bytes: int):
+        self.queue = queue
         self.max_queue = max_queue
         self.folder = folder
         self.max_upload = max_upload
@@ -87,10 +77,10 @@ class Door:
         """Why the next event is not taken on, and seconds after which to try again."""
         if self.stopping:
             return STOPPING, RETRY_SECONDS
-        waiting = len(self.page._queue)
+        waiting = self.queue.waiting
         if waiting < self.max_queue:
             return None
-        seconds = self._seconds_of_work()
+        seconds = self.queue.seconds_of_work()
         after = f"in about {seconds} s" if seconds else "in a moment"
         return f"The page is busy: {waiting} are waiting. Please try again {after}.", (
             seconds or RETRY_SECONDS
@@ -98,8 +88,7 @@ class Door:
 
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        queue = self.page._queue
-        return len(queue) == 0 and queue.get_active_worker_count() == 0
+        return self.queue.waiting == 0 and self.queue.running == 0
 
     async def begin_upload(self, size: int) -> bool:
         """Keep room for an upload, until `end_upload`.
@@ -139,16 +128,6 @@ class Door:
         served = self.is_idle()
         time.sleep(DELIVERY_SECONDS)
         return served
-
-    def _seconds_of_work(self) -> int:
-        """How long those who wait take together, as far as that has been measured."""
-        queue = self.page._queue
-        longest = 0.0
-        for line in list(queue.event_queue_per_concurrency_id.values()):
-            times = queue.process_time_per_fn
-            work = sum(times[event.fn].avg_time for event in list(line.queue) if event.fn in times)
-            longest = max(longest, work / (line.concurrency_limit or queue.max_thread_count))
-        return math.ceil(longest)
 
 
 class DoorMiddleware:
@@ -228,9 +207,7 @@ class DoorMiddleware:
 
         try:
             await self.app(scope, receive, note)
-        except (KeyError, TypeError) as error:
-            # What Gradio raises for names that the endpoint, or the page, does not have. Analyses
-            # raise nothing here: their errors are results.
+        except MISFITS as error:
             if started:
                 raise
             # Not its text, which can be a visitor's.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from deepfake.detector import FaceReport
+from deepfake.report import FaceReport
 from deepfake.verdict import Verdict, percent
 
 # What is sent to the browser; larger pictures are shown smaller.

@@ -25,7 +25,7 @@ SWEEP_SECONDS = 600
 BLOCK_BYTES = 4096
 
 
-def make_scratch_folder(parent: str | None = None) -> str:
+def make_scratch_folder(parent: str | None = None) -> Path:
     """Make the folder, readable by this user only; it is deleted when the process exits.
 
     Folders of processes that were killed before they could do so are deleted now. One with our own
@@ -50,17 +50,30 @@ def make_scratch_folder(parent: str | None = None) -> str:
         ) from error
 
 
-def _make(parent: Path) -> str:
+def _make(parent: Path) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
     for left_over in parent.glob(f"{PREFIX}*"):
         owner = left_over.name.removeprefix(PREFIX).split("-")[0]
         dead = owner.isdecimal() and (int(owner) == os.getpid() or not _is_running(int(owner)))
         if dead and not _is_locked(left_over):
             shutil.rmtree(left_over, ignore_errors=True)
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent.absolute())
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent.absolute()))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _lock(folder)
     return folder
+
+
+def lend_to_gradio(folder: Path) -> None:
+    """Have Gradio keep its files in a folder, and report nothing to anybody.
+
+    Most of Gradio looks for it when it needs one; some looks once, when it is imported. A process
+    has one folder.
+
+    Args:
+        folder: Path. From `make_scratch_folder`.
+    """
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 
 def start_sweeper(folder: Path, keep: Container[str]) -> None:
@@ -104,7 +117,7 @@ def size(folder: Path) -> int:
     return total
 
 
-def _lock(folder: str | Path) -> int | None:
+def _lock(folder: Path) -> int | None:
     """Lock a folder until the process ends, or the number that is returned is closed.
 
     Containers that share a folder do not see each other's processes, but their locks.

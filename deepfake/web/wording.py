@@ -6,8 +6,8 @@ import re
 from html import escape
 
 from deepfake import verdict
-from deepfake.detector import Report
 from deepfake.manifest import ModelManifest
+from deepfake.report import Report
 
 # Shape and words carry the meaning; colour only repeats it.
 ICONS = {"fake": "▲", "uncertain": "◆", "real": "●", "not_applicable": "○"}
@@ -48,13 +48,8 @@ def error_panel(message: str, heading: str = UNREADABLE_FILE) -> str:
     return (
         '<section class="verdict verdict-error" role="alert">'
         f'<h2><span aria-hidden="true">✕</span> {escape(heading)}</h2>'
-        f"<p>{escape(for_visitors(message))}</p></section>"
+        f"<p>{escape(message)}</p></section>"
     )
-
-
-def for_visitors(message: str) -> str:
-    """A sentence on a model, without the folders of the server that it lies in."""
-    return re.sub(r"""(?<![\w:/.~])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s'"]+[/\\])+""", "", message)
 
 
 def plain(text: str) -> str:

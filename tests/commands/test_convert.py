@@ -93,7 +93,8 @@ def test_a_foreign_manifest_is_named_with_its_folder(run, tmp_path):
 def test_what_is_wrong_with_the_old_model_is_said_first(run, tmp_path):
     keras_files()  # skips without Keras, which brings h5py
     import h5py
-    from hostile_files import lambda_layer
+
+    from tests.modelstore.hostile_files import lambda_layer
 
     (tmp_path / "old").mkdir()
     with h5py.File(tmp_path / "old" / "old.h5", "w") as file:

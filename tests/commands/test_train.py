@@ -158,16 +158,11 @@ def test_a_finished_run_needs_its_starting_weights_no_more(small_run, labelled, 
 def test_the_page_serves_a_trained_run(run, portrait):
     from gradio_client import Client, handle_file
 
-    from deepfake.web import page
+    from tests.web.conftest import serve
 
-    settings = Settings(model=str(run), port=free_port())
-    blocks = page.build_page(settings)
-    page.launch(blocks, settings, prevent_thread_lock=True, quiet=True)
-    try:
-        client = Client(f"http://127.0.0.1:{settings.port}", verbose=False)
+    for served in serve(Settings(model=str(run), port=free_port())):
+        client = Client(served.url, verbose=False)
         report = client.predict(handle_file(portrait), api_name="/detect")
-    finally:
-        blocks.close()
     assert report["model"]["name"] == "tiny"
     expected = Detector(run, settings=Settings()).detect(portrait)
     assert report["p_fake"] == pytest.approx(expected.p_fake, abs=1e-6)

@@ -19,9 +19,9 @@ def test_the_interval_holds_the_auc_and_narrows_with_more_faces():
     random = np.random.default_rng(0)
     p_fake = np.clip(random.normal(0.4 + 0.2 * LABELS, 0.15), 0, 1)
     summary = metrics.summarise(p_fake, LABELS, 0.5, (0.4, 0.6))
-    low, high = summary["roc_auc_95"]
-    assert low < summary["roc_auc"] < high
-    few = metrics.summarise(p_fake[450:550], LABELS[450:550], 0.5, (0.4, 0.6))["roc_auc_95"]
+    low, high = summary.roc_auc_95
+    assert low < summary.roc_auc < high
+    few = metrics.summarise(p_fake[450:550], LABELS[450:550], 0.5, (0.4, 0.6)).roc_auc_95
     assert few[1] - few[0] > high - low
 
 
@@ -42,16 +42,16 @@ def test_the_confusion_matrix_counts_everyone_once():
     p_fake = np.array([0.1, 0.5, 0.7, 0.9, 0.2, 0.6, 0.95])
     labels = np.array([0, 0, 0, 0, 1, 1, 1])
     summary = metrics.summarise(p_fake, labels, 0.6, (0.4, 0.8))
-    assert summary["confusion"] == {
+    assert summary.confusion.model_dump() == {
         "real": {"real": 1, "uncertain": 2, "fake": 1},
         "fake": {"real": 1, "uncertain": 1, "fake": 1},
     }
-    assert summary["confusion_at_threshold"] == {
+    assert summary.confusion_at_threshold.model_dump() == {
         "real": {"real": 2, "fake": 2}, "fake": {"real": 1, "fake": 2},
     }  # fmt: skip
-    assert summary["false_positive_rate"] == 0.5
-    assert summary["accuracy"] == pytest.approx(4 / 7, abs=1e-3)
-    assert summary["balanced_accuracy"] == pytest.approx((0.5 + 2 / 3) / 2, abs=1e-3)
+    assert summary.false_positive_rate == 0.5
+    assert summary.accuracy == pytest.approx(4 / 7, abs=1e-3)
+    assert summary.balanced_accuracy == pytest.approx((0.5 + 2 / 3) / 2, abs=1e-3)
 
 
 def test_errors_are_equal_where_they_are():
@@ -74,16 +74,16 @@ def test_fakes_caught_are_those_above_the_allowed_reals():
 def test_few_reals_do_not_pretend_a_rate_of_one_percent():
     p_fake, labels = np.linspace(0, 1, 40), np.repeat([0, 1], 20)
     summary = metrics.summarise(p_fake, labels, 0.5, (0.4, 0.6))
-    assert summary["true_positive_rate_at_1_percent"] is None
-    assert summary["true_positive_rate_at_5_percent"] == 1.0
+    assert summary.true_positive_rate_at_1_percent is None
+    assert summary.true_positive_rate_at_5_percent == 1.0
 
 
 def test_one_class_alone_gives_its_rate_and_no_more():
     summary = metrics.summarise(np.array([0.1, 0.9]), np.zeros(2, int), 0.5, (0.4, 0.6))
-    assert summary["false_positive_rate"] == 0.5
-    assert summary["false_positive_rate_95"] == pytest.approx([0.0945, 0.9055], abs=1e-3)
+    assert summary.false_positive_rate == 0.5
+    assert summary.false_positive_rate_95 == pytest.approx([0.0945, 0.9055], abs=1e-3)
     for name in ("roc_auc", "true_positive_rate", "balanced_accuracy", "ece", "brier"):
-        assert summary[name] is None
+        assert getattr(summary, name) is None
 
 
 def test_equal_classes_do_not_depend_on_how_many_of_each_there_are():
@@ -110,8 +110,8 @@ def test_each_source_is_counted_and_each_generator_ranked_against_all_reals():
     p_fake = np.array([0.1, 0.5, 0.7, 0.95, 0.6])
     labels = np.array([0, 0, 0, 1, 1])
     a, b, c = metrics.by_source(p_fake, labels, ["a", "a", "b", "x", "y"], 0.6, (0.4, 0.8))[:3]
-    assert (a["source"], a["count"], a["real"], a["uncertain"], a["fake"]) == ("a", 2, 1, 1, 0)
-    assert b["at_or_above_threshold"] == 1.0 and b["at_or_above_threshold_95"][0] < 0.3
-    assert a["roc_auc"] is None and c["roc_auc"] == 1.0
+    assert (a.source, a.count, a.real, a.uncertain, a.fake) == ("a", 2, 1, 1, 0)
+    assert b.at_or_above_threshold == 1.0 and b.at_or_above_threshold_95[0] < 0.3
+    assert a.roc_auc is None and c.roc_auc == 1.0
     y = metrics.by_source(p_fake, labels, ["a", "a", "b", "x", "y"], 0.6, (0.4, 0.8))[3]
-    assert y["roc_auc"] == pytest.approx(2 / 3, abs=1e-3)
+    assert y.roc_auc == pytest.approx(2 / 3, abs=1e-3)

@@ -58,7 +58,7 @@ def test_protocols_can_be_added_later(evaluated, tmp_path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     rows = [{"held_out": "sdxl", "kind": "generator", "count": 65, "auc": 0.9123, "note": "<1>"}]
     report.amend(tmp_path, {"protocols": rows})
-    assert report.read(tmp_path)["protocols"] == rows
+    assert json.loads((tmp_path / "report.json").read_text())["protocols"] == rows
     page = (tmp_path / "report.html").read_text()
     assert "0.912" in page and "&lt;1&gt;" in page and "<1>" not in page
 

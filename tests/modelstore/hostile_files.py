@@ -144,7 +144,7 @@ def bad_hdf5(folder):
     hdf5(secret)
     (folder / "secret.bin").write_bytes(bytes(64))
     with new("external link") as file:
-        file["model_weights/dense/bias"] = h5py.ExternalLink(str(secret), "/model_weights")
+        file["model_weights/dense/bias"] = h5py.ExternalLink(secret.name, "/model_weights")
     with new("external storage") as file:
         file.create_dataset(
             "model_weights/dense/bias", (16,), "f4", external=[(folder / "secret.bin", 0, 64)]

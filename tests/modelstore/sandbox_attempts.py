@@ -10,7 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from deepfake.errors import ModelError
+from deepfake.errors import HostileModelError, ModelError
+from deepfake.modelstore.compiling.parity import NoLiteRTError
 from deepfake.modelstore.safety import sandbox
 
 
@@ -57,7 +58,16 @@ def attempt(name, *arguments):
         case "talk", ():
             sys.stdout.write("x" * 50_000_000)
         case "sentence", ():
+            print("a remark of a library", end="", file=sys.stderr)
             raise ModelError("The file is odd.\x1b[31m Get another.")
+        case "refusal", (path,):
+            raise HostileModelError(f"{path} holds code. {'x' * 1000}", path=path)
+        case "not for LiteRT", ():
+            raise NoLiteRTError("It does what LiteRT cannot.")
+        case "made up", (text,):
+            print(text, file=sys.stderr)
+            sys.stderr.flush()
+            os._exit(3)
         case "error", ():
             raise KeyError("inner workings")
         case "raise limits", ():

@@ -54,10 +54,16 @@ def test_a_real_below_rule_is_a_threshold_on_the_other_class():
 def test_the_scale_is_what_the_network_gets(scale, black, white):
     from deepfake import preprocessing
 
-    spec = Answers(positive="fake", scale=scale).complete(ONE, "model", FILES).input
+    manifest = Answers(positive="fake", scale=scale).complete(ONE, "model", FILES)
+    spec = manifest.input
     pixels = np.array([[[[0, 0, 0]], [[255, 255, 255]]]], np.uint8)
     values = preprocessing.scale(pixels, spec)[0, :, 0, 0]
     np.testing.assert_allclose(values, [black, white], atol=1e-3)
+    # What is compiled is compared on such values, whoever said them; else on usual ones.
+    said = (Answers(scale=scale).span(None), Answers().span(manifest))
+    if scale != "imagenet":
+        assert said == ((black, white),) * 2
+    assert Answers().span(None) is None
 
 
 def test_a_network_that_scales_its_input_gets_whole_numbers_and_a_warning_otherwise():

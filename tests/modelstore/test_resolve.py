@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from deepfake import Detector
 from deepfake.errors import ModelError, SettingError
 from deepfake.modelstore.answers import Answers
+from deepfake.modelstore.hub.address import HubAddress
+from deepfake.modelstore.located import place_of
 from deepfake.modelstore.resolve import introduce, load_model
 from deepfake.settings import Settings, models_folder
 from tests.modelstore.tiny_onnx import brightness
@@ -32,6 +35,20 @@ def test_a_model_is_found_by_any_of_its_names(name):
 def test_other_names_get_a_sentence(name, expected, settings):
     with pytest.raises(ModelError, match=expected):
         load_model(name, settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("default", models_folder() / "default"),
+        ("runs/mine", Path("runs/mine")),
+        ("~/m.h5", Path.home() / "m.h5"),
+        ("hf://a/b/c.onnx@main", HubAddress("a/b", "c.onnx", "main")),
+        (Path("hf://a/b"), HubAddress("a/b")),
+    ],
+)
+def test_a_name_is_a_place_on_the_disk_or_on_the_hub(name, expected):
+    assert place_of(name) == expected
 
 
 def test_a_folder_without_manifest_gets_a_sentence(tmp_path):

@@ -11,7 +11,7 @@ from deepfake.datasets import dataset
 from deepfake.modelstore.resolve import load_model
 from deepfake.networks.flip_averaging import flip_averaged
 from deepfake.networks.starting_weights import load_weights
-from deepfake.shipping import ship
+from deepfake.shipping import cross_source, ship
 from deepfake.training.config import TrainingConfig
 
 # An evidence map of 4 × 4, so that it has a left and a right.
@@ -55,9 +55,9 @@ def test_a_network_without_evidence_is_averaged_as_well(faces):
 
 def test_both_files_of_a_shipped_model_do_it(network, labelled, tmp_path):
     ship.ship(
-        network, dataset.find_samples(labelled), CONFIG, tmp_path,
-        ship.Description("tiny", "1", "for tests"), flip_average=True, grid_faces=0,
-        edited_faces=0,
+        network, cross_source.divide(dataset.find_samples(labelled), ""), CONFIG, tmp_path,
+        ship.Description("tiny", "1", "for tests", flip_average=True),
+        grid_faces=0, edited_faces=0,
     )  # fmt: skip
     manifest = json.loads((tmp_path / "model.json").read_text())
     assert manifest["architecture"] == "meso4, mean logit of the face and its mirror image"

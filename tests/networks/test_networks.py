@@ -5,7 +5,9 @@ import pytest
 from deepfake import networks, preprocessing
 from deepfake.errors import TrainingError
 from deepfake.manifest import Input
-from deepfake.networks.applications import APPLICATIONS, BACKBONE
+from deepfake.networks import applications
+from deepfake.networks.applications import BACKBONE
+from deepfake.networks.architectures import APPLICATIONS
 
 RANDOM = np.random.default_rng(0)
 
@@ -21,8 +23,8 @@ def pictures(size, count=2):
 
 
 def scaled(name, crops):
-    entry = networks.architecture(name)
-    spec = Input(size=crops.shape[1], crop=1.3, mean=entry.mean, std=entry.std)
+    mean, std = networks.architecture(name).scaling
+    spec = Input(size=crops.shape[1], crop=1.3, mean=mean, std=std)
     return preprocessing.scale(crops, spec)
 
 
@@ -91,7 +93,7 @@ def test_scaling_outside_equals_the_scaling_layers_inside(name, function):
     inside = getattr(keras.applications, function)(
         include_top=False, weights=None, input_shape=(64, 64, 3)
     )
-    bare = APPLICATIONS[name].backbone(64, None)
+    bare = applications.backbone(name, 64, None)
     bare.set_weights(inside.get_weights())
     expected = inside.predict_on_batch(crops.astype(np.float32))
     assert bare.predict_on_batch(scaled(name, crops)) == pytest.approx(expected, abs=1e-3)
@@ -100,13 +102,13 @@ def test_scaling_outside_equals_the_scaling_layers_inside(name, function):
 def test_efficientnet_loses_its_scaling_layers_and_nothing_else():
     keras.utils.set_random_seed(1)
     crops = pictures(64)
-    inside = APPLICATIONS["efficientnetb0"].backbone(64, None)
+    inside = applications.backbone("efficientnetb0", 64, None)
     # What Keras's ImageNet file holds, with the division that Keras adds for it: together 1/std.
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     inside.get_layer(index=2).set_weights([mean, std**2, np.array(0)])
     expected = inside.predict_on_batch(crops.astype(np.float32))
     model = networks.build("efficientnetb0", 64)
-    networks.applications.fill_backbone(model, inside)
+    applications.fill_backbone(model, inside)
     features = model.get_layer(BACKBONE).predict_on_batch(scaled("efficientnetb0", crops))
     assert features == pytest.approx(expected, abs=1e-3)
 

@@ -70,7 +70,7 @@ def test_what_the_threshold_reaches_is_told():
     sources = ["a"] * 60 + ["b"] * 40 + ["c"] * 100
     decision = calibration.choose(p_fake, labels, sources)
     assert decision.threshold == pytest.approx(0.51) and decision.within_limits
-    assert decision.reached()["false_positive_rate"] == 0
+    assert decision.reached().false_positive_rate == 0
     half = calibration.choose(p_fake, labels, sources, rule="half")
     assert (half.false_positive_rate, half.worst_source) == (0.05, "b")
     assert half.worst_source_false_positive_rate == 0.125 and half.within_limits

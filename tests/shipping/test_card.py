@@ -36,23 +36,22 @@ def test_the_readme_is_what_was_measured(document):
 
 
 def test_the_manifest_is_what_was_measured(document, manifest):
-    model = document["models"][0]
-    assert (model["name"], model["version"]) == (manifest.name, manifest.version)
-    assert model["sha256"] == manifest.files["model.tflite"]
-    assert model["threshold"] == manifest.threshold
-    assert tuple(model["uncertain_band"]) == manifest.uncertain_band
-    tiers = {tier["name"]: tier["figures"] for tier in model["sets"][0]["tiers"]}
+    model = document.models[0]
+    assert (model.name, model.version) == (manifest.name, manifest.version)
+    assert model.sha256 == manifest.files["model.tflite"]
+    assert model.threshold == manifest.threshold
+    assert model.uncertain_band == manifest.uncertain_band
+    tiers = {tier.name: tier.figures for tier in model.sets[0].tiers}
     for key, tier in (("test", "clean"), ("test_web", "web"), ("test_hard", "hard")):
-        for name, value in manifest.metrics[key].items():
-            assert tiers[tier][name] == value, (key, name)
+        for name, value in getattr(manifest.metrics, key):
+            assert getattr(tiers[tier], name) == value, (key, name)
 
 
 def test_the_hub_can_read_the_card(document, manifest):
     data = ModelCard(card.write(manifest, document)).data
     assert data.pipeline_tag == "image-classification" and data.library_name == "keras"
     values = {result.metric_type: result.metric_value for result in data.eval_results}
-    figures = document["models"][0]["sets"][0]["figures"]
-    assert values["roc_auc"] == figures["roc_auc"]
+    assert values["roc_auc"] == document.models[0].sets[0].figures.roc_auc
 
 
 def test_every_drawn_figure_of_the_card_is_there(document, manifest):
@@ -64,7 +63,8 @@ def test_every_drawn_figure_of_the_card_is_there(document, manifest):
 
 def test_a_changed_figure_changes_the_card(document, manifest):
     text = card.write(manifest, document)
-    changed = {**document, "blends": [{**row, "roc_auc": 0.1234} for row in document["blends"]]}
+    rows = [row.model_copy(update={"roc_auc": 0.1234}) for row in document.blends]
+    changed = document.with_entries(blends=rows)
     assert card.write(manifest, changed) != text
     assert card.readme_table(changed) != card.readme_table(document)
 
@@ -89,6 +89,6 @@ def test_the_threshold_is_told_with_what_it_reaches(document, manifest, reached,
         "worst_source_false_positive_rate": 0.06,
     }
     whole = None if reached is None else {**rates, **reached}
-    changed = {**document, "threshold_rule": "fpr", "threshold_reached": whole}
+    changed = document.with_entries(threshold_rule="fpr", threshold_reached=whole)
     text = card.write(manifest, changed).split("## Threshold")[1].split("##")[0]
     assert said in text and not_said not in text and "damaged" in text

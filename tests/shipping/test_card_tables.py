@@ -2,6 +2,7 @@
 
 import pytest
 
+from deepfake.evaluation.document import LeftOut
 from deepfake.shipping import card_tables
 
 ROW = {"held_out": "sdxl", "kind": "generator", "count": 65, "auc": None}
@@ -33,6 +34,6 @@ def test_a_name_cannot_change_the_card(name, shown):
     ],
 )
 def test_whose_figures_they_are_is_told(networks, said):
-    text = card_tables.protocols([{**ROW, **network} for network in networks])
+    text = card_tables.protocols([LeftOut(**ROW, **network) for network in networks])
     assert [OWN in text, OTHERS in text] == said
     assert text.count("| sdxl |") == len(networks)

@@ -45,13 +45,13 @@ def test_what_cannot_be_left_out_gets_a_sentence(names, expected):
 def test_what_was_left_out_is_judged_at_the_detectors_threshold():
     detector = Detector(settings=Settings(), threshold=0.5)
     division = cross_source.divide(SAMPLES, "swap_1+swap_2,navy")
-    rows = {row["held_out"]: row for row in cross_source.measure(detector, division)}
+    rows = {row.held_out: row for row in cross_source.measure(detector, division)}
     swaps, navy = rows["swap_1+swap_2"], rows["navy"]
-    assert (swaps["kind"], swaps["count"], swaps["auc"], swaps["caught"]) == ("generator", 2, 1, 1)
+    assert (swaps.kind, swaps.count, swaps.auc, swaps.caught) == ("generator", 2, 1, 1)
     p_fake = detector.detect(EXAMPLES / "grace_hopper.jpg").p_fake
-    assert (navy["kind"], navy["count"]) == ("real_source", 1)
-    assert navy["false_positive_rate"] == float(p_fake >= 0.5)
-    assert "swap_1" in navy["note"]
+    assert (navy.kind, navy.count) == ("real_source", 1)
+    assert navy.false_positive_rate == float(p_fake >= 0.5)
+    assert "swap_1" in navy.note
 
 
 def test_a_source_without_faces_is_said_to_be_unjudged(faceless):
@@ -59,11 +59,11 @@ def test_a_source_without_faces_is_said_to_be_unjudged(faceless):
         tuple(SAMPLES), {"coffee": (Sample(Path(faceless), 0, "test", "coffee"),)}
     )
     (row,) = cross_source.measure(Detector(settings=Settings()), division)
-    assert row["count"] == 0 and "no face" in row["note"]
-    assert "false_positive_rate" not in row
+    assert row.count == 0 and "no face" in row.note
+    assert row.false_positive_rate is None
 
 
 def test_rows_are_of_this_very_network():
     division = cross_source.divide(SAMPLES, "navy")
     (row,) = cross_source.measure(Detector(settings=Settings(), threshold=0.5), division)
-    assert row["network"] == "this"
+    assert row.network == "this"

@@ -21,7 +21,14 @@ CONFIG = TrainingConfig(architecture="cnn", image_size=32, weights="none")
 DESCRIPTION = ship.Description(
     "tiny", "3", "for tests", command="deepfake train DATA --seed 7", data="Made in the test."
 )
+# Without what takes long and is not looked at.
+BRIEFLY = {"grid_faces": 0, "edited_faces": 0}
 HISTORY = "epoch,loss,accuracy,valid_auc_generated\n0,.7,.5,.6\n1,.6,.6,.7\n"
+
+
+def whole(samples):
+    """A data set that nothing was left out of."""
+    return cross_source.Division(tuple(samples), {})
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +46,8 @@ def shipped(network, labelled, tmp_path_factory):
     fakes = tuple(replace(s, source="other") for s in samples if s.split == "test" and s.label)
     division = cross_source.Division(tuple(samples), {"other": fakes})
     ship.ship(
-        network, samples, CONFIG, folder, DESCRIPTION,
-        threshold_rule="half", division=division, grid_faces=2,
+        network, division, CONFIG, folder, replace(DESCRIPTION, threshold_rule="half"),
+        grid_faces=2,
     )  # fmt: skip
     return folder
 
@@ -98,11 +105,11 @@ def test_own_forgeries_are_told_by_kind(shipped):
 
 def test_the_seed_of_a_training_changes_no_forgery(shipped, network, labelled, tmp_path):
     ship.ship(
-        network, dataset.find_samples(labelled), replace(CONFIG, seed=5), tmp_path, DESCRIPTION,
-        grid_faces=0, edited_faces=0,
+        network, whole(dataset.find_samples(labelled)), replace(CONFIG, seed=5), tmp_path,
+        DESCRIPTION, **BRIEFLY,
     )  # fmt: skip
     said = [
-        {row["source"]: (row["count"], row["roc_auc"]) for row in document["blends"]}
+        {row.source: (row.count, row.roc_auc) for row in document.blends}
         for document in (report.read(folder / "evaluation") for folder in (shipped, tmp_path))
     ]
     assert said[0] == said[1]
@@ -135,20 +142,19 @@ def test_figures_of_runs_with_sources_left_out_are_gathered(shipped, tmp_path):
 
 def test_an_unknown_rule_is_refused_before_any_work(network, labelled, tmp_path):
     with pytest.raises(TrainingError, match="fpr, half, youden"):
-        ship.ship(network, [], CONFIG, tmp_path, DESCRIPTION, threshold_rule="guess")
+        guess = replace(DESCRIPTION, threshold_rule="guess")
+        ship.ship(network, whole([]), CONFIG, tmp_path, guess)
     assert not list(tmp_path.iterdir())
 
 
 def test_one_class_cannot_be_shipped(network, labelled, tmp_path):
     reals = [s for s in dataset.find_samples(labelled) if s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
-        ship.ship(network, reals, CONFIG, tmp_path, DESCRIPTION)
+        ship.ship(network, whole(reals), CONFIG, tmp_path, DESCRIPTION)
     samples = [*dataset.find_samples(labelled)]
     samples = [s for s in samples if s.split != "test" or s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
-        ship.ship(
-            network, samples, CONFIG, tmp_path, replace(DESCRIPTION), grid_faces=0, edited_faces=0
-        )
+        ship.ship(network, whole(samples), CONFIG, tmp_path, DESCRIPTION, **BRIEFLY)
     assert not (tmp_path / "model.json").exists()
 
 
@@ -158,6 +164,6 @@ def test_paths_relative_and_absolute_ship_together(network, labelled, tmp_path, 
         replace(s, path=s.path.relative_to(labelled)) if s.label else s
         for s in dataset.find_samples(labelled)
     ]
-    ship.ship(network, samples, CONFIG, tmp_path, DESCRIPTION, grid_faces=0, edited_faces=0)
+    ship.ship(network, whole(samples), CONFIG, tmp_path, DESCRIPTION, **BRIEFLY)
     paths = {row["path"] for row in scores_of(tmp_path)}
     assert {path.split("/")[0] for path in paths} == {"real", "fake"}

@@ -80,18 +80,21 @@ def test_a_student_may_see_more_pixels_than_its_teacher(views):
 
 
 def test_a_target_lies_between_label_and_teachers(labelled, stubborn):
-    spec = TrainingConfig(image_size=64).input
-    faces = FaceReader(spec).training_faces(find_samples(labelled))
-    teachers = load_teachers(stubborn[0], spec)
-    plain = PairBatches(faces, spec, 4, 1, 0.5, 1)
-    options = {"teachers": teachers, "teacher_share": 0.7}
-    taught = PairBatches(faces, spec, 4, 1, 0.5, 1, **options)
+    config = TrainingConfig(
+        image_size=64, batch_size=4, steps=1, seed=1, label_smoothing=0.0, teachers=stubborn[0],
+        teacher_share=0.7,
+    )  # fmt: skip
+    faces = FaceReader(config.input).training_faces(find_samples(labelled))
+    teachers = load_teachers(config.teachers, config.input)
+    plain = PairBatches(faces, config)
+    taught = PairBatches(faces, config, teachers=teachers)
     (views, labels), (same, targets) = plain[0], taught[0]
     assert np.array_equal(views, same)
     assert np.array_equal(targets[:, :1], labels)
     assert targets[:, 1] == pytest.approx([0.63, 0.93, 0.63, 0.93], abs=1e-6)
     # Only the labels are smoothed.
-    smooth = PairBatches(faces, spec, 4, 1, 0.5, 1, label_smoothing=0.1, **options)[0][1]
+    smoothed = replace(config, label_smoothing=0.1)
+    smooth = PairBatches(faces, smoothed, teachers=teachers)[0][1]
     assert smooth[:, 1] == pytest.approx([0.645, 0.915, 0.645, 0.915], abs=1e-6)
 
 

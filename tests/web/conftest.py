@@ -1,5 +1,6 @@
 """The real page, served once for the tests of this folder."""
 
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 @pytest.fixture(scope="session")
 def served():
-    """The page's address and its Blocks."""
+    """The page's address, its Blocks and its folder."""
     yield from serve(Settings(port=free_port()))
 
 
@@ -33,13 +34,25 @@ def served_several(make_model):
     yield from serve(Settings(port=free_port(), model_field="yes"), [str(m) for m in models])
 
 
-def serve(settings, models=()):
-    from deepfake.web import page as module
+@cache
+def scratch_folder():
+    """The folder for visitors' pictures, one for all pages of the tests' process."""
+    from deepfake.web.scratch import lend_to_gradio, make_scratch_folder
 
-    blocks = module.build_page(settings, models)
-    module.launch(blocks, settings, prevent_thread_lock=True, quiet=True)
-    yield SimpleNamespace(url=f"http://127.0.0.1:{settings.port}", blocks=blocks)
-    blocks.close()
+    folder = make_scratch_folder()
+    lend_to_gradio(folder)
+    return folder
+
+
+def serve(settings, models=()):
+    from deepfake.web.page import build_page, launch
+
+    page = build_page(settings, scratch_folder(), models)
+    launch(page, settings, prevent_thread_lock=True, quiet=True)
+    yield SimpleNamespace(
+        url=f"http://127.0.0.1:{settings.port}", blocks=page.blocks, scratch=page.scratch
+    )
+    page.blocks.close()
 
 
 @pytest.fixture(scope="module")

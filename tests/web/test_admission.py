@@ -1,12 +1,19 @@
 """Which requests are counted, and for whom."""
 
+from dataclasses import fields
+
 import gradio as gr
 import pytest
 from starlette.requests import Request
 
 from deepfake.errors import LimitError, SettingError
 from deepfake.settings import Settings
+from deepfake.shelf import Shelf
+from deepfake.web import wording
 from deepfake.web.admission import Admission
+from deepfake.web.analyse import Analyser
+from deepfake.web.choices import Choices
+from deepfake.web.view import PhotoView
 
 SPACE = {"SPACE_ID": "somebody/deepfake"}
 
@@ -14,6 +21,14 @@ SPACE = {"SPACE_ID": "somebody/deepfake"}
 def request(peer="127.0.0.1", **headers):
     raw = [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]
     return gr.Request(Request({"type": "http", "headers": raw, "client": (peer, 4711)}))
+
+
+def limited(rate, **settings):
+    """The handlers of a page with a limit, and what they change."""
+    settings = Settings(rate_limit=rate, **settings)
+    view = PhotoView(**{field.name: gr.State() for field in fields(PhotoView)})
+    choices = Choices(Shelf(["default"], settings))
+    return view, Analyser(choices, Admission(settings, {}), view)
 
 
 def allowed(admission, requests):
@@ -95,34 +110,32 @@ def test_the_password_of_redis_is_not_in_what_settings_show():
     assert "s3cret" not in repr(Settings(redis_url="redis://:s3cret@host"))
 
 
-def test_another_model_over_the_limit_does_not_show_the_result_of_the_one_before(portrait):
-    from deepfake.shelf import Shelf
-    from deepfake.web import wording
-    from deepfake.web.analyse import Analyser
-    from deepfake.web.choices import Choices
-
-    settings = Settings(rate_limit="1/hour")
-    analyser = Analyser(Choices(Shelf(["default"], settings)), Admission(settings, {}))
+def test_over_the_limit_the_page_stays_as_it_is(portrait):
+    view, analyser = limited("1/hour")
     first = analyser.analyse(str(portrait), 0.5, None, request())
-    assert "One face was judged" in first[1]
-    session, panel, *_ = analyser.analyse_again(str(portrait), 0.5, None, request())
-    assert session is None
+    assert "One face was judged" in first[view.verdict] and first[view.row]["verdict"] == "real"
+    # Nothing is drawn again, and the history takes nothing in.
+    assert analyser.analyse(str(portrait), 0.5, None, request()) == {view.row: None}
+
+
+def test_another_model_over_the_limit_does_not_show_the_result_of_the_one_before(portrait):
+    view, analyser = limited("1/hour")
+    first = analyser.analyse(str(portrait), 0.5, None, request())
+    assert "One face was judged" in first[view.verdict]
+    second = analyser.analyse_again(str(portrait), 0.5, None, request())
+    assert second[view.session] is None
+    panel = second[view.verdict]
     assert wording.REFUSED in panel and "1 analysis an hour" in panel
 
 
 def test_a_typed_model_and_its_analysis_count_once(portrait, make_model):
-    from deepfake.shelf import Shelf
-    from deepfake.web.analyse import Analyser
-    from deepfake.web.choices import Choices
-
     typed = str(make_model("typed"))
-    settings = Settings(rate_limit="2/hour", model_field="paths")
-    analyser = Analyser(Choices(Shelf(["default"], settings)), Admission(settings, {}))
+    view, analyser = limited("2/hour", model_field="paths")
     analyser.choose_model(typed, request())
     first = analyser.analyse_again(str(portrait), 0.5, typed, request())
-    assert "One face was judged" in first[1]
+    assert "One face was judged" in first[view.verdict]
     # Of two one is left, and the load that was counted stands for one analysis only.
     second = analyser.analyse_again(str(portrait), 0.5, typed, request())
-    assert "One face was judged" in second[1]
+    assert "One face was judged" in second[view.verdict]
     third = analyser.analyse_again(str(portrait), 0.5, typed, request())
-    assert "2 analyses an hour" in third[1]
+    assert "2 analyses an hour" in third[view.verdict]

@@ -3,6 +3,7 @@
 import threading
 from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,10 +14,10 @@ from deepfake.detector import Detector
 from deepfake.errors import ModelError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
-from deepfake.web import compare
 from deepfake.web.admission import Admission
 from deepfake.web.choices import Choices
 from deepfake.web.compare import Comparer
+from deepfake.web.view import ComparisonView
 from tests import default_model
 from tests.web.visitor import open_page, remove_photo, upload
 
@@ -175,40 +176,45 @@ def comparer(make_model):
     plain = make_model("plain", output={"score": "logit", "kind": "logit", "evidence": None})
     settings = Settings(rate_limit="2/minute")
     shelf = Shelf(("default", str(plain)), settings)
-    return Comparer(Choices(shelf), Admission(settings))
+    view = ComparisonView(session=gr.State(), comparison=gr.HTML(), look=gr.Button())
+    return Comparer(Choices(shelf), Admission(settings), view)
 
 
 def test_all_heat_maps_together_count_as_one_analysis(comparer, portrait, monkeypatch):
     warnings = []
-    monkeypatch.setattr(compare.gr, "Warning", lambda text, **_: warnings.append(text))
+    monkeypatch.setattr(gr, "Warning", lambda text, **_: warnings.append(text))
     asked = SimpleNamespace(headers=Headers({}), client=SimpleNamespace(host="192.0.2.1"))
-    models = comparer.choices.labels
-    session, shown, button = comparer.show(str(portrait), models, asked)
-    assert button["visible"] and "No built-in map" in shown
-    session, shown, button = comparer.look(session, asked)
-    assert not button["visible"] and "Map by hiding places" in shown and not warnings
-    refused = comparer.look(session, asked)
-    assert len(warnings) == 1 and all(output == compare.gr.skip() for output in refused)
+    view = comparer.view
+    shown = comparer.show(str(portrait), comparer.choices.labels, asked)
+    assert shown[view.look]["visible"] and "No built-in map" in shown[view.comparison]
+    shown = comparer.look(shown[view.session], asked)
+    assert not shown[view.look]["visible"] and "Map by hiding places" in shown[view.comparison]
+    assert not warnings
+    refused = comparer.look(shown[view.session], asked)
+    assert len(warnings) == 1 and refused == gr.skip()
 
 
 def test_a_map_that_fails_says_so_under_its_face_without_folders(comparer, portrait, monkeypatch):
-    session, _, _ = comparer.show(str(portrait), comparer.choices.labels)
+    view = comparer.view
+    session = comparer.show(str(portrait), comparer.choices.labels)[view.session]
 
     def fail(_detector, _face):
-        raise ModelError("The model /srv/models/plain is gone. Get it again.")
+        where = "/srv/my models/plain"
+        raise ModelError(f"The model {where} is gone. Get it again.", path=where)
 
     monkeypatch.setattr(Detector, "explain", fail)
-    _, shown, button = comparer.look(session)
+    found = comparer.look(session)
+    shown = found[view.comparison]
     assert "The model plain is gone. Get it again." in shown and "/srv" not in shown
     # It can be tried again.
-    assert button["visible"] and "Likely fake" in shown
+    assert found[view.look]["visible"] and "Likely fake" in shown
 
 
 def test_only_the_pixels_that_are_shown_are_kept(comparer, portrait, tmp_path):
     two_faces = tmp_path / "two.png"
     one = np.asarray(Image.open(portrait).convert("RGB"))
     Image.fromarray(np.hstack([one, one])).save(two_faces)
-    session, _, _ = comparer.show(str(two_faces), comparer.choices.labels)
+    session = comparer.show(str(two_faces), comparer.choices.labels)[comparer.view.session]
     for row in session.rows:
         first, second = row.report.faces
         assert first.crop is not None and second.p_fake is not None

@@ -1,12 +1,12 @@
 """What is let in to the page, and what is not."""
 
-from types import SimpleNamespace
-
+import gradio as gr
 import httpx
 import pytest
 
 from deepfake.web import scratch
 from deepfake.web.door import Door
+from deepfake.web.gradio_internals import Queue
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,7 @@ def test_an_upload_larger_than_any_photo_is_refused_with_both_sizes(served):
 
 @pytest.fixture
 def door(tmp_path):
-    queue = SimpleNamespace()
-    return Door(SimpleNamespace(_queue=queue), 10, tmp_path, 100_000, 100_000)
+    return Door(Queue(gr.Blocks()), 10, tmp_path, 100_000, 100_000)
 
 
 @pytest.mark.anyio

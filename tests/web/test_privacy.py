@@ -14,10 +14,6 @@ from gradio_client.exceptions import AppError
 from deepfake.web import scratch
 
 
-def files_in_scratch():
-    return [path for path in Path(os.environ["GRADIO_TEMP_DIR"]).rglob("*") if path.is_file()]
-
-
 def test_no_picture_gets_older_than_an_hour():
     assert scratch.SWEEP_SECONDS + scratch.MAX_AGE_SECONDS <= 3600
 
@@ -28,10 +24,10 @@ def test_uploads_are_deleted_by_that_schedule(served, portrait, tmp_path):
     upload = tmp_path / "visitor.png"
     upload.write_bytes(portrait.read_bytes() + b"\0")
     Client(served.url, verbose=False).predict(handle_file(upload), api_name="/detect")
-    assert any(path.name == "visitor.png" for path in files_in_scratch())
+    assert [*served.scratch.rglob("visitor.png")]
     time.sleep(0.05)
     delete_files_created_by_app(served.blocks, age=0)
-    assert not any(path.name == "visitor.png" for path in files_in_scratch())
+    assert not [*served.scratch.rglob("visitor.png")]
 
 
 def test_uploads_that_broke_off_are_swept_and_examples_stay(tmp_path):
@@ -52,9 +48,8 @@ def test_history_and_analytics_of_gradio_are_off(served):
 
 
 def test_the_scratch_folder_goes_with_the_process(tmp_path):
-    code = "import deepfake.web, os; print(os.environ['GRADIO_TEMP_DIR'])"
+    code = "from deepfake.web import scratch; print(scratch.make_scratch_folder())"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    environment.pop("GRADIO_TEMP_DIR", None)
     left_over = tmp_path / "deepfake-web-999999999-x"
     left_over.mkdir()
     result = subprocess.run(
@@ -65,12 +60,27 @@ def test_the_scratch_folder_goes_with_the_process(tmp_path):
     assert not folder.exists() and not left_over.exists()
 
 
+def test_importing_the_page_makes_no_folder_and_serving_tells_gradio_before_it_is_imported(
+    tmp_path,
+):
+    code = (
+        "import sys; import deepfake.web.serving; print('gradio' in sys.modules);"
+        "import deepfake.web.page; print('gradio' in sys.modules)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "GRADIO_TEMP_DIR": str(tmp_path)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["False", "True"]
+    assert not [*tmp_path.glob(f"{scratch.PREFIX}*")]
+
+
 def test_a_folder_with_our_own_number_is_a_left_over(tmp_path, monkeypatch):
     # In a container every process is number 1, the one that was killed, too.
     monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
     left_over = tmp_path / f"{scratch.PREFIX}{os.getpid()}-x"
     left_over.mkdir()
-    made = Path(scratch.make_scratch_folder())
+    made = scratch.make_scratch_folder()
     assert made.parent == tmp_path and made.exists() and not left_over.exists()
 
 
@@ -79,12 +89,12 @@ def test_in_a_folder_that_others_use_only_our_own_is_swept(tmp_path):
     foreign.touch()
     os.utime(foreign, (0, 0))
     code = (
-        "import deepfake.web, os; from deepfake.web.scratch import sweep; from pathlib import Path;"
-        "folder = os.environ['GRADIO_TEMP_DIR']; sweep(Path(folder), (), 1); print(folder)"
+        "import sys; from deepfake.web import scratch;"
+        "folder = scratch.make_scratch_folder(sys.argv[1]);"
+        "scratch.sweep(folder, (), 1); print(folder)"
     )
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path)}
     result = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
     )
     folder = Path(result.stdout.strip())
     assert folder.parent == tmp_path and not folder.exists() and foreign.exists()

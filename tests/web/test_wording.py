@@ -33,19 +33,3 @@ def test_the_panel_says_the_verdict_in_words(detector, portrait, threshold, expe
 def test_notes_on_the_file_are_shown(detector, portrait):
     picture = imaging.read(portrait.read_bytes() + b"PK\x03\x04 more")
     assert "after the picture" in wording.verdict_panel(detector.detect(picture))
-
-
-@pytest.mark.parametrize(
-    ("message", "expected"),
-    [
-        ("/srv/models/my/m.h5 is empty.", "m.h5 is empty."),
-        ("There is nothing in '/srv/models/m.h5'.", "There is nothing in 'm.h5'."),
-        (
-            "See hf://owner/name and https://x.org/a/b.",
-            "See hf://owner/name and https://x.org/a/b.",
-        ),
-        ("Scale by 1/255 and/or crop.", "Scale by 1/255 and/or crop."),
-    ],
-)
-def test_visitors_are_not_told_where_a_model_lies(message, expected):
-    assert wording.for_visitors(message) == expected

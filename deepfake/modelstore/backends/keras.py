@@ -21,16 +21,17 @@ from typing import Any
 
 import numpy as np
 
-from deepfake.errors import ModelError
+from deepfake.errors import MissingPackageError, ModelError
 from deepfake.extras import INSTALL
 from deepfake.interpreters import silence
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.backends import keras_messages
 from deepfake.modelstore.backends.keras_network import describe, pick
 from deepfake.modelstore.backends.protocol import Backend, Network, Opened, Scores, require_numbers
+from deepfake.modelstore.formats import HDF5, KERAS, PICKLE, SAVED_MODEL, Format
 from deepfake.modelstore.keras2 import pickles, rewriting
 from deepfake.modelstore.safety import sandbox
-from deepfake.modelstore.safety.kinds import FileKind, kind_of
+from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.settings import Settings
 
 # Bounds the memory of one call; more faces run as several batches.
@@ -58,7 +59,7 @@ class KerasBackend:
     def __init__(self, model: Any, network: Network, manifest: ModelManifest):
         import tensorflow as tf
 
-        _check(network, manifest)
+        check(network, manifest)
         self.model = model
         self._output = manifest.output
         self._score = manifest.output.score if network.score else ""
@@ -145,21 +146,24 @@ def load(
     with (
         _explained(path), _LOADING, _quiet(), tempfile.TemporaryDirectory(prefix="deepfake-") as new
     ):  # fmt: skip
-        if kind is FileKind.SAVED_MODEL:
+        if kind is SAVED_MODEL:
             return _saved_model(path, settings, size), ()
-        if kind is FileKind.HDF5:
+        if kind is HDF5:
             return _hdf5(path, Path(new), settings, architecture, size)
-        if kind in (FileKind.KERAS, FileKind.PICKLE):
+        if kind.is_keras:
             return _archive(path, kind, Path(new), settings)
     raise _foreign(path, kind)
 
 
-def inspect(path: Path, settings: Settings) -> None:
+def inspect(path: Path, settings: Settings) -> tuple[Path, ...]:
     """Refuse a hostile or damaged file, or one with code in it, without TensorFlow.
 
     Args:
         path: Path. As of `open_keras`.
         settings: Settings. Limits.
+
+    Returns:
+        Nothing: there are no files beside it with more of its weights.
 
     Raises:
         ModelError: as `load` would raise for what can be seen without making the network.
@@ -170,19 +174,19 @@ def inspect(path: Path, settings: Settings) -> None:
     if find_spec("h5py") is None:
         _need_keras()  # says what to install
     with _explained(path), tempfile.TemporaryDirectory(prefix="deepfake-") as new:
-        if kind is FileKind.SAVED_MODEL:
-            return inspect_saved_model(path, settings)
-        if kind is FileKind.HDF5:
+        if kind is SAVED_MODEL:
+            inspect_saved_model(path, settings)
+        elif kind is HDF5:
             _inspected_hdf5(path, Path(new), settings)
-            return None
-        if kind in (FileKind.KERAS, FileKind.PICKLE):
+        elif kind.is_keras:
             _inspected_archive(path, kind, Path(new), settings)
-            return None
-    raise _foreign(path, kind)
+        else:
+            raise _foreign(path, kind)
+    return ()
 
 
-def _foreign(path: Path, kind: FileKind) -> ModelError:
-    return ModelError(f"{path} is a file of {kind.value}, not of Keras.")
+def _foreign(path: Path, kind: Format) -> ModelError:
+    return ModelError(f"{path} is a file of {kind.name}, not of Keras.", path=path)
 
 
 @contextmanager
@@ -192,14 +196,14 @@ def _explained(path: Path) -> Iterator[None]:
     except ModelError:
         raise
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error}.") from error
+        raise ModelError(f"{path} cannot be read: {error}.", path=path) from error
     # Keras, TensorFlow and h5py raise nearly every kind of exception for a file they cannot read.
     except Exception as error:
-        raise keras_messages.explain(error, str(path)) from error
+        raise keras_messages.explain(error, str(path), path) from error
 
 
 def _archive(
-    path: Path, kind: FileKind, folder: Path, settings: Settings
+    path: Path, kind: Format, folder: Path, settings: Settings
 ) -> tuple[Any, tuple[str, ...]]:
     import keras
 
@@ -208,17 +212,17 @@ def _archive(
 
 
 def _inspected_archive(
-    path: Path, kind: FileKind, folder: Path, settings: Settings
+    path: Path, kind: Format, folder: Path, settings: Settings
 ) -> tuple[Path, tuple[str, ...]]:
     from deepfake.modelstore.safety.inspection import check_size, inspect_keras_zip
 
     # A copy: what was inspected is what is loaded, and Keras decides by the name's ending.
     copy = folder / "model.keras"
     changes: tuple[str, ...] = ()
-    if kind is FileKind.PICKLE:
+    if kind is PICKLE:
         copy.write_bytes(pickles.read_archive(path, settings))
-        if kind_of(copy) is not FileKind.KERAS:
-            raise ModelError(f"{path} holds no .keras archive. {pickles.RE_EXPORT}")
+        if kind_of(copy) is not KERAS:
+            raise ModelError(f"{path} holds no .keras archive. {pickles.RE_EXPORT}", path=path)
         changes = ("took the .keras archive out of the pickle, without running it",)
     else:
         check_size(path, settings)
@@ -278,7 +282,8 @@ def _saved_model(path: Path, settings: Settings, size: int | None) -> Any:
     if len(tensors) != 1:
         raise ModelError(
             f"The SavedModel {path} takes {len(tensors)} inputs; only models that look at one "
-            "picture can be used. Export a model with a single image input."
+            "picture can be used. Export a model with a single image input.",
+            path=path,
         )
     shape = [side if index else None for index, side in enumerate(tensors[0].shape)]
     if len(shape) == 4 and size is not None:
@@ -298,7 +303,8 @@ def _endpoint(path: Path) -> Any:
                 raise
     raise ModelError(
         f"The SavedModel {path} has no endpoint called {' or '.join(ENDPOINTS)}. Export it again "
-        "with model.export('folder') in Keras 3, or model.save('folder') in Keras 2."
+        "with model.export('folder') in Keras 3, or model.save('folder') in Keras 2.",
+        path=path,
     )
 
 
@@ -306,7 +312,12 @@ def _backend(model: Any, network: Network, manifest: ModelManifest, _: Settings)
     return KerasBackend(model, network, manifest)
 
 
-def _check(network: Network, manifest: ModelManifest) -> None:
+def check(network: Network, manifest: ModelManifest) -> None:
+    """Refuse a manifest that says something else than the network.
+
+    Raises:
+        ModelError: it does.
+    """
     if manifest.input.size != network.size:
         raise ModelError(
             f"The manifest says that the model takes pictures of {manifest.input.size} × "
@@ -328,6 +339,23 @@ def _check(network: Network, manifest: ModelManifest) -> None:
         )
 
 
+def need_packages() -> None:
+    """Refuse to go on where Keras or its engine is not installed, without importing them.
+
+    Raises:
+        ModelError: one is missing.
+    """
+    for package in ("h5py", "keras", "tensorflow"):
+        if find_spec(package) is None:
+            raise _missing(package)
+
+
+def _missing(package: str | None) -> MissingPackageError:
+    return MissingPackageError(
+        f"Models of Keras need more packages ({package} is missing). Install them with: {INSTALL}"
+    )
+
+
 def _need_keras() -> None:
     # TensorFlow greets with a dozen lines, some of them before its own level counts. Whoever asks
     # for them with 0 or 1 gets them; in a sandbox they tell why a process was ended.
@@ -343,10 +371,7 @@ def _need_keras() -> None:
                 # It looks for a GPU when first asked, and complains where there is none.
                 tensorflow.config.list_physical_devices()
     except ImportError as error:
-        raise ModelError(
-            f"Models of Keras need more packages ({error.name} is missing). Install them with: "
-            f"{INSTALL}"
-        ) from error
+        raise _missing(error.name) from error
     if keras.backend.backend() != "tensorflow":
         raise ModelError(
             f"Keras is set to run with {keras.backend.backend()}, and TensorFlow is needed here. "

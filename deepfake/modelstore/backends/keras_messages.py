@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from deepfake.errors import ModelError
 
@@ -70,29 +71,37 @@ SENTENCES: tuple[tuple[str, str], ...] = (
 )
 
 
-def explain(error: BaseException, what: str) -> ModelError:
+def explain(error: BaseException, what: str, path: Path | None = None) -> ModelError:
     """Translate an exception of Keras, TensorFlow or h5py.
 
     Args:
         error: BaseException. What was raised while a file was loaded.
         what: str. The file, as the message's first words.
+        path: Path. The file; None where the message does not quote its path.
 
     Returns:
         A sentence that says what is wrong and what to do; it quotes the first line of messages
         that are not known.
     """
+    where = path or ""
     if isinstance(error, MemoryError):
-        return ModelError(f"{what} needs more memory than this machine has. Use a smaller model.")
+        return ModelError(
+            f"{what} needs more memory than this machine has. Use a smaller model.", path=where
+        )
     text = str(error)
     for pattern, sentence in SENTENCES:
         found = re.search(pattern, text, re.DOTALL)
         if found:
             words = {name: value or "" for name, value in found.groupdict().items()}
-            return ModelError(f"{what} cannot be loaded: {_fill(sentence, words)}")
+            return ModelError(f"{what} cannot be loaded: {_fill(sentence, words)}", path=where)
+    if path is not None:
+        # Before it is cut: half a path could not be left out for visitors.
+        text = text.replace(str(path), path.name)
     first = text.strip().split("\n")[0][:200] or type(error).__name__
     return ModelError(
         f"{what} cannot be loaded. Keras says: {first.rstrip('.')}. {SAVE_AGAIN} in Keras 3, or "
-        "export it as ONNX or LiteRT (.tflite)."
+        "export it as ONNX or LiteRT (.tflite).",
+        path=where,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, UnansweredError
 from deepfake.modelstore.backends.protocol import Network, OutputKind, output_kind
 
 # Networks of `deepfake train` have these two outputs.
@@ -97,7 +97,7 @@ def _side(shape: tuple[int | None, ...], size: int | None) -> int:
         raise ModelError(f"The model's input must have 3 colours (RGB), not {channels}.")
     if height is None or width is None:
         if size is None:
-            raise ModelError(
+            raise UnansweredError(
                 "The model takes pictures of any size, and the one it was trained with is not in "
                 "the file. Say it: --size 224, for example."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,12 +118,16 @@ class LiteRTBackend:
             )
 
 
-def open_litert(weights: bytes, settings: Settings) -> Opened:
+def open_litert(
+    path: Path, settings: Settings, architecture: str = "", size: int | None = None
+) -> Opened:
     """Read what a `.tflite` file says of itself.
 
     Args:
-        weights: bytes. The file.
+        path: Path. The file.
         settings: Settings. Threads.
+        architecture: str. Not needed: the network is in the file.
+        size: int. Not needed: LiteRT files are exported for one size.
 
     Returns:
         The network; what its output is, is judged by what it returns for noise.
@@ -131,6 +136,7 @@ def open_litert(weights: bytes, settings: Settings) -> Opened:
         ModelError: it is no LiteRT model, takes something else than one square colour picture, or
             returns something else than one or two numbers.
     """
+    weights = path.read_bytes()
     pool = InterpreterPool(weights, 1, settings.threads)
     with pool.borrow() as interpreter:
         runner = _Runner.of(interpreter)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from deepfake.errors import ModelError
+from deepfake.errors import MissingPackageError, ModelError, UnansweredError
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.backends.protocol import Network, Opened, Scores, output_kind
 from deepfake.settings import Settings
@@ -136,7 +136,9 @@ class OnnxBackend:
         return Scores(raw if columns == 2 else raw[:, 0], evidence)
 
 
-def open_onnx(path: Path, settings: Settings, size: int | None = None) -> Opened:
+def open_onnx(
+    path: Path, settings: Settings, architecture: str = "", size: int | None = None
+) -> Opened:
     """Open an `.onnx` file and find out what it takes and returns.
 
     Weights beside the file (external data) are read from its own folder only; ONNX Runtime refuses
@@ -145,6 +147,7 @@ def open_onnx(path: Path, settings: Settings, size: int | None = None) -> Opened
     Args:
         path: Path. The file.
         settings: Settings. Threads, and how many predictions run at the same time.
+        architecture: str. Not needed: the network is in the file.
         size: int. Side of the input, for files that leave it open. Defaults to none.
 
     Raises:
@@ -172,7 +175,7 @@ def _session(path: Path, settings: Settings) -> InferenceSession:
     try:
         import onnxruntime
     except ImportError as error:
-        raise ModelError(
+        raise MissingPackageError(
             "ONNX models need ONNX Runtime, which is not installed. Run: pip install onnxruntime"
         ) from error
     onnxruntime.disable_telemetry_events()
@@ -187,7 +190,9 @@ def _session(path: Path, settings: Settings) -> InferenceSession:
             str(path), sess_options=options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # its errors have no base class of their own
-        raise ModelError(_not_loaded(path, str(error))) from error
+        raise ModelError(
+            _not_loaded(path, str(error).replace(str(path), path.name)), path=path
+        ) from error
 
 
 def _not_loaded(path: Path, error: str) -> str:
@@ -251,7 +256,7 @@ def _input(session: InferenceSession, name: str, size: int | None) -> _Input:
         )
     side = max(fixed) if fixed else size
     if side is None:
-        raise ModelError(
+        raise UnansweredError(
             f"{name} leaves the size of its input open. Say which one it was trained with: --size, "
             "such as --size 224."
         )
@@ -348,7 +353,7 @@ def _run(
     try:
         outputs = session.run(names, {taken.name: values})
     except Exception as error:  # its errors have no base class of their own
-        raise ModelError(
+        raise UnansweredError(
             f"The ONNX model failed on pictures of {taken.size} × {taken.size} pixels: "
             f"{_brief(str(error))} If it was trained with another size, say it with --size."
         ) from error

@@ -80,13 +80,13 @@ class Opened:
         network: Network. What it says of itself.
         backend: makes the Backend for a manifest. May raise ModelError where the manifest and the
             network contradict each other.
-        changes: tuple of str. What had to be changed to load it, in words; the file itself never
-            is.
+        remarks: tuple of str. In words: what had to be changed to load it (the file itself never
+            is), and why it runs slower than others.
     """
 
     network: Network
     backend: Callable[[ModelManifest, Settings], Backend]
-    changes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def require_numbers(raw: np.ndarray) -> None:

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.files.digest import size_of
 from deepfake.modelstore.backends.protocol import Network
 from deepfake.modelstore.compiling import parity
+from deepfake.modelstore.formats import KERAS, LITERT
 from deepfake.modelstore.safety import sandbox
 from deepfake.settings import Settings
 
@@ -28,12 +30,12 @@ if TYPE_CHECKING:
     import keras
 
 MODULE = "deepfake.modelstore.compiling.conversion"
-KERAS_FILE, LITERT_FILE = "model.keras", "model.tflite"
+KERAS_FILE, LITERT_FILE = KERAS.usual[0], LITERT.usual[0]
+# Is there once the model was read; what fails afterwards is not the fault of its file.
+READ_FILE = "read"
 SECONDS = 900.0
 # TensorFlow and the converter, and what they hold several copies of.
 MEMORY, MEMORY_PER_BYTE = 8_000_000_000, 8
-# Priority of the process: whoever waits for a score comes first.
-NICE = 10
 # How the child begins its sentence where another try would end the same.
 NO_LITERT = "The network does something that LiteRT cannot"
 
@@ -69,15 +71,15 @@ class Conversion:
             ModelError: it is something else.
         """
         try:
-            fields = json.loads(text)
-            return cls(
-                Network(**fields["network"]), tuple(fields["outputs"]), tuple(fields["left_out"]),
-                tuple(fields["changes"]), fields["keras_difference"],
-            )  # fmt: skip
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return _ADAPTER.validate_json(text, strict=True)
+        except ValidationError as error:
             raise ModelError(
-                f"The conversion said something that cannot be understood ({error}). Convert again."
+                "The conversion said something that cannot be understood "
+                f"({error.errors()[0]['msg']}). Convert again."
             ) from error
+
+
+_ADAPTER = TypeAdapter(Conversion)
 
 
 def in_sandbox(
@@ -114,7 +116,9 @@ def in_sandbox(
     source, folder = source.resolve(), folder.resolve()
     if not source.exists():
         # At once, not after the seconds that TensorFlow takes to start.
-        raise ModelError(f"{source} cannot be read: it is not there. Check its name.")
+        raise ModelNotFoundError(
+            f"{source} cannot be read: it is not there. Check its name.", path=source
+        )
     arguments = [
         str(source), str(folder),
         "--max-model-bytes", str(settings.max_model_bytes),
@@ -124,18 +128,21 @@ def in_sandbox(
         *(("--all-outputs",) if all_outputs else ()),
         *((f"--span={span[0]!r},{span[1]!r}",) if span else ()),
     ]  # fmt: skip
-    try:
-        said = sandbox.run(
-            MODULE, arguments, readable=[source], writable=[folder], seconds=SECONDS,
-            memory=MEMORY + MEMORY_PER_BYTE * size_of(source),
-        )  # fmt: skip
-    except ModelError as error:
-        # Of what was raised in the child, only the sentence arrives here.
-        if str(error).startswith(NO_LITERT):
-            raise parity.NoLiteRTError(str(error)) from error
-        raise
+    said = sandbox.run(
+        MODULE, arguments, readable=[source], writable=[folder], seconds=SECONDS,
+        memory=MEMORY + MEMORY_PER_BYTE * size_of(source),
+    )  # fmt: skip
     # Layers and libraries may print, too; the record is the last line.
     return Conversion.from_json(said.strip().rpartition("\n")[2])
+
+
+def was_read(folder: Path) -> bool:
+    """Whether the child of `in_sandbox` could read the model, before whatever went wrong.
+
+    Args:
+        folder: Path. Where it wrote.
+    """
+    return (folder / READ_FILE).is_file()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,8 +150,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # TensorFlow 2.21 with oneDNN crashes on some graphs (Conv2D + Add + ReLU).
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-    if hasattr(os, "nice"):
-        os.nice(NICE)
     print(convert(options).to_json())
     return 0
 
@@ -166,6 +171,7 @@ def convert(options: argparse.Namespace) -> Conversion:
     settings = Settings(max_model_bytes=options.max_model_bytes)
     model, changes = load(options.source, settings, options.architecture, options.size)
     network = describe(model, options.size)
+    (options.folder / READ_FILE).touch()
     if None in model.inputs[0].shape[1:]:
         # LiteRT wants to know the size beforehand.
         picture = keras.Input((network.size, network.size, 3))

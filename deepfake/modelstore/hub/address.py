@@ -56,6 +56,11 @@ class HubAddress:
         return cls(found["repository"], path, unquote(found["first"] or found["last"] or ""))
 
     @property
+    def name(self) -> str:
+        """Without the revision and `hf://`, for people."""
+        return f"{self.repository}/{self.path}".rstrip("/")
+
+    @property
     def is_pinned(self) -> bool:
         """Whether it names a commit, which never changes."""
         return COMMIT.fullmatch(self.revision) is not None
@@ -70,4 +75,4 @@ class HubAddress:
 
 def is_address(name: object) -> bool:
     """Whether this names something on the Hub rather than a file or folder."""
-    return str(name).startswith("hf:/")
+    return str(name).startswith(("hf:/", "hf:\\"))

@@ -37,7 +37,7 @@ def assemble(record: HubRecord, folder: Path, settings: Settings) -> Path:
     choice = record.choice
     state = hashlib.sha256(f"{record.requested}\n{record.commit}".encode()).hexdigest()
     place = cache_folder(settings) / FOLDER / "made" / state[:16]
-    target = place / _name(choice)
+    target = place / name_of(choice)
     if target.exists():
         return target
     try:
@@ -59,12 +59,14 @@ def assemble(record: HubRecord, folder: Path, settings: Settings) -> Path:
             return target
         raise ModelError(
             f"{place.parent} cannot be written ({error.strerror}), so {record.requested} cannot be "
-            "put together. Set DEEPFAKE_CACHE to another folder."
+            "put together. Set DEEPFAKE_CACHE to another folder.",
+            path=place.parent,
         ) from error
     return target
 
 
-def _name(choice: Choice) -> str:
+def name_of(choice: Choice) -> str:
+    """What a model is called once it is put together: the name of its file or folder."""
     if choice.kind == "file":
         return choice.main.rpartition("/")[2]
     return "model.keras" if choice.kind == "unpacked_keras" else "saved_model"

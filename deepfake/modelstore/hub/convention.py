@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, UnansweredError
 from deepfake.label_words import label_of
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
@@ -102,7 +102,7 @@ def read_convention(*folders: Path) -> Convention | None:
             architecture=_architecture(config),
         )
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise ModelError(
+        raise UnansweredError(
             f"{PREPROCESSOR} says in a way that is not known how pictures are prepared ({error}). "
             "Say it with --size, --scale and --crop on the model's file itself."
         ) from error
@@ -118,7 +118,9 @@ def _first(folders: tuple[Path, ...], name: str) -> dict[str, Any] | None:
                 raise ValueError("it is too large")
             content = json.loads(path.read_bytes())
         except (OSError, ValueError, RecursionError) as error:
-            raise ModelError(f"{path} cannot be read: {error}. Get the model again.") from error
+            raise ModelError(
+                f"{path} cannot be read: {error}. Get the model again.", path=path
+            ) from error
         if isinstance(content, dict):
             return content
     return None

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 
 LOG_IN = "log in with `hf auth login` (or set HF_TOKEN)"
 NO_COPY = "This machine holds no full copy of it"
@@ -48,12 +48,12 @@ def explained(
             f"page on the Hub, then {LOG_IN} and try again."
         ) from error
     except errors.RepositoryNotFoundError as error:
-        raise ModelError(
+        raise ModelNotFoundError(
             f"The Hub has no {kind} {repository}, or it is private. Check the name; for a private "
             f"one, {LOG_IN}."
         ) from error
     except errors.RevisionNotFoundError as error:
-        raise ModelError(
+        raise ModelNotFoundError(
             f"{repository} has no revision {revision or 'main'!r}. Name a branch, tag or commit "
             "that exists, behind an @."
         ) from error
@@ -62,7 +62,7 @@ def explained(
             f"{repository} was disabled by its owners or by the Hub. Use another {kind}."
         ) from error
     except errors.RemoteEntryNotFoundError as error:
-        raise ModelError(
+        raise ModelNotFoundError(
             f"A file that {repository} lists is not there. Try again later, or name another "
             "revision."
         ) from error
@@ -84,7 +84,7 @@ def explained(
     ) as error:
         raise HubUnreachableError(_unreachable(repository, doing, error)) from error
     except OSError as error:
-        raise ModelError(_disk(repository, doing, error)) from error
+        raise ModelError(_disk(repository, doing, error), path=str(error.filename or "")) from error
     except (ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         # What the client does with an answer that is not the Hub's, such as a login page.
         raise ModelError(

@@ -7,16 +7,17 @@ pull`) follows a branch that has moved.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from deepfake.errors import ModelError
-from deepfake.files.digest import sha256_of
+from deepfake.files.digest import sha256_of, times_of
 from deepfake.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, ModelManifest, read_manifest
 from deepfake.modelstore.hub import assembly
 from deepfake.modelstore.hub import files as hub_files
@@ -32,42 +33,33 @@ SPARE_BYTES = 50_000_000
 
 
 @dataclass(frozen=True)
-class HubModel:
-    """A model of the Hub on this machine.
+class Snapshot:
+    """A model of the Hub on this machine, as of one commit.
 
     Attributes:
+        record: HubRecord. The commit, the files, the licence, and who may read them.
         file: Path. The model: a file, or the folder of a SavedModel.
         folder: Path. Where its card and its config.json lie.
         manifest: ModelManifest. Its `model.json`; None without one of ours that lists the file.
-        address: str. Where it came from, with the commit.
-        commit: str. 40 hexadecimal digits.
         sha256: str. Of the file; of all files with their names, where the model is several: two
             networks exported alike differ in their weights only, and these may lie beside them.
-        size: int. Bytes of the model's files.
-        private: bool. Whether only some may read the repository.
-        licence: str. What its card says; "" where it says nothing.
-        fetched: bool. Whether the Hub was asked; False where everything was on this machine.
-        note: str. For people: which commit is in use, and how to get a newer one.
+        verified: dict. Each file → its SHA-256, which was compared with what the Hub lists; the
+            files are still as they were then.
     """
 
+    record: HubRecord
     file: Path
     folder: Path
     manifest: ModelManifest | None
-    address: str
-    commit: str
     sha256: str
-    size: int
-    private: bool
-    licence: str
-    fetched: bool
-    note: str
+    verified: Mapping[Path, str]
 
 
-def fetch(address: str, settings: Settings, *, update: bool = False) -> HubModel:
+def fetch(address: HubAddress, settings: Settings, *, update: bool = False) -> Snapshot:
     """Get a model of the Hub, from this machine if it was fetched before.
 
     Args:
-        address: str. "hf://owner/repo[/file or folder][@revision]".
+        address: HubAddress. A repository, or a file or folder in it.
         settings: Settings. The largest model, and where the cache is. The files themselves lie in
             the client's cache (HF_HOME).
         update: bool. Ask the Hub what the revision stands for now. Defaults to no.
@@ -77,14 +69,15 @@ def fetch(address: str, settings: Settings, *, update: bool = False) -> HubModel
         ModelError: no such repository, revision or file; not open to you; too large; no room; not
             the file that the Hub lists; or no model that can be chosen without asking.
     """
-    asked = HubAddress.parse(address)
     record = kept(address, settings)
-    if record and not update:
-        folder = _complete(record)
-        if folder is not None:
-            return _model(record, folder, settings, fetched=False)
+    if record and not update and (whole := _verified(record)):
+        if whole != record:
+            # A cache that cannot be written costs another hash next time, nothing else.
+            with contextlib.suppress(ModelError):
+                hub_record.remember(whole, settings)
+        return _snapshot(whole, settings)
     # What was pinned stays so, even where its files were deleted from the cache.
-    wanted = asked if record is None or update else record.address
+    wanted = address if record is None or update else record.address
     try:
         listing, facts = _list(wanted)
     except HubUnreachableError as error:
@@ -98,16 +91,16 @@ def fetch(address: str, settings: Settings, *, update: bool = False) -> HubModel
         if record:
             raise _without_copy(error) from error
         listing, facts = _list_cached(wanted, error)
-    record = _fetch(wanted, str(asked), listing, facts, settings)
+    record = _fetch(wanted, address, listing, facts, settings)
     hub_record.remember(record, settings)
-    return _model(record, _snapshot(record.address), settings, fetched=True)
+    return _snapshot(record, settings)
 
 
-def kept(address: str, settings: Settings) -> HubRecord | None:
+def kept(address: HubAddress, settings: Settings) -> HubRecord | None:
     """What is recorded of an address; None where it was not fetched yet."""
     from huggingface_hub import constants
 
-    return hub_record.recall(HubAddress.parse(address), constants.ENDPOINT, settings)
+    return hub_record.recall(address, constants.ENDPOINT, settings)
 
 
 @dataclass(frozen=True)
@@ -160,7 +153,7 @@ def _list_cached(
         )
     except (errors.RevisionResolutionError, errors.HFValidationError):
         raise _without_copy(unreachable) from unreachable
-    folder = _snapshot(HubAddress(address.repository, "", resolved.resolved))
+    folder = _folder(HubAddress(address.repository, "", resolved.resolved))
     listing = {}
     for file in folder.rglob("*"):
         if file.is_file():
@@ -184,14 +177,14 @@ def _without_copy(error: HubUnreachableError) -> HubUnreachableError:
 
 def _fetch(
     address: HubAddress,
-    requested: str,
+    requested: HubAddress,
     listing: Mapping[str, RemoteFile],
     facts: _Facts,
     settings: Settings,
 ) -> HubRecord:
     from huggingface_hub import constants
 
-    pinned = HubAddress(address.repository, address.path, facts.commit)
+    pinned = replace(address, revision=facts.commit)
     manifest = _manifest(pinned, listing)
     choice = hub_files.choose(address.repository, listing, address.path, manifest)
     # A card or configuration of megabytes is not one.
@@ -218,7 +211,7 @@ def _manifest(address: HubAddress, listing: Mapping[str, RemoteFile]) -> ModelMa
     if file is None or address.path in listing or (file.size or 0) > MAX_MANIFEST_BYTES:
         return None
     _get(address, file)
-    return _ours(_snapshot(address) / file.path)
+    return _ours(_folder(address) / file.path)
 
 
 def _ours(path: Path) -> ModelManifest | None:
@@ -250,12 +243,13 @@ def _check_sizes(address: HubAddress, files: Iterable[RemoteFile], settings: Set
 
     cache = Path(constants.HF_HUB_CACHE)
     there = next((place for place in (cache, *cache.parents) if place.exists()), Path("/"))
-    missing = sum(file.size or 0 for file in files if not (_snapshot(address) / file.path).exists())
+    missing = sum(file.size or 0 for file in files if not (_folder(address) / file.path).exists())
     free = shutil.disk_usage(there).free
     if missing and missing + SPARE_BYTES > free:
         raise ModelError(
             f"{address} takes {megabytes(missing)}, but the disk of {there} has only "
-            f"{megabytes(free)} left. Make room, or set HF_HOME to a folder on another disk."
+            f"{megabytes(free)} left. Make room, or set HF_HOME to a folder on another disk.",
+            path=there,
         )
 
 
@@ -265,8 +259,8 @@ def _get(address: HubAddress, file: RemoteFile) -> RecordedFile:
 
     with explained(address.repository, address.revision):
         path = Path(hf_hub_download(address.repository, file.path, revision=address.revision))
+    times, size = times_of(path), path.stat().st_size
     sha256 = sha256_of(path)
-    size = path.stat().st_size
     if file.sha256:
         right = sha256 == file.sha256
     elif file.blob:
@@ -281,7 +275,7 @@ def _get(address: HubAddress, file: RemoteFile) -> RecordedFile:
             "damaged or changed on its way, and was deleted. Try again; if it stays so, do not "
             "use it and tell the owners."
         )
-    return RecordedFile(path=file.path, size=size, sha256=sha256)
+    return RecordedFile(path=file.path, size=size, sha256=sha256, times=times)
 
 
 def _git_blob(path: Path) -> str:
@@ -300,20 +294,26 @@ def _discard(path: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def _complete(record: HubRecord) -> Path | None:
-    """The folder of a record's files, if all are there and as they were; None otherwise."""
-    folder = _snapshot(record.address)
+def _verified(record: HubRecord) -> HubRecord | None:
+    """The record with today's times, if all its files are there and as they were.
+
+    Only what has other times than when it was hashed is hashed again.
+    """
+    folder = _folder(record.address)
+    files = []
     for file in record.files:
         path = folder / file.path
         if not path.is_file():
             return None
-        if path.stat().st_size != file.size or sha256_of(path) != file.sha256:
+        times, same_size = times_of(path), path.stat().st_size == file.size
+        if not same_size or (times != file.times and sha256_of(path) != file.sha256):
             _discard(path)
             return None
-    return folder
+        files.append(file.model_copy(update={"times": times}))
+    return record.model_copy(update={"files": tuple(files)})
 
 
-def _snapshot(address: HubAddress) -> Path:
+def _folder(address: HubAddress) -> Path:
     """Where the client keeps the files of a commit."""
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
@@ -322,34 +322,20 @@ def _snapshot(address: HubAddress) -> Path:
     return Path(constants.HF_HUB_CACHE) / name / "snapshots" / address.revision
 
 
-def _model(record: HubRecord, folder: Path, settings: Settings, *, fetched: bool) -> HubModel:
-    choice = record.choice
-    file = folder / choice.main
+def _snapshot(record: HubRecord, settings: Settings) -> Snapshot:
+    folder, choice = _folder(record.address), record.choice
+    main = file = folder / choice.main
     if assembly.is_in_parts(record):
         file = assembly.assemble(record, folder, settings)
-    short = record.commit[:12]
-    note = f"{record.requested}: commit {short}, fetched on {record.fetched}."
-    if not HubAddress.parse(record.requested).is_pinned:
-        note += f" `deepfake models pull {record.requested}` looks for a newer one."
-    main = folder / choice.main
-    beside = (main.parent if choice.kind == "file" else main).relative_to(folder) / MANIFEST_NAME
-    fetched_paths = {item.path for item in record.files}
-    manifest = _ours(folder / beside) if beside.as_posix() in fetched_paths else None
+    verified = {folder / item.path: item.sha256 for item in record.files}
+    beside = (main.parent if choice.kind == "file" else main) / MANIFEST_NAME
+    manifest = _ours(beside) if beside in verified else None
     if manifest is not None and file.name not in manifest.files:
         manifest = None
-    return HubModel(
-        file=file,
-        folder=folder if manifest is None else main.parent,
-        manifest=manifest,
-        address=str(record.address),
-        commit=record.commit,
-        sha256=_sha256(record, file),
-        size=record.size,
-        private=record.private,
-        licence=record.licence,
-        fetched=fetched,
-        note=note,
-    )
+    return Snapshot(
+        record, file, folder if manifest is None else main.parent, manifest,
+        _sha256(record, file), verified,
+    )  # fmt: skip
 
 
 def _sha256(record: HubRecord, file: Path) -> str:

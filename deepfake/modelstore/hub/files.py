@@ -7,17 +7,23 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.manifest import MANIFEST_NAME, ModelManifest
-from deepfake.modelstore.safety.kinds import SUFFIXES
+from deepfake.modelstore.formats import (
+    KERAS,
+    LITERT,
+    SAVED_MODEL,
+    SEARCHED,
+    SUFFIXES,
+    Format,
+    by_name,
+    served,
+)
 
 Kind = Literal["file", "saved_model", "unpacked_keras"]
 # Small files that say how to use the model, and its card.
 COMPANIONS = ("config.json", "preprocessor_config.json", "processor_config.json", MANIFEST_NAME)
 CARD = "README.md"
-SAVED_MODEL = "saved_model.pb"
-SAVED_MODEL_PARTS = ("variables/", "assets/", "assets.extra/")
-SAVED_MODEL_FILES = (SAVED_MODEL, "fingerprint.pb", "keras_metadata.pb")
 # What `model.save("hf://…")` of Keras 3 uploads: a .keras archive that is not packed.
 UNPACKED_KERAS = ("config.json", "metadata.json", "model.weights.h5")
 # Weights of transformers' TensorFlow classes, which need its code.
@@ -81,7 +87,7 @@ def choose(
     folder = f"{path}/" if path else ""
     within = [name for name in listing if name.startswith(folder)]
     if not within:
-        raise ModelError(
+        raise ModelNotFoundError(
             f"{repository} has no file {path!r} at this revision. {_offer(repository, listing)}"
         )
     if manifest is not None:
@@ -90,21 +96,19 @@ def choose(
 
 
 def _named(listing: Mapping[str, RemoteFile], path: str) -> Choice:
-    folder, _, name = path.rpartition("/")
-    folder = f"{folder}/" if folder else ""
-    if name == SAVED_MODEL:
-        return _saved_model(listing, folder)
+    folder, slash, name = path.rpartition("/")
+    if name == SAVED_MODEL.marker:
+        return _saved_model(listing, folder + slash)
     return _file(listing, path)
 
 
 def _listed(
     repository: str, listing: Mapping[str, RemoteFile], folder: str, manifest: ModelManifest
 ) -> Choice:
-    for suffix in SUFFIXES:
-        for name in manifest.files:
-            if name.lower().endswith(suffix) and folder + name in listing:
-                return _file(listing, folder + name)
-    raise ModelError(
+    name = served([name for name in manifest.files if folder + name in listing])
+    if name is not None:
+        return _file(listing, folder + name)
+    raise ModelNotFoundError(
         f"The {MANIFEST_NAME} of {repository} lists {', '.join(sorted(manifest.files))}, but none "
         "of these model files is there. Tell its owners, or name a file."
     )
@@ -113,81 +117,57 @@ def _listed(
 def _obvious(
     repository: str, listing: Mapping[str, RemoteFile], folder: str, within: list[str]
 ) -> Choice:
-    if f"{folder}model.tflite" in listing:
-        return _file(listing, f"{folder}model.tflite")
-    found = _one(repository, within, ".keras", (f"{folder}model.keras",))
-    if found:
-        return _file(listing, found)
-    if all(folder + name in listing for name in UNPACKED_KERAS):
+    if folder + LITERT.usual[0] in listing:
+        return _file(listing, folder + LITERT.usual[0])
+    for row in SEARCHED:
+        main = _one(repository, folder, within, row)
+        if row is SAVED_MODEL and main:
+            return _saved_model(listing, main.removesuffix(row.marker))
+        if main:
+            return _file(listing, main)
         parts = [folder + name for name in UNPACKED_KERAS]
-        assets = [name for name in within if name.startswith(f"{folder}assets/")]
-        kept = [name for name in assets if not name.endswith((".png", ".jpg"))]
-        return Choice(
-            folder.rstrip("/"), "unpacked_keras", (*parts, *kept), _beside(listing, folder)
-        )
-    for suffix, usual in (
-        (".onnx", (f"{folder}onnx/model.onnx", f"{folder}model.onnx")),
-        (".h5", (f"{folder}model.h5",)),
-    ):
-        found = _one(repository, within, suffix, usual)
-        if found:
-            return _file(listing, found)
-    saved = [name for name in within if PurePosixPath(name).name == SAVED_MODEL]
-    if f"{folder}{SAVED_MODEL}" in saved or len(saved) == 1:
-        name = f"{folder}{SAVED_MODEL}" if f"{folder}{SAVED_MODEL}" in saved else saved[0]
-        return _saved_model(listing, name.removesuffix(SAVED_MODEL))
-    if saved:
-        raise _several(repository, saved)
-    for suffix in (".tflite", ".hdf5", ".pkl"):
-        found = _one(repository, within, suffix, ())
-        if found:
-            return _file(listing, found)
+        if row is KERAS and all(name in listing for name in parts):
+            assets = [name for name in within if name.startswith(f"{folder}assets/")]
+            parts += [name for name in assets if not name.endswith((".png", ".jpg"))]
+            beside = _beside(listing, folder)
+            return Choice(folder.rstrip("/"), "unpacked_keras", tuple(parts), beside)
     raise ModelError(_nothing(repository, within))
 
 
-def _one(repository: str, within: Iterable[str], suffix: str, usual: Iterable[str]) -> str:
-    names = [
-        name
-        for name in within
-        if name.lower().endswith(suffix)
-        and not name.endswith((".weights.h5", f"/{TRANSFORMERS_H5}"))
-        and name != TRANSFORMERS_H5
-    ]
-    for name in usual:
-        if name in names:
-            return name
-    if len(names) > 1:
-        raise _several(repository, names)
-    return names[0] if names else ""
+def _one(repository: str, folder: str, within: Iterable[str], row: Format) -> str:
+    """The file of a format, or the one that marks its folder; "" where there is none."""
+    for ending in row.suffixes or (f"/{row.marker}",):
+        names = [name for name in within if _is_whole(name) and f"/{name}".lower().endswith(ending)]
+        usual = [folder + name for name in row.usual if folder + name in names]
+        if len(names) > 1 and not usual:
+            raise _several(repository, names)
+        if names:
+            return (usual or names)[0]
+    return ""
+
+
+def _is_whole(name: str) -> bool:
+    return not name.endswith(".weights.h5") and PurePosixPath(name).name != TRANSFORMERS_H5
 
 
 def _file(listing: Mapping[str, RemoteFile], path: str) -> Choice:
-    folder, _, name = path.rpartition("/")
-    folder = f"{folder}/" if folder else ""
-    stem = name.rpartition(".")[0]
-    # An ONNX file above 2 GB, and many a smaller one, keeps its weights in files beside it.
-    beside = {f"{stem}{ending}" for ending in ("_data", ".data", ".bin", ".weights")}
+    folder, slash, name = path.rpartition("/")
+    endings = by_name(name).beside
+    stem = path.rpartition(".")[0]
+    beside = {stem + ending for ending in endings}
     external = sorted(
         other
         for other in listing
-        if name.lower().endswith(".onnx")
-        and other.startswith(folder)
-        and other != path
-        and (other.startswith(path) or other.removeprefix(folder) in beside)
+        if endings and other != path and (other.startswith(path) or other in beside)
     )
-    return Choice(path, "file", (path, *external), _beside(listing, folder))
+    return Choice(path, "file", (path, *external), _beside(listing, folder + slash))
 
 
 def _saved_model(listing: Mapping[str, RemoteFile], folder: str) -> Choice:
-    parts = [
-        name
-        for name in listing
-        if name.startswith(folder)
-        and (
-            name.removeprefix(folder) in SAVED_MODEL_FILES
-            or name.removeprefix(folder).startswith(SAVED_MODEL_PARTS)
-        )
-    ]
+    whole = [part for part in (SAVED_MODEL.marker, *SAVED_MODEL.parts) if not part.endswith("/")]
+    below = tuple(folder + part for part in SAVED_MODEL.parts if part.endswith("/"))
+    files = [folder + part for part in whole]
+    parts = [name for name in listing if name in files or name.startswith(below)]
     return Choice(folder.rstrip("/"), "saved_model", tuple(parts), _beside(listing, folder))
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
 
 from deepfake.errors import ModelError
 from deepfake.files import atomic
@@ -18,14 +20,30 @@ FOLDER = "hub"
 MAX_RECORD_BYTES = 1_000_000
 
 
+Address = Annotated[
+    HubAddress,
+    PlainValidator(lambda it: it if isinstance(it, HubAddress) else HubAddress.parse(str(it))),
+    PlainSerializer(str),
+]
+
+
 class RecordedFile(BaseModel):
-    """A file that was fetched, with the hash that it had."""
+    """A file that was fetched, with the hash that it had.
+
+    Attributes:
+        path: In the repository.
+        size: In bytes.
+        sha256: Of its content, which was compared with what the Hub lists.
+        times: When its content and its entry were changed last, as of the comparison
+            (`digest.times_of`). While they and the size stay, it is not hashed again.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str
     size: int
     sha256: str
+    times: tuple[int, int] = (0, 0)
 
 
 class HubRecord(BaseModel):
@@ -44,7 +62,7 @@ class HubRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    requested: str
+    requested: Address
     endpoint: str
     commit: str
     choice: Choice
@@ -56,8 +74,15 @@ class HubRecord(BaseModel):
     @property
     def address(self) -> HubAddress:
         """The address with the commit."""
-        asked = HubAddress.parse(self.requested)
-        return HubAddress(asked.repository, asked.path, self.commit)
+        return replace(self.requested, revision=self.commit)
+
+    @property
+    def note(self) -> str:
+        """For people: which commit is in use, and how to get a newer one."""
+        note = f"{self.requested}: commit {self.commit[:12]}, fetched on {self.fetched}."
+        if self.requested.is_pinned:
+            return note
+        return f"{note} `deepfake models pull {self.requested}` looks for a newer one."
 
     @property
     def size(self) -> int:
@@ -68,7 +93,7 @@ class HubRecord(BaseModel):
 def recall(address: HubAddress, endpoint: str, settings: Settings) -> HubRecord | None:
     """The record of an address; None without a usable one."""
     record = _read(_path(address, endpoint, settings))
-    return record if record and record.requested == str(address) else None
+    return record if record and record.requested == address else None
 
 
 def remember(record: HubRecord, settings: Settings) -> None:
@@ -77,32 +102,31 @@ def remember(record: HubRecord, settings: Settings) -> None:
     Raises:
         ModelError: the cache cannot be written.
     """
-    path = _path(HubAddress.parse(record.requested), record.endpoint, settings)
+    path = _path(record.requested, record.endpoint, settings)
     try:
         atomic.write(path, record.model_dump_json(indent=1) + "\n")
     except OSError as error:
         raise ModelError(
             f"{path.parent} cannot be written ({error.strerror}), so which commit of "
-            f"{record.requested} is in use cannot be kept. Set DEEPFAKE_CACHE to another folder."
+            f"{record.requested} is in use cannot be kept. Set DEEPFAKE_CACHE to another folder.",
+            path=path.parent,
         ) from error
 
 
 def everything(settings: Settings) -> list[HubRecord]:
     """All records, by address."""
     found = [_read(path) for path in (cache_folder(settings) / FOLDER).glob("*.json")]
-    return sorted((r for r in found if r is not None), key=lambda record: record.requested)
+    return sorted((r for r in found if r is not None), key=lambda record: str(record.requested))
 
 
 def _read(path: Path) -> HubRecord | None:
     try:
         if path.stat().st_size > MAX_RECORD_BYTES:
             return None
-        record = HubRecord.model_validate_json(path.read_bytes())
-        HubAddress.parse(record.requested)
+        return HubRecord.model_validate_json(path.read_bytes())
     except (OSError, ValidationError, ModelError):
         # A damaged one is made again.
         return None
-    return record
 
 
 def _path(address: HubAddress, endpoint: str, settings: Settings) -> Path:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.files.digest import sha256_of
 from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_manifest
 from deepfake.modelstore.hub.address import COMMIT
@@ -72,14 +72,16 @@ def _files(folder: Path, manifest: ModelManifest) -> Mapping[str, Path]:
     for name, sha256 in manifest.files.items():
         path = folder / name
         if not path.is_file():
-            raise ModelError(
+            raise ModelNotFoundError(
                 f"The manifest lists {name}, but it is not in {folder}. Export the model again, or "
-                f"take it out of {MANIFEST_NAME}."
+                f"take it out of {MANIFEST_NAME}.",
+                path=folder,
             )
         if sha256_of(path) != sha256.lower():
             raise ModelError(
                 f"{path} is not the file that its manifest describes: it was changed or damaged. "
-                "Export the model again."
+                "Export the model again.",
+                path=path,
             )
         files[name] = path
     found = [folder / CARD, *sorted((folder / EVALUATION).rglob("*"))]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepfake.errors import ModelError, TrainingError
+from deepfake.errors import ModelError, TrainingError, UnansweredError
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,11 @@ def load_weights(
     """
     names = known_names()
     if architecture in ("", "unknown"):
-        raise ModelError(
+        raise UnansweredError(
             f"{path} holds only weights, without the network that they belong to. Say which one it "
             f"is with --architecture NAME ({', '.join(names)}), or save the whole model where it "
-            "was made: model.save('model.keras')."
+            "was made: model.save('model.keras').",
+            path=path,
         )
     if architecture not in names:
         raise ModelError(
@@ -125,7 +126,8 @@ def load_weights(
     raise ModelError(
         f"The weights in {path} do not fit {architecture}. Name the architecture that they belong "
         f"to ({', '.join(names)}).{hint} For any other network, save the whole model where it was "
-        "made: model.save('model.keras')."
+        "made: model.save('model.keras').",
+        path=path,
     )
 
 

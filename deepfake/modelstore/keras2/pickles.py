@@ -14,7 +14,7 @@ import pickletools
 from pathlib import Path
 from typing import Any
 
-from deepfake.errors import ModelError
+from deepfake.errors import HostileModelError, ModelError
 from deepfake.modelstore.safety.inspection import check_size
 from deepfake.settings import Settings
 
@@ -62,15 +62,18 @@ def read_archive(path: Path, settings: Settings) -> bytes:
         _look_through(content)
         found = _KerasUnpickler(io.BytesIO(content)).load()
     except pickle.UnpicklingError as error:
-        raise ModelError(f"{path} is not a pickled Keras 3 model: {error}. {RE_EXPORT}") from error
+        raise HostileModelError(
+            f"{path} is not a pickled Keras 3 model: {error}. {RE_EXPORT}", path=path
+        ) from error
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}).") from error
+        raise ModelError(f"{path} cannot be read ({error.strerror}).", path=path) from error
     except Exception as error:
         # A pickle is a little program: a damaged one ends in any kind of error.
-        raise ModelError(f"{path} is a damaged pickle. {RE_EXPORT}") from error
+        raise ModelError(f"{path} is a damaged pickle. {RE_EXPORT}", path=path) from error
     if not isinstance(found, _Archive):
         raise ModelError(
-            f"{path} is not a pickled Keras 3 model: it holds {_what(found)}. {RE_EXPORT}"
+            f"{path} is not a pickled Keras 3 model: it holds {_what(found)}. {RE_EXPORT}",
+            path=path,
         )
     return found.content
 

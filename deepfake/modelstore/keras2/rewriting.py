@@ -271,5 +271,6 @@ def refuse_keras_2_archive(archive: Path, path: Path) -> None:
             f"{path} is a .keras file of Keras {version}, which Keras 3 cannot read. Where it was "
             "made (or with the package tf_keras), run: model = tf_keras.models.load_model("
             f"'{path.name}'); model.save('model.h5') and name the .h5 file. Do that only with a "
-            "file that you trust."
+            "file that you trust.",
+            path=path,
         )

@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 # Whether this very process has given up its rights. Nothing from outside can say so.
 confined = False
 
-# Exit codes that sandbox.run understands.
-SENTENCE, OUT_OF_MEMORY, UNCONFINED = 3, 4, 5
+# Exit codes that sandbox.run understands. At the first two, the last line on stderr is an error as
+# JSON: one for people, or any other.
+SENTENCE, FAILED, OUT_OF_MEMORY, UNCONFINED = 3, 1, 4, 5
 
 # linux/landlock.h
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
@@ -122,11 +123,14 @@ def main() -> None:
         _leave(OUT_OF_MEMORY)
     except Exception as error:
         # By its name, because the package is imported after the limits are in place.
-        if any(base.__name__ == "DeepfakeError" for base in type(error).__mro__):
-            print(error, file=sys.stderr)
-            _leave(SENTENCE)
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        _leave(1)
+        ours = any(base.__name__ == "DeepfakeError" for base in type(error).__mro__)
+        path = getattr(error, "path" if ours else "filename", "")
+        kind = type(error).__name__
+        sentence = str(error) if ours else f"{kind}: {error}"
+        said = {"kind": kind, "sentence": sentence, "path": str(path or "")}
+        # On a line of its own, whatever native code has said before.
+        print(f"\n{json.dumps(said)}", file=sys.stderr)
+        _leave(SENTENCE if ours else FAILED)
 
 
 def _leave(code: int) -> None:

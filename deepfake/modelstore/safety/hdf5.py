@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepfake.errors import ModelError
+from deepfake.errors import HostileModelError, MissingPackageError, ModelError
 from deepfake.extras import INSTALL
 from deepfake.modelstore.safety.keras_config import inspect_config, parse_config
 
@@ -55,7 +55,7 @@ def inspect_hdf5_file(path: Path, limit: int, *, description: bool = True) -> No
     try:
         import h5py
     except ImportError as error:
-        raise ModelError(
+        raise MissingPackageError(
             f"Reading {path.name} needs h5py, and models of Keras more. Install them with: "
             f"{INSTALL}"
         ) from error
@@ -82,15 +82,17 @@ def _inspect_tree(h5py: Any, file: Any, stored: int, limit: int, name: str) -> N
         group, depth = todo.pop()
         _inspect_attributes(h5py, group, name)
         if depth > MAX_DEPTH:
-            raise ModelError(f"{name} has groups within groups, over {MAX_DEPTH} deep. {AGAIN}")
+            raise HostileModelError(
+                f"{name} has groups within groups, over {MAX_DEPTH} deep. {AGAIN}"
+            )
         for item in _members(h5py, group, name):
             count.objects += 1
             address = h5py.h5o.get_info(item.id).addr
             if address in seen:
-                raise ModelError(f"{name} holds the same object under two names. {AGAIN}")
+                raise HostileModelError(f"{name} holds the same object under two names. {AGAIN}")
             seen.add(address)
             if count.objects > MAX_OBJECTS:
-                raise ModelError(f"{name} holds over {MAX_OBJECTS:,} objects. {AGAIN}")
+                raise HostileModelError(f"{name} holds over {MAX_OBJECTS:,} objects. {AGAIN}")
             if isinstance(item, h5py.Group):
                 todo.append((item, depth + 1))
             elif isinstance(item, h5py.Dataset):
@@ -102,7 +104,9 @@ def _inspect_tree(h5py: Any, file: Any, stored: int, limit: int, name: str) -> N
                         "models (DEEPFAKE_MAX_MODEL_BYTES). Use a smaller model or raise it."
                     )
             else:
-                raise ModelError(f"{name} holds something that is no array and no group. {AGAIN}")
+                raise HostileModelError(
+                    f"{name} holds something that is no array and no group. {AGAIN}"
+                )
 
 
 def _members(h5py: Any, group: Any, name: str) -> Iterator[Any]:
@@ -110,9 +114,11 @@ def _members(h5py: Any, group: Any, name: str) -> Iterator[Any]:
     for key in group:
         link = group.get(key, getlink=True)
         if isinstance(link, h5py.ExternalLink):
-            raise ModelError(f"{name} points into another file ({_short(link.filename)}). {AGAIN}")
+            raise HostileModelError(
+                f"{name} points into another file ({_short(link.filename)}). {AGAIN}"
+            )
         if not isinstance(link, h5py.HardLink):
-            raise ModelError(f"{name} holds a link in place of an array. {AGAIN}")
+            raise HostileModelError(f"{name} holds a link in place of an array. {AGAIN}")
         yield group[key]
 
 
@@ -121,26 +127,28 @@ def _inspect_array(h5py: Any, item: Any, stored: int, limit: int, name: str) -> 
     # Creation properties first: nothing else of an array with its data elsewhere is asked for.
     properties = item.id.get_create_plist()
     if properties.get_external_count() > 0 or item.is_virtual:
-        raise ModelError(f"{name} keeps the numbers of an array in another file. {AGAIN}")
+        raise HostileModelError(f"{name} keeps the numbers of an array in another file. {AGAIN}")
     for index in range(properties.get_nfilters()):
         if properties.get_filter(index)[0] not in FILTERS:
-            raise ModelError(f"{name} is packed in a way that needs a plug-in. {AGAIN}")
+            raise HostileModelError(f"{name} is packed in a way that needs a plug-in. {AGAIN}")
     kind = item.id.get_type().dtype
     if kind.kind not in NUMBERS or kind.subdtype is not None or kind.fields is not None:
-        raise ModelError(f"{name} holds an array that is not of numbers. {AGAIN}")
+        raise HostileModelError(f"{name} holds an array that is not of numbers. {AGAIN}")
     shape = item.shape or ()
     if len(shape) > MAX_RANK:
-        raise ModelError(f"{name} holds an array with {len(shape)} dimensions. {AGAIN}")
+        raise HostileModelError(f"{name} holds an array with {len(shape)} dimensions. {AGAIN}")
     size = _bytes(shape, kind.itemsize)
     if size > limit or (size > SMALL and size > MAX_RATIO * max(item.id.get_storage_size(), 1)):
-        raise ModelError(
+        raise HostileModelError(
             f"{name} promises an array of {size:,} bytes, of which it holds "
             f"{item.id.get_storage_size():,}. {AGAIN}"
         )
     if item.id.get_storage_size() > stored:
-        raise ModelError(f"{name} promises more than it holds. It is cut short or made up. {AGAIN}")
+        raise HostileModelError(
+            f"{name} promises more than it holds. It is cut short or made up. {AGAIN}"
+        )
     if item.chunks and _bytes(item.chunks, kind.itemsize) > min(limit, MAX_CHUNK_BYTES):
-        raise ModelError(f"{name} is packed in pieces that are too large to unpack. {AGAIN}")
+        raise HostileModelError(f"{name} is packed in pieces that are too large to unpack. {AGAIN}")
     return size
 
 
@@ -148,15 +156,15 @@ def _inspect_attributes(h5py: Any, item: Any, name: str) -> None:
     """Check the notes at a group or array: no references, none that is huge once read."""
     count = h5py.h5a.get_num_attrs(item.id)
     if count > MAX_ATTRIBUTES:
-        raise ModelError(f"{name} holds over {MAX_ATTRIBUTES:,} notes at one place. {AGAIN}")
+        raise HostileModelError(f"{name} holds over {MAX_ATTRIBUTES:,} notes at one place. {AGAIN}")
     for index in range(count):
         note = h5py.h5a.open(item.id, index=index)
         kind = note.get_type()
         points = _bytes(note.shape, 1)
         if _holds(h5py, kind, h5py.h5t.REFERENCE):
-            raise ModelError(f"{name} holds references between objects. {AGAIN}")
+            raise HostileModelError(f"{name} holds references between objects. {AGAIN}")
         if points * kind.get_size() > MAX_ATTRIBUTE_BYTES:
-            raise ModelError(f"{name} holds a note of {points:,} values. {AGAIN}")
+            raise HostileModelError(f"{name} holds a note of {points:,} values. {AGAIN}")
         # How long its texts are together is known once they are read: here, where memory is
         # limited, as each of them may be the same long one.
         flexible = kind.get_class() == h5py.h5t.VLEN or (

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.modelstore.safety import inspection_child, sandbox
 from deepfake.modelstore.safety.keras_config import inspect_config
 from deepfake.modelstore.safety.onnx_file import inspect_model
@@ -25,6 +25,7 @@ __all__ = [
     "inspect_config",
     "inspect_hdf5",
     "inspect_keras_zip",
+    "inspect_litert",
     "inspect_onnx",
     "inspect_saved_model",
 ]
@@ -42,10 +43,14 @@ def check_size(path: Path, settings: Settings) -> None:
     """
     try:
         if not path.is_file():
-            raise ModelError(f"{path} is not a file. Check the name of the model file.")
+            raise ModelNotFoundError(
+                f"{path} is not a file. Check the name of the model file.", path=path
+            )
         size = path.stat().st_size
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}). Check its name.") from error
+        raise ModelNotFoundError(
+            f"{path} cannot be read ({error.strerror}). Check its name.", path=path
+        ) from error
     if size > settings.max_model_bytes:
         raise ModelError(
             f"{path.name} has {size:,} bytes; models up to {settings.max_model_bytes:,} are "
@@ -98,6 +103,19 @@ def inspect_saved_model(path: Path, settings: Settings) -> None:
         ModelError: it has, is of TensorFlow 1, too large, or damaged.
     """
     inspect_graph(path, settings.max_model_bytes)
+
+
+def inspect_litert(path: Path, settings: Settings) -> tuple[Path, ...]:
+    """Refuse a LiteRT file over the size limit; only a trial shows more.
+
+    Returns:
+        Nothing: all its numbers are in it.
+
+    Raises:
+        ModelError: it is too large, or not there.
+    """
+    check_size(path, settings)
+    return ()
 
 
 def inspect_onnx(path: Path, settings: Settings) -> tuple[Path, ...]:

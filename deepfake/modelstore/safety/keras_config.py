@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-from deepfake.errors import ModelError
+from deepfake.errors import HostileModelError, ModelError
 from deepfake.modelstore.safety import keras_names as names
 
 MAX_CONFIG_BYTES = 32_000_000
@@ -61,7 +61,7 @@ def parse_config(text: str | bytes, what: str) -> dict[str, Any]:
         ModelError: it is too large, too deep, damaged, or no object.
     """
     if len(text) > MAX_CONFIG_BYTES:
-        raise ModelError(
+        raise HostileModelError(
             f"The description of the network in {what} is {len(text):,} bytes long; at most "
             f"{MAX_CONFIG_BYTES:,} are read. It is not from a usual model: get the file from its "
             "author again."
@@ -106,7 +106,7 @@ def inspect_config(config: dict[str, Any]) -> None:
         item, depth, key = todo.pop()
         seen += 1
         if depth > MAX_DEPTH or seen > MAX_ITEMS:
-            raise ModelError(
+            raise HostileModelError(
                 "The description of the network is deeper or longer than that of any usual model, "
                 "so it was not loaded. Get the file from its author again."
             )
@@ -117,7 +117,7 @@ def inspect_config(config: dict[str, Any]) -> None:
         elif isinstance(item, list):
             todo.extend((value, depth + 1, key) for value in item)
         elif isinstance(item, int) and abs(item) > _LARGEST.get(key, abs(item)):
-            raise ModelError(
+            raise HostileModelError(
                 f"The description of the network asks for {key}={item:,}, more than any network "
                 "for pictures has. It was not loaded, because it would fill the memory."
             )
@@ -133,7 +133,7 @@ def _inspect_object(item: dict[str, Any]) -> None:
     if not isinstance(module, str | None) or not isinstance(registered, str | None):
         _refuse_damaged()
     if name in ("Lambda", "__lambda__"):
-        raise ModelError(
+        raise HostileModelError(
             f"The model holds a Lambda layer{_called(item)}: Python code inside the file. Code in "
             "model files is never run here. Replace the layer by one of Keras's own (Rescaling, "
             "Activation, Resizing …) and save the model again, or export it as ONNX or LiteRT "
@@ -147,7 +147,7 @@ def _inspect_object(item: dict[str, Any]) -> None:
             "where it was trained."
         )
     if name in _FOREIGN:
-        raise ModelError(
+        raise HostileModelError(
             f"The model holds a {name}{_called(item)}, which {_FOREIGN[name]}. That is not loaded "
             "from a file. Export the model as ONNX or LiteRT (.tflite) where it was trained."
         )
@@ -162,7 +162,7 @@ def _inspect_object(item: dict[str, Any]) -> None:
         return
     if name not in names.CLASSES or not _is_keras(module) or not _is_plain(registered, name):
         shown = ".".join(part for part in (module, name) if part)
-        raise ModelError(
+        raise HostileModelError(
             f"The model names {_short(registered if _is_keras(module) and registered else shown)}"
             f"{_called(item)}, which is not one of Keras's own layers. Only those are loaded, "
             "because anything else is code. Export the model as ONNX or LiteRT (.tflite) where "
@@ -184,7 +184,7 @@ def _inspect_function(item: dict[str, Any], module: str | None, registered: str 
     ):
         return
     shown = ".".join(part for part in (module, function) if part)
-    raise ModelError(
+    raise HostileModelError(
         f"The model names the function {_short(shown)}, which is not one of Keras's activations. "
         "It was not loaded, because functions named in a file could do anything. If the model is "
         "yours, use one of Keras's own activations or export it as ONNX or LiteRT (.tflite); "
@@ -196,7 +196,7 @@ def _inspect_vocabulary(item: dict[str, Any], name: str) -> None:
     inner = item.get("config")
     settings = inner if isinstance(inner, dict) else {}
     if any(isinstance(settings.get(key), str) for key in ("vocabulary", "idf_weights")):
-        raise ModelError(
+        raise HostileModelError(
             f"The model's {name} layer{_called(item)} names a file to read on this machine. Model "
             "files must not do that. Save the model again with the words themselves in it."
         )

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from deepfake.errors import ModelError
+from deepfake.errors import HostileModelError, ModelError
 from deepfake.modelstore.safety.hdf5 import inspect_hdf5_file
 from deepfake.modelstore.safety.keras_config import MAX_CONFIG_BYTES, inspect_config, parse_config
 
@@ -56,31 +56,31 @@ def inspect_archive(path: Path, limit: int) -> None:
 def _inspect_members(archive: zipfile.ZipFile, path: Path, limit: int) -> None:
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:
-        raise ModelError(f"{path.name} holds {len(members):,} files. {AGAIN}")
+        raise HostileModelError(f"{path.name} holds {len(members):,} files. {AGAIN}")
     names = [member.filename for member in members]
     if len(set(names)) != len(names):
-        raise ModelError(f"{path.name} holds two files of the same name. {AGAIN}")
+        raise HostileModelError(f"{path.name} holds two files of the same name. {AGAIN}")
     for member in members:
         name = member.filename
         # What the archive says, not what zipfile made of it (it cuts names at a null byte).
         if name != member.orig_filename or re.search(r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|:", name):
-            raise ModelError(
+            raise HostileModelError(
                 f"{path.name} holds a file with a path that leads outside of it "
                 f"({_short(member.orig_filename)}). Do not trust it. {AGAIN}"
             )
         if stat.S_ISLNK(member.external_attr >> 16):
-            raise ModelError(f"{path.name} holds a link in place of a file. {AGAIN}")
+            raise HostileModelError(f"{path.name} holds a link in place of a file. {AGAIN}")
         if member.flag_bits & 0x1:
             raise ModelError(f"{path.name} is locked with a password. {AGAIN}")
         if member.file_size > SMALL and member.file_size > MAX_RATIO * member.compress_size:
-            raise ModelError(
+            raise HostileModelError(
                 f"{path.name} holds a file that would grow from {member.compress_size:,} to "
                 f"{member.file_size:,} bytes. {AGAIN}"
             )
         if name not in (CONFIG, METADATA, WEIGHTS):
-            raise ModelError(_unexpected(path, name))
+            raise HostileModelError(_unexpected(path, name))
     if sum(member.compress_size for member in members) > path.stat().st_size:
-        raise ModelError(f"The files in {path.name} overlap. {AGAIN}")
+        raise HostileModelError(f"The files in {path.name} overlap. {AGAIN}")
     total = sum(member.file_size for member in members)
     if total > limit:
         raise ModelError(
@@ -112,7 +112,7 @@ def _read(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     except KeyError:
         return b"{}"
     if len(content) > limit:
-        raise ModelError(f"The file's {name} has over {limit:,} bytes. {AGAIN}")
+        raise HostileModelError(f"The file's {name} has over {limit:,} bytes. {AGAIN}")
     return content
 
 
@@ -125,7 +125,7 @@ def _inspect_weights(archive: zipfile.ZipFile, path: Path, limit: int) -> None:
             while block := source.read(BLOCK):
                 written += len(block)
                 if written > limit:
-                    raise ModelError(f"{path.name} grows beyond {limit:,} bytes. {AGAIN}")
+                    raise HostileModelError(f"{path.name} grows beyond {limit:,} bytes. {AGAIN}")
                 target.write(block)
         inspect_hdf5_file(weights, limit)
 

@@ -6,7 +6,7 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from deepfake.errors import ModelError
+from deepfake.errors import HostileModelError, ModelError, ModelNotFoundError
 from deepfake.modelstore.safety.protobuf import fields, integers, messages, text
 
 MAX_DEPTH = 20
@@ -67,7 +67,9 @@ def _inspect(data: memoryview, path: Path, limit: int, data_files: set[Path]) ->
     while graphs:
         depth += 1
         if depth > MAX_DEPTH:
-            raise ModelError(f"{path.name} has graphs within graphs, too deep to be a network.")
+            raise HostileModelError(
+                f"{path.name} has graphs within graphs, too deep to be a network."
+            )
         inner: list[memoryview] = []
         for graph in graphs:
             for tensor in _tensors(graph):
@@ -87,7 +89,7 @@ def _inspect(data: memoryview, path: Path, limit: int, data_files: set[Path]) ->
 
 def _inspect_domain(domain: str, known: frozenset[str] | set[str], path: Path) -> None:
     if domain not in known and not domain.startswith("ai.onnx."):
-        raise ModelError(
+        raise HostileModelError(
             f"{path.name} uses operators of {domain[:60]!r}, which are programs of their own. Only "
             "ONNX's own operators are run. Export the model without custom operators."
         )
@@ -124,14 +126,14 @@ def _inspect_tensor(tensor: memoryview, path: Path, limit: int, data_files: set[
     shape = integers(tensor, 1)
     kinds = integers(tensor, 2)
     if len(shape) > MAX_RANK:
-        raise ModelError(f"{path.name} holds an array with {len(shape)} dimensions.")
+        raise HostileModelError(f"{path.name} holds an array with {len(shape)} dimensions.")
     size = ITEM_BYTES.get(kinds[-1] if kinds else 0, 1)
     for side in shape:
         if side < 0 or side >= 1 << 63:  # negative numbers arrive as large ones
             raise ModelError(f"{path.name} holds an array with a side below 0. It is damaged.")
         size *= side
     if size > limit:
-        raise ModelError(
+        raise HostileModelError(
             f"{path.name} promises an array of {size:,} bytes, over the limit of {limit:,} for "
             "models (DEEPFAKE_MAX_MODEL_BYTES). Do not trust it."
         )
@@ -154,13 +156,13 @@ def _inspect_location(location: str, path: Path) -> None:
         or ".." in windows.parts
     )
     if outside or _is_link(path.parent / relative, path.parent):
-        raise ModelError(
+        raise HostileModelError(
             f"{path.name} keeps its numbers in a file outside of its folder ({location[:80]!r}). "
             "Model files must not reach there. Save it again as one file, or with its data file "
             "beside it."
         )
     if not (path.parent / relative).is_file():
-        raise ModelError(
+        raise ModelNotFoundError(
             f"{path.name} keeps its numbers in {location[:80]!r}, which is not there. Put "
             "that file beside it, under this very name."
         )

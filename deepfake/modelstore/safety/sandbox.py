@@ -28,6 +28,7 @@ from deepfake.modelstore.safety import confinement
 
 MAX_OUTPUT = 4_000_000
 MAX_SENTENCE = 600
+MAX_PATH = 4096
 PACKAGE = Path(__file__).resolve().parents[2]
 
 # What Python, NumPy, TensorFlow and the runtimes look at when they start.
@@ -80,7 +81,8 @@ def run(
     """Run `python -m module arguments` in a sandbox and wait for it.
 
     Its working folder, home and folder for temporary files is an empty one that goes with it. A
-    `DeepfakeError` that leaves the module becomes the ModelError of this call.
+    `DeepfakeError` that leaves the module becomes the ModelError of this call, of the same class if
+    that is one of ModelError's.
 
     Args:
         module: str. Full name of the module, such as "deepfake.modelstore.safety.trial_child".
@@ -240,7 +242,9 @@ def _wait(child: subprocess.Popen[bytes], seconds: float, memory: int) -> str:
     if child.returncode == 0:
         return printed
     if child.returncode == confinement.SENTENCE:
-        raise ModelError(_sentence(complaint) or "The model could not be read.")
+        kind, sentence, path = _said(complaint)
+        sentence = sentence or "The model could not be read. Get the file again."
+        raise _kinds(ModelError).get(kind, ModelError)(sentence, path=path)
     if child.returncode == confinement.UNCONFINED:
         raise ModelError(
             "The check of the model could not be fenced in on this system, so the file was not "
@@ -257,9 +261,11 @@ def _wait(child: subprocess.Popen[bytes], seconds: float, memory: int) -> str:
             f"({_signal_name(-child.returncode)}), so it was not opened. It is damaged or made to "
             "do harm. Get the file again."
         )
+    _, sentence, path = _said(complaint)
     raise ModelError(
-        f"The model cannot be read: {_sentence(complaint) or 'no reason was given'}. "
-        "Get the file again, or save it again."
+        f"The model cannot be read: {sentence or 'no reason was given'}. "
+        "Get the file again, or save it again.",
+        path=path,
     )
 
 
@@ -304,11 +310,41 @@ def _is_out_of_memory(complaint: str) -> bool:
     )
 
 
+def _said(complaint: str) -> tuple[str, str, str]:
+    """(class, sentence, path) of the error that left the child, as text that may be shown.
+
+    Where a hostile file or native code has ended the child, it is what that has printed.
+    """
+    try:
+        said = json.loads(_last_line(complaint))
+        kind, sentence, path = (_printable(said[key]) for key in ("kind", "sentence", "path"))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return "", _sentence(complaint), ""
+    path = path[:MAX_PATH]
+    # A path is never cut, or it could not be left out for visitors.
+    return kind, sentence[: MAX_SENTENCE + 2 * len(path)], path
+
+
+def _kinds(base: type[ModelError]) -> dict[str, type[ModelError]]:
+    """A class and those made from it, by name."""
+    found = {base.__name__: base}
+    for kind in base.__subclasses__():
+        found |= _kinds(kind)
+    return found
+
+
 def _sentence(complaint: str) -> str:
     """The last line of what the child said, as it may be shown: short, printable."""
+    return _printable(_last_line(complaint))[:MAX_SENTENCE]
+
+
+def _last_line(complaint: str) -> str:
     lines = [line.strip() for line in complaint.splitlines() if line.strip()]
-    last = lines[-1] if lines else ""
-    return "".join(letter if letter.isprintable() else " " for letter in last)[:MAX_SENTENCE]
+    return lines[-1] if lines else ""
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _signal_name(number: int) -> str:

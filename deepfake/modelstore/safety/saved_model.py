@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake.errors import ModelError
+from deepfake.errors import HostileModelError, ModelError, ModelNotFoundError
 from deepfake.modelstore.safety.protobuf import fields, messages, text
 from deepfake.modelstore.safety.saved_model_operations import (
     BESIDE_FUNCTIONS,
@@ -60,16 +60,17 @@ def inspect_graph(folder: Path, limit: int) -> None:
     try:
         data = memoryview(path.read_bytes())
     except OSError as error:
-        raise ModelError(
+        raise ModelNotFoundError(
             f"{folder} holds no readable {GRAPH_FILE} ({error.strerror}). Name the folder that "
-            "model.export or tf.saved_model.save wrote."
+            "model.export or tf.saved_model.save wrote.",
+            path=folder,
         ) from error
     graphs = list(messages(data, 2))  # SavedModel.meta_graphs
     if not graphs:
-        raise ModelError(f"{path} holds no graph: it is damaged. Get the folder again.")
+        raise ModelError(f"{path} holds no graph: it is damaged. Get the folder again.", path=path)
     # Otherwise TensorFlow takes it for one of version 1, whose loader runs what the file names.
     if len(graphs) != 1 or not any(True for _ in messages(graphs[0], 7)):
-        raise ModelError(
+        raise HostileModelError(
             f"The SavedModel {folder.name} is not of TensorFlow 2, so what runs when it is loaded "
             f"cannot be checked. {RE_SAVE}"
         )
@@ -80,17 +81,22 @@ def _inspect_files(folder: Path, limit: int) -> None:
     total = 0
     for index, file in enumerate(folder.rglob("*")):
         if index > MAX_FILES:
-            raise ModelError(f"{folder} holds over {MAX_FILES:,} files. Is it the right folder?")
+            raise ModelError(
+                f"{folder} holds over {MAX_FILES:,} files. Is it the right folder?", path=folder
+            )
         if file.is_file():
             total += file.stat().st_size
     if total > limit:
         raise ModelError(
             f"{folder} has {total:,} bytes, over the limit of {limit:,} for models "
-            "(DEEPFAKE_MAX_MODEL_BYTES). Use a smaller model or raise it."
+            "(DEEPFAKE_MAX_MODEL_BYTES). Use a smaller model or raise it.",
+            path=folder,
         )
     graph = folder / GRAPH_FILE
     if graph.is_file() and graph.stat().st_size > MAX_GRAPH_BYTES:
-        raise ModelError(f"{graph} is too large for the description of a network. Save it again.")
+        raise ModelError(
+            f"{graph} is too large for the description of a network. Save it again.", path=graph
+        )
 
 
 def _inspect_meta_graph(meta: memoryview, folder: Path) -> None:
@@ -124,7 +130,7 @@ def _inspect_attributes(function: memoryview, folder: Path) -> None:
     for entry in messages(function, 5):  # FunctionDef.attr
         name = text(entry, 1)
         if name not in FUNCTION_ATTRIBUTES:
-            raise ModelError(
+            raise HostileModelError(
                 f"The SavedModel {folder.name} has a function with the attribute {name[:60]!r}, "
                 "which networks for pictures do not need. Such can have other functions called "
                 f"than those that are named, so it was not loaded. {RE_SAVE}"
@@ -134,7 +140,7 @@ def _inspect_attributes(function: memoryview, folder: Path) -> None:
 def _inspect_node(node: _Node, folder: Path, more: frozenset[str]) -> None:
     if node.operation in KNOWN or node.operation in more:
         return
-    raise ModelError(
+    raise HostileModelError(
         f"The SavedModel {folder.name} holds the operation {node.operation[:60]!r}, which is not "
         "one of those that networks for pictures are made of. Others can reach for files, other "
         f"programs or the network, so it was not loaded. {RE_SAVE}"
@@ -157,7 +163,7 @@ def _unfold(
             calls = (_unfold(call, functions, unfolded, folder, depth + 1) for call in node.calls)
             total += 1 + sum(calls)
     if depth >= MAX_CALLS_DEEP or total > MAX_UNFOLDED:
-        raise ModelError(
+        raise HostileModelError(
             f"The functions of the SavedModel {folder.name} call each other without end, or unfold "
             f"to more than a network can be. {RE_SAVE}"
         )

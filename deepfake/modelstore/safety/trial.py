@@ -9,29 +9,26 @@ from __future__ import annotations
 import contextlib
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
-from deepfake.errors import ModelError
 from deepfake.files import atomic
+from deepfake.modelstore.formats import Format, bring
 from deepfake.modelstore.safety import sandbox
-from deepfake.modelstore.safety.inspection import check_size, inspect_onnx
 from deepfake.settings import Settings, cache_folder
 
 SECONDS = 60.0
 # What the runtimes take for themselves; a model may use eight times its own size on top.
 BASE_MEMORY = 2_000_000_000
 PER_BYTE = 8
-_PACKAGES = {"litert": "ai-edge-litert", "onnx": "onnxruntime"}
 
 
-def try_file(path: Path, kind: Literal["litert", "onnx"], sha256: str, settings: Settings) -> None:
+def try_file(path: Path, row: Format, sha256: str, settings: Settings) -> None:
     """Load and run a file once where it can do no harm, unless that was done before.
 
     A success is kept in the cache folder under the file's hash and the runtime's version.
 
     Args:
         path: Path. The file.
-        kind: str. Which runtime it is for.
+        row: Format. What it is; one with a trial.
         sha256: str. Its hash.
         settings: Settings. Size limit and cache folder.
 
@@ -39,16 +36,15 @@ def try_file(path: Path, kind: Literal["litert", "onnx"], sha256: str, settings:
         ModelError: it is too large, names files elsewhere, cannot be run, crashes, takes too long
             or too much memory.
     """
-    check_size(path, settings)
-    data_files = inspect_onnx(path, settings) if kind == "onnx" else ()
-    note = cache_folder(settings) / "trials" / f"{sha256}-{kind}-{_version(kind)}"
+    data_files: tuple[Path, ...] = bring(row.inspect)(path, settings)
+    note = cache_folder(settings) / "trials" / f"{sha256}-{row.kind}-{_version(row.package)}"
     # Data files are not part of the hash, so nothing is kept of a model that has some.
     if not data_files and note.is_file():
         return
     files = [path, *data_files]
     sandbox.run(
         "deepfake.modelstore.safety.trial_child",
-        [kind, str(path.absolute())],
+        [row.kind, str(path.absolute())],
         readable=files,
         writable=[],
         seconds=SECONDS,
@@ -58,15 +54,11 @@ def try_file(path: Path, kind: Literal["litert", "onnx"], sha256: str, settings:
         _remember(note)
 
 
-def _version(kind: str) -> str:
+def _version(package: str) -> str:
     try:
-        return metadata.version(_PACKAGES[kind])
-    except metadata.PackageNotFoundError as error:
-        if kind == "onnx":
-            raise ModelError(
-                "Models in ONNX format need ONNX Runtime. Install it with: pip install onnxruntime"
-            ) from error
-        return "unknown"
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"  # what is missing is said by the child
 
 
 def _remember(note: Path) -> None:

@@ -1,6 +1,6 @@
 """Loads a model file and runs it once. Started by `trial.try_file` in a sandbox.
 
-python -m deepfake.modelstore.safety.trial_child litert|onnx PATH
+python -m deepfake.modelstore.safety.trial_child KIND PATH
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from deepfake.errors import ModelError
+from deepfake.errors import MissingPackageError, ModelError
+from deepfake.modelstore.formats import BY_KIND, bring
 
 # Stands for a side that the model leaves open; any size does for a trial.
 OPEN_SIDE = 224
@@ -21,14 +22,19 @@ MAX_INPUT = 100_000_000
 def main(kind: str, path: Path) -> None:
     """Load and run a file.
 
+    Args:
+        kind: str. Of its Format.
+        path: Path. The file.
+
     Raises:
         ModelError: it cannot be.
     """
-    {"litert": _run_litert, "onnx": _run_onnx}[kind](path)
+    bring(BY_KIND[kind].trial)(path)
     print("ran")
 
 
-def _run_litert(path: Path) -> None:
+def run_litert(path: Path) -> None:
+    """Run a LiteRT file once; errors as of `main`."""
     from ai_edge_litert.interpreter import Interpreter
 
     try:
@@ -41,14 +47,15 @@ def _run_litert(path: Path) -> None:
         for detail in interpreter.get_output_details():
             interpreter.get_tensor(detail["index"])
     except (ValueError, RuntimeError, OSError, TypeError) as error:
-        raise ModelError(_refusal(path, "a LiteRT model", error)) from error
+        raise ModelError(_refusal(path, "a LiteRT model", error), path=path) from error
 
 
-def _run_onnx(path: Path) -> None:
+def run_onnx(path: Path) -> None:
+    """Run an ONNX file once; errors as of `main`."""
     try:
         import onnxruntime
     except ImportError as error:
-        raise ModelError(
+        raise MissingPackageError(
             "Models in ONNX format need ONNX Runtime. Install it with: pip install onnxruntime"
         ) from error
     options = onnxruntime.SessionOptions()
@@ -60,7 +67,7 @@ def _run_onnx(path: Path) -> None:
     except ModelError:
         raise
     except Exception as error:  # ONNX Runtime's own exceptions share no base but this one
-        raise ModelError(_refusal(path, "an ONNX model", error)) from error
+        raise ModelError(_refusal(path, "an ONNX model", error), path=path) from error
 
 
 def _onnx_input(item: Any) -> np.ndarray:
@@ -90,7 +97,8 @@ def _noise(shape: tuple[int, ...], kind: np.dtype[Any]) -> np.ndarray:
 
 
 def _refusal(path: Path, what: str, error: Exception) -> str:
-    reason = " ".join(str(error).split())[:200]
+    # The name before the rest is cut: half a path could not be left out for visitors.
+    reason = " ".join(str(error).replace(str(path), path.name).split())[:200]
     return f"{path.name} cannot be run as {what}: {reason}. It may be damaged. Get the file again."
 
 

@@ -1,154 +1,152 @@
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import threading
 import time
-from types import SimpleNamespace
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import psutil
 import pytest
 
+from deepfake import cli
 from deepfake.errors import ModelError
 from deepfake.files.digest import sha256_of
 from deepfake.modelstore.answers import Answers
-from deepfake.modelstore.backends.litert import LiteRTBackend
-from deepfake.modelstore.backends.protocol import Network, Scores
+from deepfake.modelstore.backends.keras import open_keras
 from deepfake.modelstore.compiling import compiled, conversion, parity
+from deepfake.modelstore.compiling.compiled import KerasFile, open_compiled
+from deepfake.modelstore.resolve import load_model
 from deepfake.settings import Settings
 from tests.modelstore.conversion_files import SIZE, keras_files
 
 BATCH = parity.inputs_for(SIZE, (0.0, 1.0))
-PATIENCE = 600
+DETECT = """
+import sys
+from deepfake.cli import main
+code = main(["detect", "--json", *sys.argv[1:]])
+print(code, "tensorflow" in sys.modules, "keras" in sys.modules)
+"""
 
 
-def opened(name):
-    from deepfake.modelstore.backends.keras import open_keras
-
+def file_of(name, **said):
     path = keras_files() / name
-    found = open_keras(path, Settings())
-    sha256 = sha256_of(path)
-    manifest = Answers(positive="fake").complete(found.network, name, {name: sha256})
-    return path, sha256, manifest, found.backend(manifest, Settings())
+    return KerasFile(path, sha256_of(path), **said)
+
+
+def scores(opened, name="model"):
+    manifest = Answers(positive="fake").complete(opened.network, name, {name: "0" * 64})
+    backend = opened.backend(manifest, Settings())
+    return backend.name, backend.scores(BATCH)
+
+
+def left(cache):
+    """What is kept beside the lock."""
+    return sorted(p.name for p in (cache / compiled.FOLDER).iterdir() if p.name != ".lock")
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A model with an evidence map: its Keras backend and two that share a cache, compiled."""
-    settings = Settings(cache=str(tmp_path_factory.mktemp("cache")))
-    path, sha256, manifest, keras_backend = opened("with_evidence.keras")
-    pair = [
-        compiled.CompiledBackend(keras_backend, path, sha256, manifest, settings) for _ in range(2)
-    ]
-    first = [(backend.name, backend.scores(BATCH)) for backend in pair]
-    assert [backend.ready(PATIENCE) for backend in pair] == [True, True], pair[0].why
-    return settings, sha256, manifest, keras_backend, pair, first
-
-
-def test_it_is_served_by_keras_at_once_and_by_litert_later(model):
-    *_, keras_backend, pair, first = model
-    expected = keras_backend.scores(BATCH)
-    for (name, early), backend in zip(first, pair, strict=True):
-        assert (name, backend.name, backend.why) == ("Keras", "LiteRT", "")
-        late = backend.scores(BATCH)
-        for scores in (early, late):
-            assert scores.raw == pytest.approx(expected.raw, abs=1e-4)
-            assert scores.evidence == pytest.approx(expected.evidence, abs=1e-4)
-
-
-def test_two_at_once_leave_one_compiled_file_and_no_litter(model):
-    folder = compiled.cache_folder(model[0]) / compiled.FOLDER
-    lock, made = sorted(path.name for path in folder.iterdir())
-    assert lock == compiled.LOCK_FILE and made.startswith(model[1])
-
-
-def test_the_next_start_needs_no_tensorflow(model):
-    settings, sha256, manifest, keras_backend, *_ = model
-    code = f"""
-import sys
-import numpy as np
-from deepfake.modelstore import compiled, parity
-from deepfake.manifest import ModelManifest
-from deepfake.settings import Settings
-manifest = ModelManifest.model_validate_json({manifest.model_dump_json()!r})
-backend = compiled.cached({sha256!r}, manifest, Settings(cache={settings.cache!r}))
-print(backend.name, "tensorflow" in sys.modules, "keras" in sys.modules)
-print(backend.scores(parity.inputs_for({SIZE}, (0.0, 1.0))).raw.tolist())
-"""
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    first, second = result.stdout.splitlines()
-    assert first == "LiteRT False False"
-    assert json.loads(second) == pytest.approx(keras_backend.scores(BATCH).raw, abs=1e-4)
-
-
-def test_a_damaged_compiled_file_is_not_used(model, tmp_path):
-    settings, sha256, manifest, *_ = model
-    shutil.copytree(settings.cache, tmp_path, dirs_exist_ok=True)
-    damaged = Settings(cache=str(tmp_path))
-    assert isinstance(compiled.cached(sha256, manifest, damaged), LiteRTBackend)
-    (weights,) = (tmp_path / compiled.FOLDER).glob(f"{sha256}*/model.tflite")
-    with weights.open("r+b") as file:
-        file.seek(200)
-        file.write(b"damaged")
-    assert compiled.cached(sha256, manifest, damaged) is None
-
-
-def test_what_cannot_be_compiled_stays_on_keras_and_is_tried_again_by_new_versions(tmp_path):
-    settings = Settings(cache=str(tmp_path))
-    path, sha256, manifest, keras_backend = opened("beyond_litert.keras")
-    backend = compiled.CompiledBackend(keras_backend, path, sha256, manifest, settings)
-    assert not backend.ready(PATIENCE)
-    assert backend.name == "Keras" and "LiteRT cannot" in backend.why
-    assert np.isfinite(backend.scores(BATCH).raw).all()
-
-    # Were it tried again, the missing file would be another reason.
-    litter = tmp_path / compiled.FOLDER / "part-litter"
-    litter.mkdir()
-    gone = tmp_path / "gone.keras"
-    again = compiled.CompiledBackend(keras_backend, gone, sha256, manifest, settings)
-    assert not again.ready(PATIENCE) and again.why == backend.why
-    assert not litter.exists()
-
-    (failure,) = (tmp_path / compiled.FOLDER).glob("*.failed.json")
-    record = json.loads(failure.read_text())
-    failure.write_text(json.dumps({**record, "versions": {"tensorflow": "1.0"}}))
-    newer = compiled.CompiledBackend(keras_backend, gone, sha256, manifest, settings)
-    assert not newer.ready(PATIENCE) and newer.why != backend.why
-
-
-def without_network(size=SIZE, architecture="any"):
-    """SHA-256 and manifest of a file that nothing opens."""
-    network = Network(size, "sigmoid", architecture=architecture)
-    sha256 = "0" * 64
-    return sha256, Answers(positive="fake").complete(network, "n", {"n.keras": sha256})
+    """A model with an evidence map, opened by two at once: cache, file, both."""
+    cache, file = tmp_path_factory.mktemp("cache"), file_of("with_evidence.keras")
+    with ThreadPoolExecutor(2) as pool:
+        pair = list(pool.map(lambda _: open_compiled(file, Settings(cache=str(cache))), range(2)))
+    return cache, file, pair
 
 
 @pytest.fixture
-def served(tmp_path):
-    """A CompiledBackend over a stand-in for Keras."""
-    sha256, manifest = without_network()
-    stand_in = SimpleNamespace(
-        name="Keras", scores=lambda batch: Scores(np.zeros(len(batch)), None)
+def no_conversion(monkeypatch):
+    """Whoever converts nonetheless gets a sentence."""
+
+    def refuse(*_, **__):
+        raise ModelError("It was tried again.")
+
+    monkeypatch.setattr(conversion, "in_sandbox", refuse)
+
+
+def test_it_says_the_same_as_keras_and_describes_itself_alike(model):
+    _, file, pair = model
+    opened = open_keras(file.path, Settings())
+    _, expected = scores(opened)
+    for one in pair:
+        assert (one.network, one.remarks) == (opened.network, ())
+        name, found = scores(one)
+        assert name == "LiteRT"
+        assert found.raw == pytest.approx(expected.raw, abs=1e-4)
+        assert found.evidence == pytest.approx(expected.evidence, abs=1e-4)
+
+
+def test_two_at_once_leave_one_compiled_file_and_no_litter(model):
+    cache, file, _ = model
+    (made,) = left(cache)
+    assert made == file.key
+
+
+def test_a_photo_is_judged_by_litert_from_the_first_time_on(portrait, tmp_path):
+    environment = {**os.environ, "DEEPFAKE_CACHE": str(tmp_path)}
+    command = [
+        sys.executable, "-c", DETECT, str(portrait), "--model", str(keras_files() / "plain.h5")
+    ]  # fmt: skip
+    first, second = (
+        subprocess.run([*command, *said], capture_output=True, text=True, env=environment)
+        for said in (("--positive", "fake", "--scale", "0..1", "--crop", "face"), ())
     )
-    settings = Settings(cache=str(tmp_path / "cache"))
-    path = tmp_path / "n.keras"
-    path.write_bytes(b"model")
-    return compiled.CompiledBackend(stand_in, path, sha256, manifest, settings)
+    reports = [json.loads(run.stdout.splitlines()[0]) for run in (first, second)]
+    assert [report["model"]["backend"] for report in reports] == ["LiteRT", "LiteRT"]
+    assert reports[0]["p_fake"] == reports[1]["p_fake"]
+    assert [run.stdout.splitlines()[1] for run in (first, second)] == ["0 False False"] * 2
+    assert first.stderr.count("Compiling plain.h5") == 1 and "Compiling" not in second.stderr
 
 
-def test_only_a_process_that_lives_on_starts_the_conversion(served, monkeypatch):
-    started = threading.Event()
-    monkeypatch.setattr(conversion, "in_sandbox", lambda *_, **__: started.set())
-    for _ in range(3):
-        served.scores(BATCH)
-    assert not started.wait(0.2)
-    monkeypatch.setattr(compiled, "LONG_LIVED_SECONDS", 0.0)
-    served.scores(BATCH)
-    assert started.wait(PATIENCE)
-    served.ready(PATIENCE)
+def test_a_damaged_compiled_file_is_made_again(model, no_conversion):
+    cache, file, _ = model
+    settings = Settings(cache=str(cache))
+    assert scores(open_compiled(file, settings))[0] == "LiteRT"
+    weights = cache / compiled.FOLDER / file.key / "model.tflite"
+    whole = weights.read_bytes()
+    try:
+        weights.write_bytes(whole[:200] + b"damaged" + whole[207:])
+        with pytest.raises(ModelError, match="tried again"):
+            open_compiled(file, settings)
+    finally:
+        weights.write_bytes(whole)
+
+
+def test_a_size_that_was_said_once_is_compiled_for_once(tmp_path, request):
+    settings = Settings(cache=str(tmp_path))
+    path = keras_files() / "any_size.keras"
+    told = load_model(path, settings, Answers(positive="real", size=32))
+    assert (told.backend.name, told.manifest.input.size) == ("LiteRT", 32)
+    request.getfixturevalue("no_conversion")
+    assert load_model(path, settings).manifest == told.manifest
+
+
+def test_what_litert_cannot_do_stays_on_keras_and_is_tried_again_by_new_versions(
+    tmp_path, request, capsys
+):
+    settings, file = Settings(cache=str(tmp_path)), file_of("beyond_litert.keras")
+    opened = open_compiled(file, settings)
+    assert "Compiling" in capsys.readouterr().err
+    (remark,) = opened.remarks
+    assert "stays on Keras" in remark and "LiteRT cannot" in remark
+    name, found = scores(opened)
+    assert name == "Keras" and np.isfinite(found.raw).all()
+
+    request.getfixturevalue("no_conversion")
+    assert open_compiled(file, settings).remarks == (remark,)
+    assert capsys.readouterr().err.startswith("deepfake: Opening beyond_litert.keras with Keras")
+    failure = tmp_path / compiled.FOLDER / (file.key + compiled.FAILURE_SUFFIX)
+    record = json.loads(failure.read_text())
+    failure.write_text(json.dumps({**record, "versions": {"tensorflow": "1.0"}}))
+    with pytest.raises(ModelError, match="tried again"):
+        open_compiled(file, settings)
+
+
+def test_what_the_file_lacks_is_said_and_keras_is_not_asked_again(tmp_path):
+    with pytest.raises(ModelError, match="Say it: --size 224") as raised:
+        open_compiled(file_of("any_size.keras"), Settings(cache=str(tmp_path)))
+    assert "LiteRT" not in str(raised.value)
+    assert left(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -158,74 +156,62 @@ def test_only_a_process_that_lives_on_starts_the_conversion(served, monkeypatch)
         pytest.param(parity.NoLiteRTError("LiteRT cannot."), True, id="beyond LiteRT"),
     ],
 )
-def test_only_what_another_try_would_repeat_is_remembered(
-    served, monkeypatch, tmp_path, error, remembered
-):
-    def fail(*_, **__):
+def test_only_what_another_try_would_repeat_is_remembered(monkeypatch, tmp_path, error, remembered):
+    def fail(_, folder, *__, **___):
+        (folder / conversion.READ_FILE).touch()
         raise error
 
     monkeypatch.setattr(conversion, "in_sandbox", fail)
-    assert not served.ready(PATIENCE) and str(error) in served.why
-    left = {path.name for path in (tmp_path / "cache" / compiled.FOLDER).iterdir()}
-    assert bool(left - {compiled.LOCK_FILE}) is remembered
+    litter = tmp_path / compiled.FOLDER / "part-litter"
+    litter.mkdir(parents=True)
+    opened = open_compiled(file_of("plain.h5"), Settings(cache=str(tmp_path)))
+    assert scores(opened)[0] == "Keras" and str(error) in opened.remarks[-1]
+    assert bool(left(tmp_path)) is remembered and not litter.exists()
 
 
-def test_one_file_has_a_compiled_form_for_each_size_and_architecture(monkeypatch, tmp_path):
-    def convert(path, part, manifest, *_):
-        weights = f"{manifest.input.size} {manifest.architecture}".encode()
-        record = {"format": compiled.FORMAT, "sha256": hashlib.sha256(weights).hexdigest()}
-        (part / "model.tflite").write_bytes(weights)
-        (part / compiled.RECORD_FILE).write_text(json.dumps(record))
-        return weights
-
-    monkeypatch.setattr(compiled, "_convert", convert)
-    # Not a LiteRT file: what is looked at is which one is taken.
-    monkeypatch.setattr(compiled, "LiteRTBackend", lambda weights, *_: SimpleNamespace(w=weights))
-    settings = Settings(cache=str(tmp_path))
-    networks = [(64, "meso4"), (96, "meso4"), (64, "../../xception")]
-    for network in networks:
-        sha256, manifest = without_network(*network)
-        assert compiled.cached(sha256, manifest, settings) is None
-        backend = compiled.CompiledBackend(None, tmp_path, sha256, manifest, settings)
-        assert backend.ready(PATIENCE)
-    for size, architecture in networks:
-        sha256, manifest = without_network(size, architecture)
-        found = compiled.cached(sha256, manifest, settings)
-        assert found.w == f"{size} {architecture}".encode()
+def test_one_file_has_a_compiled_form_for_each_size_and_architecture(tmp_path):
+    said = [("", None), ("meso4", 64), ("meso4", 96), ("../../xception", 64)]
+    keys = {KerasFile(tmp_path, "0" * 64, *one).key for one in said}
+    assert len(keys) == len(said) and not any("/" in key for key in keys)
 
 
-def test_a_cache_that_cannot_be_written_leaves_it_on_keras(tmp_path):
+def test_without_a_cache_it_is_compiled_all_the_same(tmp_path):
     (tmp_path / "file").write_text("")
-    path, sha256, manifest, keras_backend = opened("plain.h5")
-    settings = Settings(cache=str(tmp_path / "file"))
-    backend = compiled.CompiledBackend(keras_backend, path, sha256, manifest, settings)
-    assert not backend.ready(PATIENCE)
-    assert backend.name == "Keras" and str(tmp_path) in backend.why
+    opened = open_compiled(file_of("plain.h5"), Settings(cache=str(tmp_path / "file")))
+    assert scores(opened)[0] == "LiteRT"
+    assert "nothing can be kept in" in opened.remarks[-1]
+
+
+def test_without_tensorflow_it_says_what_to_install(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        "deepfake.modelstore.backends.keras.find_spec", lambda name: name != "tensorflow" or None
+    )
+    code = cli.main(["detect", "photo.jpg", "--model", str(keras_files() / "plain.h5")])
+    error = capsys.readouterr().err
+    assert code == 1 and "tensorflow is missing" in error and "Compiling" not in error
 
 
 def test_the_end_of_the_program_ends_the_conversion(tmp_path):
-    path, sha256, manifest, _ = opened("plain.h5")
+    file = file_of("plain.h5")
     code = f"""
-import time
-import psutil
 from pathlib import Path
-from deepfake.modelstore.compiling.compiled import CompiledBackend
-from deepfake.manifest import ModelManifest
+from deepfake.modelstore.compiling.compiled import KerasFile, open_compiled
 from deepfake.settings import Settings
-manifest = ModelManifest.model_validate_json({manifest.model_dump_json()!r})
-settings = Settings(cache={str(tmp_path)!r})
-CompiledBackend(None, Path({str(path)!r}), {sha256!r}, manifest, settings).ready(0)
-while not psutil.Process().children():
-    time.sleep(0.05)
-print(*[child.pid for child in psutil.Process().children()])
+file = KerasFile(Path({str(file.path)!r}), {file.sha256!r})
+open_compiled(file, Settings(cache={str(tmp_path)!r}))
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    children = [int(pid) for pid in result.stdout.split()]
-    assert children
+    program = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    assert "Compiling" in program.stderr.readline()
+    converting = []
+    while not converting:
+        converting = psutil.Process(program.pid).children()
+        time.sleep(0.05)
+    program.kill()
+    program.communicate()
     end = time.monotonic() + 30
-    while any(running(pid) for pid in children) and time.monotonic() < end:
+    while any(running(child) for child in converting) and time.monotonic() < end:
         time.sleep(0.1)
-    assert not any(running(pid) for pid in children)
+    assert not any(running(child) for child in converting)
 
 
 @pytest.mark.parametrize(
@@ -259,8 +245,8 @@ print("then", file=sys.stderr)
     assert result.stderr == expected + "then\n"
 
 
-def running(pid):
+def running(process):
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

@@ -63,20 +63,6 @@ def test_an_export_that_was_cut_short_says_nothing_of_the_network(tmp_path, caus
     assert str(raised.value).startswith(conversion.NO_LITERT) is lasting
 
 
-def test_the_childs_sentence_tells_whether_another_try_would_help(tmp_path, monkeypatch):
-    def run(*_, **__):
-        raise ModelError(sentence)
-
-    monkeypatch.setattr(conversion.sandbox, "run", run)
-    for sentence, kind in (
-        (f"{conversion.NO_LITERT}: Erfinv.", parity.NoLiteRTError),
-        ("The model crashed the program that reads it (SIGKILL).", ModelError),
-    ):
-        with pytest.raises(ModelError) as raised:
-            conversion.in_sandbox(keras_files() / "plain.h5", tmp_path, Settings())
-        assert type(raised.value) is kind and str(raised.value) == sentence
-
-
 @pytest.mark.parametrize("said", ["", "[]", "{}", '{"network": {}}', "Segmentation fault"])
 def test_a_child_that_says_something_else_is_not_believed(said):
     with pytest.raises(ModelError, match="cannot be understood"):

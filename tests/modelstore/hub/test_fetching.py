@@ -18,15 +18,19 @@ from tests.modelstore.hub_server import TOKEN, HubServer, sha256
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
 import json, sys
-from dataclasses import asdict
 from deepfake.errors import ModelError
+from deepfake.modelstore.hub.address import HubAddress
 from deepfake.modelstore.hub.fetching import fetch
 from deepfake.settings import Settings
 for address, update in json.loads(sys.argv[1]):
     try:
-        found = asdict(fetch(address, Settings.from_environment(), update=update))
-        print(json.dumps({k: v if k != "manifest" else bool(v) for k, v in found.items()},
-                         default=str))
+        found = fetch(HubAddress.parse(address), Settings.from_environment(), update=update)
+        record = found.record
+        print(json.dumps({
+            "address": str(record.address), "commit": record.commit, "private": record.private,
+            "note": record.note, "sha256": found.sha256, "file": str(found.file),
+            "folder": str(found.folder), "manifest": bool(found.manifest),
+        }))
     except ModelError as error:
         print(json.dumps(str(error)))
 """
@@ -102,7 +106,7 @@ def test_the_second_start_asks_nobody_and_keeps_the_commit(hub, client):
     repo.commit({"model.tflite": WEIGHTS + b"newer"})
     hub.log.clear()
     again = client.fetch("hf://team/faces")
-    assert hub.log == [] and again["commit"] == first["commit"] and not again["fetched"]
+    assert hub.log == [] and again["commit"] == first["commit"]
     assert first["commit"][:12] in again["note"] and "models pull" in again["note"]
     hub.stop()
     assert client.fetch("hf://team/faces")["file"] == first["file"]
@@ -131,6 +135,42 @@ def test_what_is_deleted_from_the_cache_is_fetched_at_the_same_commit(hub, clien
     again = client.fetch("hf://team/faces")
     assert again["commit"] == first["commit"]
     assert Path(again["file"]).read_bytes() == WEIGHTS
+
+
+def record_of(client):
+    (path,) = (client.home / "deepfake" / "hub").glob("*.json")
+    return path
+
+
+def test_what_was_compared_when_it_was_fetched_is_not_hashed_again(hub, client):
+    hub.add("team/faces", {"model.tflite": WEIGHTS})
+    client.fetch("hf://team/faces")
+    # Were the file hashed, this hash would be found wrong and the file fetched anew.
+    path = record_of(client)
+    path.write_text(path.read_text().replace(sha256(WEIGHTS), "a" * 64))
+    hub.log.clear()
+    assert client.fetch("hf://team/faces")["sha256"] == "a" * 64 and hub.log == []
+
+
+def test_a_change_is_noticed_even_if_size_and_date_are_as_before(hub, client):
+    hub.add("team/faces", {"model.tflite": WEIGHTS})
+    file = Path(client.fetch("hf://team/faces")["file"])
+    found = file.stat()
+    file.resolve().write_bytes(WEIGHTS[::-1])
+    os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert client.fetch("hf://team/faces")["sha256"] == sha256(WEIGHTS)
+    assert file.read_bytes() == WEIGHTS
+
+
+def test_a_copied_cache_is_hashed_once_and_not_fetched(hub, client):
+    hub.add("team/faces", {"model.tflite": WEIGHTS})
+    file = Path(client.fetch("hf://team/faces")["file"])
+    before = record_of(client).read_text()
+    os.utime(file, (1e9, 1e9))
+    hub.log.clear()
+    assert client.fetch("hf://team/faces")["sha256"] == sha256(WEIGHTS) and hub.log == []
+    after = record_of(client).read_text()
+    assert str(int(1e18)) in after and after != before
 
 
 def test_the_token_opens_a_private_repository_and_stays_on_the_hub(hub, client):
@@ -245,10 +285,13 @@ def test_a_model_json_of_tensorflow_js_is_not_taken_for_a_manifest(hub, client):
 
 
 def test_an_image_classifier_runs_as_its_repository_says(hub, client, tmp_path, portrait):
-    from test_onnx import classifier, manifest, onnxruntime  # skips loudly without them
-
     from deepfake.modelstore.backends.onnx import open_onnx
     from deepfake.settings import Settings
+    from tests.modelstore.backends.test_onnx import (  # skips loudly without them
+        classifier,
+        manifest,
+        onnxruntime,
+    )
 
     config = {"id2label": {"0": "Fake", "1": "Real"}, "architectures": ["ViTForX"]}
     processor = {"size": {"height": 32, "width": 32}, "resample": 2, "rescale_factor": 1 / 255,
@@ -270,7 +313,7 @@ def test_an_image_classifier_runs_as_its_repository_says(hub, client, tmp_path, 
     session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
     by_hand = session.run(["logits"], {"pixel_values": (pixels / 255 - 0.5).transpose(0, 3, 1, 2)
                                        / 0.5})[0]  # fmt: skip
-    opened = open_onnx(file, Settings(), convention.size)
+    opened = open_onnx(file, Settings(), size=convention.size)
     assert opened.network.kind == "logits"
     scores = opened.backend(manifest(opened.network), Settings()).scores(scaled.astype(np.float32))
     np.testing.assert_allclose(scores.raw, by_hand, atol=1e-5)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from deepfake.errors import ModelError
-from deepfake.modelstore.safety.kinds import FileKind, kind_of
+from deepfake.modelstore import formats
+from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.settings import models_folder
 
 DEFAULT = models_folder() / "default"
@@ -33,20 +34,20 @@ def onnx_bytes():
 
 
 def test_the_shipped_model_is_litert_and_keras():
-    assert kind_of(DEFAULT / "model.tflite") is FileKind.LITERT
-    assert kind_of(DEFAULT / "model.keras") is FileKind.KERAS
+    assert kind_of(DEFAULT / "model.tflite") is formats.LITERT
+    assert kind_of(DEFAULT / "model.keras") is formats.KERAS
 
 
 def test_the_name_of_a_file_does_not_matter(tmp_path):
     renamed = tmp_path / "model.h5"
     renamed.write_bytes((DEFAULT / "model.tflite").read_bytes())
-    assert kind_of(renamed) is FileKind.LITERT
+    assert kind_of(renamed) is formats.LITERT
 
 
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
 def test_hdf5_of_any_version_is_known_whole_and_cut_short(tmp_path, libver):
     path = hdf5(tmp_path / "model.h5", libver=libver)
-    assert kind_of(path) is FileKind.HDF5
+    assert kind_of(path) is formats.HDF5
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(ModelError, match="cut short"):
         kind_of(path)
@@ -56,13 +57,13 @@ def test_hdf5_of_any_version_is_known_whole_and_cut_short(tmp_path, libver):
 def test_a_pickle_is_known(tmp_path, protocol):
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps({"model": 1}, protocol))
-    assert kind_of(path) is FileKind.PICKLE
+    assert kind_of(path) is formats.PICKLE
 
 
 def test_onnx_is_known_whole_and_cut_short(tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(onnx_bytes())
-    assert kind_of(path) is FileKind.ONNX
+    assert kind_of(path) is formats.ONNX
     path.write_bytes(onnx_bytes()[:-3])
     with pytest.raises(ModelError, match="cut short"):
         kind_of(path)
@@ -72,7 +73,7 @@ def test_a_folder_with_a_saved_model_is_known(tmp_path):
     with pytest.raises(ModelError, match=r"saved_model\.pb"):
         kind_of(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01")
-    assert kind_of(tmp_path) is FileKind.SAVED_MODEL
+    assert kind_of(tmp_path) is formats.SAVED_MODEL
     with pytest.raises(ModelError, match="Name its folder"):
         kind_of(tmp_path / "saved_model.pb")
 

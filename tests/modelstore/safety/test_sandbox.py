@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deepfake.errors import ModelError
+from deepfake.errors import HostileModelError, ModelError
+from deepfake.modelstore.compiling.parity import NoLiteRTError
 from deepfake.modelstore.safety import inspection, sandbox
 from deepfake.settings import Settings
 
@@ -154,6 +155,29 @@ def test_a_sentence_comes_through_and_control_characters_do_not(attempt):
     with pytest.raises(ModelError, match="The file is odd") as failure:
         attempt("sentence")
     assert "\x1b" not in str(failure.value)
+
+
+def test_an_error_stays_of_its_kind_and_keeps_its_path(attempt, tmp_path):
+    path = tmp_path / "with\ttab" / "model.h5"
+    with pytest.raises(HostileModelError, match="holds code") as failure:
+        attempt("refusal", str(path))
+    # However long, it is not cut within the path.
+    assert failure.value.public.startswith("model.h5 holds code. xxx")
+    assert len(failure.value.public) < 2000
+    with pytest.raises(NoLiteRTError, match=r"LiteRT cannot\.$"):
+        attempt("not for LiteRT")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "odd", "[1]", "[" * 100_000, '{"kind": "SystemExit"}',
+     '{"kind": "SystemExit", "sentence": "The file is odd. Get another.", "path": [7]}'],
+    ids=["nothing", "words", "a list", "too deep", "too little", "another kind"],
+)  # fmt: skip
+def test_what_a_child_makes_up_is_a_plain_error(attempt, text):
+    with pytest.raises(ModelError) as failure:
+        attempt("made up", text)
+    assert type(failure.value) is ModelError and 0 < len(str(failure.value)) <= sandbox.MAX_SENTENCE
 
 
 def test_another_error_is_a_sentence_without_traceback(attempt):

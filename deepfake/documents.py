@@ -1,0 +1,249 @@
+"""What programs get: the JSON documents of `deepfake detect --json`, `/detect` and `/compare`.
+
+docs/api.md and docs/detect.schema.json are written from these types (docs/make_api.py); mypy holds
+the code that fills them to them. Nothing else is in a document, and all of it is always there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, with_config
+
+# Pydantic cannot read those of `typing` before Python 3.12.
+from typing_extensions import TypedDict
+
+from deepfake.verdict import Reason, Verdict
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Band = Annotated[list[Probability], Field(min_length=2, max_length=2)]
+Box = Annotated[list[int], Field(min_length=4, max_length=4)]
+Point = Annotated[list[float], Field(min_length=2, max_length=2)]
+Keypoints = Annotated[list[Point], Field(min_length=6, max_length=6)]
+CLOSED = ConfigDict(extra="forbid")
+
+
+@with_config(CLOSED)
+class FaceDocument(TypedDict):
+    """A face that was found."""
+
+    box: Annotated[
+        Box, Field(description="left, top, right, bottom in whole pixels, within the picture")
+    ]
+    p_fake: Annotated[
+        Probability | None, Field(description="calibrated P(fake); null where it was not judged")
+    ]
+    verdict: Annotated[
+        Verdict, Field(description='on this face; "not_applicable" where it was not judged')
+    ]
+    confidence: Annotated[
+        Probability, Field(description="how sure the face detector is that this is a face")
+    ]
+    keypoints: Annotated[
+        Keypoints,
+        Field(
+            description="x and y in pixels of the eyes, the nose, the mouth and the ears: right "
+            "eye, left eye, nose, mouth, right ear, left ear"
+        ),
+    ]
+    note: Annotated[str, Field(description='why it was not judged; "" where it was')]
+    turn: Annotated[
+        float,
+        Field(
+            description="degrees clockwise by which the face is turned in the picture, if it was "
+            "turned upright to be judged; 0 where it was judged as it stands"
+        ),
+    ]
+    reasons: Annotated[
+        list[Reason],
+        Field(
+            description="what weakens the verdict on this face or, without one, why there is none"
+        ),
+    ]
+
+
+@with_config(CLOSED)
+class WholePictureDocument(TypedDict):
+    """What the network says of a picture in which no face was judged."""
+
+    p_fake: Annotated[Probability, Field(description="P(fake) of the picture as a whole")]
+    reliable: Annotated[
+        Literal[False], Field(description="never: the network was trained on faces only")
+    ]
+
+
+@with_config(CLOSED)
+class PictureDocument(TypedDict):
+    """The picture that was read."""
+
+    format: Annotated[str, Field(description='by its content, such as "JPEG"')]
+    width: Annotated[int, Field(ge=1, description="in pixels, of the upright picture")]
+    height: Annotated[int, Field(ge=1, description="in pixels, of the upright picture")]
+
+
+@with_config(CLOSED)
+class ModelDocument(TypedDict):
+    """The model that judged."""
+
+    name: Annotated[str, Field(description="as in its manifest")]
+    version: Annotated[str, Field(description="as in its manifest")]
+    sha256: Annotated[str, Field(description="of its file")]
+    backend: Annotated[str, Field(description='what ran it, such as "LiteRT"')]
+
+
+@with_config(CLOSED)
+class TimingsDocument(TypedDict):
+    """Milliseconds by stage."""
+
+    decode: Annotated[float, Field(ge=0, description="reading and decoding the picture")]
+    faces: Annotated[float, Field(ge=0, description="finding faces")]
+    preprocessing: Annotated[float, Field(ge=0, description="cropping and scaling the faces")]
+    model: Annotated[float, Field(ge=0, description="the network, for all faces together")]
+    total: Annotated[float, Field(ge=0, description="from the call to the report")]
+
+
+class _Source(TypedDict):
+    file: Annotated[str, Field(description='the path as it was given; "" for pixels')]
+    picture: Annotated[PictureDocument, Field(description="the picture that was read")]
+
+
+class Judgement(TypedDict):
+    """What a model says of a picture, however many were asked."""
+
+    verdict: Annotated[
+        Verdict,
+        Field(
+            description='on the picture: "fake" if any face is, else "uncertain" if any is, else '
+            '"real"; "not_applicable" where no face was judged'
+        ),
+    ]
+    p_fake: Annotated[
+        Probability | None,
+        Field(description="the highest of the faces; null where no face was judged"),
+    ]
+    threshold: Annotated[Probability, Field(description="P(fake) that the verdict was made at")]
+    uncertain_band: Annotated[
+        Band,
+        Field(
+            description='around the threshold: from its lower end on "uncertain", from its upper '
+            'end on "fake"'
+        ),
+    ]
+    sentence: Annotated[str, Field(description="the verdict for people")]
+    reasons: Annotated[
+        list[Reason],
+        Field(
+            description="what weakens the verdict, of the face that decided it; many_faces: of "
+            "several faces one must be more suspicious for the picture to be called fake"
+        ),
+    ]
+    faces: Annotated[list[FaceDocument], Field(description="the largest first")]
+    whole_picture: Annotated[
+        WholePictureDocument | None, Field(description="null where a face was judged")
+    ]
+    model: Annotated[ModelDocument, Field(description="the model that judged")]
+    timings_ms: Annotated[TimingsDocument, Field(description="milliseconds by stage")]
+    notes: Annotated[
+        list[str], Field(description="sentences on what was left out in reading the file")
+    ]
+
+
+@with_config(CLOSED)
+class ReportDocument(_Source, Judgement):
+    """What one model says of a picture: a line of `detect --json`, and the answer of `/detect`."""
+
+
+@with_config(CLOSED)
+class OperatingPointDocument(TypedDict):
+    """How often a model was wrong at a threshold when that was measured."""
+
+    threshold: Annotated[
+        Probability, Field(description="the measured one that is nearest to the one in use")
+    ]
+    false_positive_rate: Annotated[
+        Probability, Field(description="share of real faces at or above it")
+    ]
+    true_positive_rate: Annotated[
+        Probability, Field(description="share of fake faces at or above it")
+    ]
+
+
+@with_config(CLOSED)
+class RowDocument(Judgement):
+    """What one of several models says."""
+
+    model_ms: Annotated[
+        float,
+        Field(ge=0, description="milliseconds of cropping and the network; faces are found once"),
+    ]
+    file_bytes: Annotated[
+        int | None, Field(description="size of the model's file; null where that is not known")
+    ]
+    trained_on: Annotated[str, Field(description='as in its manifest; "" where that is not said')]
+    operating_point: Annotated[
+        OperatingPointDocument | None, Field(description="null where it was not measured")
+    ]
+    ensemble_weight: Annotated[
+        float, Field(gt=0, description="what its P(fake) counts for in the ensemble")
+    ]
+
+
+@with_config(CLOSED)
+class TitleDocument(TypedDict):
+    """All that is said of a model that could not be used."""
+
+    name: Annotated[str, Field(description="its name and version, or the name of its file")]
+
+
+@with_config(CLOSED)
+class FailedRowDocument(TypedDict):
+    """One of several models that could not be used."""
+
+    model: Annotated[TitleDocument, Field(description="which one")]
+    error: Annotated[str, Field(description="why, in a sentence for people")]
+
+
+@with_config(CLOSED)
+class EnsembleDocument(TypedDict):
+    """The models taken together: weighted means of theirs, face by face."""
+
+    models: Annotated[int, Field(ge=2, description="how many took part")]
+    verdict: Annotated[Verdict, Field(description="on the picture")]
+    p_fake: Annotated[
+        Probability | None,
+        Field(description="the highest of `p_faces`; null where no face was judged"),
+    ]
+    p_faces: Annotated[
+        list[Probability | None],
+        Field(description="P(fake) of each face, the largest first; null where no model judged it"),
+    ]
+    threshold: Annotated[Probability, Field(description="the mean of the models' thresholds")]
+    uncertain_band: Annotated[Band, Field(description="the mean of the models' bands")]
+    operating_point: Annotated[
+        None, Field(description="always null: how often the ensemble is wrong was not measured")
+    ]
+
+
+@with_config(CLOSED)
+class ComparisonDocument(_Source):
+    """What several models say of a picture.
+
+    A line of `detect --json` with several `--model`, and the answer of `/compare`.
+    """
+
+    sentence: Annotated[str, Field(description="agreement or disagreement, for people")]
+    models: Annotated[
+        list[RowDocument | FailedRowDocument],
+        Field(description="in the order that they were named; those that failed have an `error`"),
+    ]
+    ensemble: Annotated[
+        EnsembleDocument | None, Field(description="null where fewer than two models answered")
+    ]
+
+
+@with_config(CLOSED)
+class ErrorDocument(TypedDict):
+    """A file that could not be read: a line of `detect --json`, whose exit code is then 2."""
+
+    file: Annotated[str, Field(description="the path")]
+    error: Annotated[str, Field(description="why, in a sentence for people")]

@@ -1,0 +1,43 @@
+"""What the server remembers of a visitor between two events."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from deepfake.report import Report
+from deepfake.web import drawing
+
+SESSION_SECONDS = 3600
+# Visitors whose latest result is kept in memory at the same time; up to a few MB each.
+SESSIONS = 500
+
+
+@dataclass(frozen=True)
+class Session:
+    """The latest result of a visitor, in memory only.
+
+    Attributes:
+        report: Report. Of the latest picture.
+        shown: bytes. A JPEG of that picture, made small enough to show; as pixels, a thousand
+            visitors' would fill the memory of a small server.
+        share: float. Its size as a share of the original's.
+        model: str. Label of the model that judged it.
+    """
+
+    report: Report
+    shown: bytes
+    share: float
+    model: str | None
+
+    def marked(self, face: int) -> np.ndarray:
+        """The picture with its faces marked, one of them as selected."""
+        pixels = np.asarray(Image.open(io.BytesIO(self.shown)))
+        return drawing.mark_faces(pixels, self.share, self.report.faces, face)
+
+    def face_at(self, x: float, y: float) -> int | None:
+        """The face at a place of the picture as it is shown."""
+        return drawing.face_at(x, y, self.share, self.report.faces)

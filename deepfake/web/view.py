@@ -1,0 +1,178 @@
+"""What the handlers of a tab change: its components by name, and how a result is put into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from deepfake import evidence
+from deepfake.comparison import Comparison
+from deepfake.report import FaceReport, Report
+from deepfake.web import drawing, wording
+from deepfake.web.comparison_panel import WELCOME, comparison_panel
+from deepfake.web.session import Session
+
+EVIDENCE_SIDE = 448
+# Gradio rounds the bars to whole percents, and no verdict is certain.
+LOWEST_BAR, HIGHEST_BAR = 0.01, 0.99
+
+# {component: value}, as Gradio takes it from a handler: what is not named stays as it is.
+Changes = dict[Any, Any]
+
+
+def stays() -> Changes:
+    """Nothing changes. An empty dictionary would be taken for a value."""
+    changes: Changes = gr.skip()
+    return changes
+
+
+@dataclass(frozen=True)
+class PhotoView:
+    """The photo tab.
+
+    Attributes:
+        session: holds a Session, on the server.
+        row: hands what the browser keeps of a result over to it.
+        threshold: the threshold, which each model brings along.
+        card: what is known of the model, in a tab of its own.
+        verdict: the verdict in words, or why there is none.
+        bars: its confidence.
+        details: holds the four that follow.
+        picture: the photo with its faces marked.
+        face: the face whose evidence is shown.
+        evidence: the face beside what spoke for its score.
+        look: works the evidence out, where the model has none built in.
+        meaning: how often a verdict is wrong.
+    """
+
+    session: gr.State
+    row: gr.JSON
+    threshold: gr.Slider
+    card: gr.Markdown
+    verdict: gr.HTML
+    bars: gr.Label
+    details: gr.Column
+    picture: gr.Image
+    face: gr.Radio
+    evidence: gr.ImageSlider
+    look: gr.Button
+    meaning: gr.HTML
+
+    @property
+    def result(self) -> list[Any]:
+        """All that a result fills."""
+        return [
+            self.session, self.verdict, self.bars, self.details, self.picture, self.face,
+            self.evidence, self.look, self.meaning, self.row,
+        ]  # fmt: skip
+
+    def show(self, session: Session, row: dict[str, Any]) -> Changes:
+        """A new result, with its largest face chosen."""
+        report = session.report
+        bars = None if report.p_fake is None else _bars(report.labels())
+        return {
+            **self.show_verdict(session, 0),
+            self.bars: gr.update(value=bars, visible=bars is not None),
+            self.details: gr.update(visible=True),
+            **self._show_evidence(report.faces[0] if report.faces else None),
+            self.row: row,
+        }
+
+    def show_verdict(self, session: Session, face: int) -> Changes:
+        """What the threshold decides."""
+        report = session.report
+        return {
+            self.session: session,
+            self.verdict: wording.verdict_panel(report),
+            self.picture: session.marked(face),
+            self.face: _choices(report, face),
+            self.meaning: wording.meaning(report.manifest, report.threshold),
+        }
+
+    def show_face(self, session: Session, face: int) -> Changes:
+        """Another face."""
+        return {
+            self.picture: session.marked(face),
+            **self._show_evidence(session.report.faces[face]),
+        }
+
+    def show_look(self, session: Session, face: int) -> Changes:
+        """Evidence of a face that has just been worked out."""
+        return {self.session: session, **self._show_evidence(session.report.faces[face])}
+
+    def show_nothing(self, panel: str, meaning: str) -> Changes:
+        """No result.
+
+        Args:
+            panel: str. HTML that says why.
+            meaning: str. HTML on how often a verdict would be wrong.
+        """
+        return {
+            self.session: None,
+            self.verdict: panel,
+            self.bars: gr.update(value=None, visible=False),
+            self.details: gr.update(visible=False),
+            self.picture: None,
+            self.face: gr.update(choices=[], value=None, visible=False),
+            **self._show_evidence(None),
+            self.meaning: meaning,
+            self.row: None,
+        }
+
+    def _show_evidence(self, face: FaceReport | None) -> Changes:
+        """The evidence, or the button for it; a face that was not judged has neither."""
+        value, judged = None, face is not None and face.crop is not None
+        if face is not None and face.crop is not None and face.evidence is not None:
+            pair = (face.crop, evidence.overlay(face.crop, face.evidence))
+            value = tuple(drawing.as_in_picture(side, face.turn, EVIDENCE_SIDE) for side in pair)
+        return {
+            self.evidence: gr.update(value=value, visible=value is not None),
+            self.look: gr.update(visible=judged and value is None),
+        }
+
+
+@dataclass(frozen=True)
+class ComparisonView:
+    """The tab "Compare models".
+
+    Attributes:
+        session: holds a Comparison, on the server.
+        comparison: the comparison, or why there is none.
+        look: works out the heat maps that no model has built in.
+    """
+
+    session: gr.State
+    comparison: gr.HTML
+    look: gr.Button
+
+    @property
+    def result(self) -> list[Any]:
+        """All that a result fills."""
+        return [self.session, self.comparison, self.look]
+
+    def show(self, comparison: Comparison) -> Changes:
+        """A new result."""
+        return {
+            self.session: comparison,
+            self.comparison: comparison_panel(comparison),
+            self.look: gr.update(visible=any(row.lacks_map for row in comparison.rows)),
+        }
+
+    def show_nothing(self, panel: str = WELCOME) -> Changes:
+        """No result; the panel, as HTML, says why."""
+        return {
+            self.session: None,
+            self.comparison: panel,
+            self.look: gr.update(visible=False),
+        }
+
+
+def _bars(labels: dict[str, float]) -> dict[str, float]:
+    return {word: min(max(share, LOWEST_BAR), HIGHEST_BAR) for word, share in labels.items()}
+
+
+def _choices(report: Report, face: int) -> Any:
+    choices = [(drawing.tag(i + 1, f), i) for i, f in enumerate(report.faces)]
+    return gr.update(choices=choices, value=face if choices else None, visible=len(choices) > 1)

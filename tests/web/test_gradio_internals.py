@@ -1,0 +1,179 @@
+"""What the page takes of Gradio's insides, name by name: the first to run after an upgrade."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import gradio as gr
+import httpx
+import pytest
+
+from deepfake.web import gradio_internals
+from deepfake.web.gradio_internals import PhotoInput, Queue
+from tests.programs import free_port
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "paths"),
+    [
+        (gradio_internals.EVENTS, ["queue/join", "call/detect", "call/v2/detect"]),
+        (gradio_internals.DIRECT, ["run/detect", "api/detect"]),
+        (gradio_internals.UPLOADS, ["upload", "upload/"]),
+        (gradio_internals.OTHERS, ["reset", "reset/", "cancel"]),
+        (gradio_internals.OTHERS, ["../login", "../login/"]),
+    ],
+)
+def test_the_paths_are_those_that_gradio_takes_something_at(served, pattern, paths):
+    for path in paths:
+        path = f"/gradio_api/{path}".replace("/gradio_api/../", "/")
+        assert pattern.search(path)
+        # Whatever it thinks of an empty request, it is not "Not Found".
+        assert httpx.post(served.url + path, json={}).status_code not in (404, 405), path
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("call/nothing", {"data": []}),
+        ("run/nothing", {"data": []}),
+        ("call/v2/nothing", {}),
+        ("call/v2/detect", {"data": []}),
+        ("queue/join", {"data": [], "fn_index": 9999, "session_hash": "x"}),
+    ],
+)
+def test_misfits_are_what_wrong_names_raise(served, path, body):
+    answer = httpx.post(f"{served.url}/gradio_api/{path}", json=body)
+    assert answer.status_code == 422 and "do not fit the endpoint" in answer.json()["detail"]
+
+
+def test_the_queue_tells_what_waits_and_runs_and_how_long_it_takes():
+    running, go_on = threading.Event(), threading.Event()
+
+    def wait():
+        running.set()
+        assert go_on.wait(30)
+        return "done"
+
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        gr.Button().click(wait, None, gr.Textbox(), api_name="wait")
+    queue = Queue(blocks)
+    # Another one takes the place of the first.
+    blocks.queue(default_concurrency_limit=1)
+    assert (queue.waiting, queue.running, queue.seconds_of_work()) == (0, 0, 0)
+    port = free_port()
+    blocks.launch(server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    try:
+        url = f"http://127.0.0.1:{port}/gradio_api/call/wait"
+        events = [httpx.post(url, json={"data": []}).json()["event_id"]]
+        assert running.wait(30)
+        events += [httpx.post(url, json={"data": []}).json()["event_id"] for _ in range(2)]
+        assert (queue.waiting, queue.running, queue.seconds_of_work()) == (2, 1, 0)
+        threading.Timer(1.5, go_on.set).start()
+        assert "done" in httpx.get(f"{url}/{events[0]}", timeout=30).text
+        assert "done" in httpx.get(f"{url}/{events[-1]}", timeout=30).text
+        # Measured by now.
+        go_on.clear()
+        running.clear()
+        httpx.post(url, json={"data": []})
+        assert running.wait(30)
+        httpx.post(url, json={"data": []})
+        assert queue.waiting == 1 and queue.seconds_of_work() >= 1
+        go_on.set()
+    finally:
+        go_on.set()
+        blocks.close()
+
+
+def test_the_files_that_a_page_keeps_are_its_examples(served, portrait):
+    kept = gradio_internals.kept_files(served.blocks)
+    own = {path for path in served.scratch.rglob(portrait.name) if str(path) in kept}
+    assert {path.read_bytes() for path in own} == {portrait.read_bytes()}
+    assert all(path.startswith(str(served.scratch)) for path in kept)
+
+
+def test_a_chosen_example_can_be_gone_on_from():
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        text = gr.Textbox()
+        examples = gr.Examples([["a"]], [text])
+        gradio_internals.chosen(examples).then(lambda text: text, text, text, api_name="after")
+    (after,) = (fn for fn in blocks.fns.values() if fn.api_name == "after")
+    assert after.trigger_after is not None
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """A proxy that finds nothing behind it, or only what a page is first asked for."""
+
+    finds = ""
+
+    def do_GET(self):
+        self.send_response(200 if self.finds and self.finds in self.path else 502)
+        self.end_headers()
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, *_):
+        """Keep the test's output clean."""
+
+
+@pytest.mark.parametrize("finds", [None, "", "startup-events"])
+def test_a_page_that_cannot_reach_itself_is_told_from_other_mistakes(monkeypatch, finds):
+    address = NOWHERE
+    if finds is not None:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), type("Proxy", (Proxy,), {"finds": finds}))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, address)
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        gr.Markdown("page")
+    with pytest.raises(Exception) as caught:
+        blocks.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    blocks.close()
+    if finds is not None:
+        server.shutdown()
+    assert gradio_internals.is_out_of_reach(caught.value)
+    assert not gradio_internals.is_out_of_reach(ValueError("max_file_size"))
+
+
+def call(served, photo):
+    url = f"{served.url}/gradio_api/call/detect"
+    event = httpx.post(url, json={"data": [photo]}).json()["event_id"]
+    return httpx.get(f"{url}/{event}", timeout=60).text
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/etc/passwd", gradio_internals.GONE),
+        (5, gradio_internals.UNFIT),
+        (f"{NOWHERE}/photo.jpg", gradio_internals.ADDRESS),
+    ],
+)
+def test_what_is_no_upload_gets_a_sentence_and_no_line_in_the_log(served, capfd, path, sentence):
+    answer = call(served, {"path": path, "meta": {"_type": "gradio.FileData"}})
+    assert sentence in answer and str(path) not in answer
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_the_photo_is_handed_on_as_it_came(tmp_path):
+    """Gradio's own would open it, and answer garbage with a bare "Error"."""
+    garbage = tmp_path / "photo.jpg"
+    garbage.write_bytes(b"garbage")
+    photo = PhotoInput(type="filepath")
+    assert photo.preprocess(gr.data_classes.FileData(path=str(garbage))) == str(garbage)
+    assert photo.preprocess(None) is None
+    garbage.unlink()
+    with pytest.raises(gr.Error, match="no longer here"):
+        photo.preprocess(gr.data_classes.FileData(path=str(garbage)))
+
+
+def test_the_browser_takes_the_photos_component_for_gradios():
+    assert PhotoInput().get_block_name() == gr.Image().get_block_name() == "image"
+
+
+def test_no_interface_file_is_written_beside_the_source():
+    assert not Path(gradio_internals.__file__).with_suffix(".pyi").exists()
