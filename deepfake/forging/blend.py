@@ -25,14 +25,8 @@ from deepfake.forging.face_reader import FaceInPicture, FaceReader, TrainingFace
 from deepfake.manifest import Input
 from deepfake.progress import progress
 
-KINDS = {
-    "self": ("self",),
-    "swap": ("swap",),
-    "reenact": ("reenact",),
-    "resynthesis": ("resynthesis",),
-    "both": ("self", "swap"),
-    "all": ("self", "swap", "reenact", "resynthesis"),
-}
+EACH = ("self", "swap", "reenact", "resynthesis")
+KINDS = {**{kind: (kind,) for kind in EACH}, "both": ("self", "swap"), "all": EACH}
 COLUMNS = (
     "path", "label", "split", "generator", "group", "kind", "original", "donor", "seed",
 )  # fmt: skip

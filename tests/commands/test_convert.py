@@ -10,6 +10,8 @@ from deepfake.modelstore.resolve import load_model
 from deepfake.settings import Settings
 from tests.modelstore.conversion_files import SIZE, keras_files
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):

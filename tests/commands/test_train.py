@@ -12,6 +12,8 @@ from deepfake.evaluation import report
 from deepfake.settings import Settings
 from tests.programs import free_port
 
+pytestmark = pytest.mark.tensorflow
+
 OPTIONS = ["--epochs", "2", "--steps", "2", "--batch-size", "4", "--image-size", "64",
            "--weights", "none", "--name", "tiny"]  # fmt: skip
 

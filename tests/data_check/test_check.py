@@ -48,6 +48,7 @@ def check(folder, capsys, *options):
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_a_shortcut_is_found_and_its_culprit_named(sharp_fakes, capsys):
     report = check(sharp_fakes, capsys, "--image-size", "64")
     before = report["shortcut_test"]["before"]
@@ -60,6 +61,7 @@ def test_a_shortcut_is_found_and_its_culprit_named(sharp_fakes, capsys):
     )
 
 
+@pytest.mark.slow
 def test_text_and_json_say_the_same(sharp_fakes, capsys):
     report = check(sharp_fakes, capsys, "--sample", "34", "--image-size", "64")
     options = ["--sample", "34", "--image-size", "64"]

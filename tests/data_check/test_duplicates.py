@@ -2,6 +2,7 @@ import io
 import time
 
 import numpy as np
+import pytest
 from PIL import Image
 from scipy.sparse.csgraph import connected_components
 
@@ -46,6 +47,7 @@ def test_nothing_has_no_duplicates():
     assert find([]).exact == [] and find([]).near == []
 
 
+@pytest.mark.slow
 def test_thousands_of_look_alikes_take_seconds_and_few_pairs():
     small = np.asarray(drawing(1)).astype(float)
     random = np.random.default_rng(0)

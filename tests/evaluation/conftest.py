@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from PIL import Image
 
 from deepfake.cli import main
 
@@ -19,6 +20,18 @@ def photos(tmp_path_factory, portrait, other_portrait, faceless):
     for path in sorted(portrait.parent.glob("fake_*.jpg")):
         shutil.copy(path, fake)
     (fake / "broken.jpg").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def two(tmp_path_factory, portrait, other_portrait):
+    """A face of each class on small pictures, for what is asked of every delivery and edit."""
+    folder = tmp_path_factory.mktemp("two")
+    for label, path in (("real", portrait), ("fake", other_portrait)):
+        (folder / label).mkdir()
+        with Image.open(path) as image:
+            face = image.convert("RGB").crop((60, 0, 460, 400)).resize((224, 224))
+        face.save(folder / label / "face.png")
     return folder
 
 

@@ -46,6 +46,7 @@ def test_clarity_raises_the_contrast_of_regions_and_not_of_single_pixels():
     assert changed[5] == 100 and changed[195] == 150
 
 
+@pytest.mark.slow
 def test_of_one_class_as_many_as_asked_for_are_judged(portrait, tmp_path):
     (tmp_path / "real").mkdir()
     for number in range(4):

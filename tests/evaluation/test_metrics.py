@@ -25,6 +25,7 @@ def test_the_interval_holds_the_auc_and_narrows_with_more_faces():
     assert few[1] - few[0] > high - low
 
 
+@pytest.mark.slow
 def test_the_bootstrap_agrees_with_resampling_by_scikit_learn():
     random = np.random.default_rng(1)
     labels = np.repeat([0, 1], 40)

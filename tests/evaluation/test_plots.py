@@ -40,6 +40,7 @@ def test_another_table_gets_a_sentence(tmp_path, text):
         plots.history(tmp_path / "history.csv", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [plots.roc, plots.confusion, plots.reliability, plots.histogram])
 def test_models_are_drawn_together_and_repeatably(tmp_path, draw):
     one, two = series("one", 0.4), series("two", 0.1)
@@ -51,6 +52,7 @@ def test_models_are_drawn_together_and_repeatably(tmp_path, draw):
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "both.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_more_models_than_colours_are_drawn(tmp_path):
     many = [series(f"model {index}", 0.1 + 0.03 * index) for index in range(8)]
     for draw in (plots.roc, plots.histogram):

@@ -25,6 +25,7 @@ def photos(tmp_path_factory, portrait, other_portrait):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slope", "meaning"), [(1.0, "real"), (-1.0, "fake")])
 def test_labelled_photos_tell_which_end_means_fake(photos, tmp_path, slope, meaning):
     model = brightness(tmp_path / "model.onnx", slope=slope)

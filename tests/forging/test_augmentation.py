@@ -34,6 +34,7 @@ def test_damage_keeps_size_and_type(shape):
         assert damaged.shape == pixels.shape and damaged.dtype == np.uint8
 
 
+@pytest.mark.slow
 def test_edits_change_light_and_colour_far_and_keep_what_is_shown(collins):
     means, alike = [], []
     grey = collins.pixels.astype(float).mean(axis=2)

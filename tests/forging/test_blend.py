@@ -10,7 +10,6 @@ from PIL import Image
 from deepfake import imaging
 from deepfake.cli import main
 from deepfake.datasets.dataset import find_dataset
-from deepfake.forging import resynthesis
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def blend(data, output, *options):
 
 
 @pytest.fixture(scope="module")
-def blended(photos, tmp_path_factory):
+def blended(resynthesis, photos, tmp_path_factory):
     output = tmp_path_factory.mktemp("blended") / "out"
     options = ["--kind", "all", "--count", "8", "--with-reals", "--seed", "3"]
     with pytest.MonkeyPatch.context() as patch:
@@ -87,6 +86,7 @@ def test_the_result_is_a_data_set_that_keeps_groups_together(blended):
         assert splits.setdefault(sample.group, sample.split) == sample.split
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_files_whatever_the_workers(photos, tmp_path):
     folders = tmp_path / "one", tmp_path / "three"
     for folder, workers in zip(folders, ("1", "3"), strict=True):
@@ -110,6 +110,7 @@ def test_donors_are_never_of_another_split_or_the_same_group(photos, tmp_path, c
     assert "two people" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_splits_of_the_photos_are_kept(photos, tmp_path):
     for split in ("train", "valid"):
         shutil.copytree(photos, tmp_path / "data" / split / "real")

@@ -10,6 +10,7 @@ def seeds(count):
     return [np.random.default_rng(seed) for seed in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["self_blend", "face_swap", "reenactment"])
 def test_the_same_seed_makes_the_same_fake(collins, hopper, kind):
     def make(seed):
@@ -25,6 +26,7 @@ def test_the_same_seed_makes_the_same_fake(collins, hopper, kind):
     assert (make(3).label, make(3).source) == (1, kind)
 
 
+@pytest.mark.slow
 def test_a_swap_changes_the_face_and_leaves_the_surroundings(collins, hopper):
     left, top, right, bottom = collins.box.astype(int)
     for random in seeds(12):
@@ -69,6 +71,7 @@ def test_a_degenerate_mesh_is_survived(collins, hopper):
     assert fake.pixels.shape == collins.pixels.shape
 
 
+@pytest.mark.slow
 def test_a_reenactment_moves_features_and_keeps_the_person(collins):
     left, top, right, bottom = collins.box.astype(int)
     moved = []

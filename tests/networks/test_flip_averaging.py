@@ -2,17 +2,16 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
 
 from deepfake import networks, preprocessing
 from deepfake.datasets import dataset
 from deepfake.modelstore.resolve import load_model
-from deepfake.networks.flip_averaging import flip_averaged
-from deepfake.networks.starting_weights import load_weights
-from deepfake.shipping import cross_source, ship
+from deepfake.shipping import cross_source
 from deepfake.training.config import TrainingConfig
+
+pytestmark = pytest.mark.tensorflow
 
 # An evidence map of 4 × 4, so that it has a left and a right.
 SIDE = 128
@@ -20,7 +19,7 @@ CONFIG = TrainingConfig(architecture="meso4", image_size=SIDE, weights="none")
 
 
 @pytest.fixture(scope="module")
-def network():
+def network(keras):
     keras.utils.set_random_seed(3)
     return networks.build("meso4", SIDE)
 
@@ -35,6 +34,8 @@ def mirror_image(faces):
 
 
 def test_the_mean_is_said_and_the_evidence_lies_over_the_face(network, faces):
+    from deepfake.networks.flip_averaging import flip_averaged
+
     upright, flipped = (network.predict_on_batch(f) for f in (faces, mirror_image(faces)))
     averaged = flip_averaged(network)
     assert averaged.input.name == network.input.name
@@ -46,14 +47,16 @@ def test_the_mean_is_said_and_the_evidence_lies_over_the_face(network, faces):
     assert said["evidence"] == pytest.approx(evidence, abs=1e-5)
 
 
-def test_a_network_without_evidence_is_averaged_as_well(faces):
+def test_a_network_without_evidence_is_averaged_as_well(keras, faces):
+    from deepfake.networks.flip_averaging import flip_averaged
+
     network = networks.build("cnn", SIDE)
     averaged = flip_averaged(keras.Model(network.input, {"logit": network.output["logit"]}))
     said, other = (averaged.predict_on_batch(f)["logit"] for f in (faces, mirror_image(faces)))
     assert said == pytest.approx(other, abs=1e-6)
 
 
-def test_both_files_of_a_shipped_model_do_it(network, labelled, tmp_path):
+def test_both_files_of_a_shipped_model_do_it(ship, network, labelled, tmp_path):
     ship.ship(
         network, cross_source.divide(dataset.find_samples(labelled), ""), CONFIG, tmp_path,
         ship.Description("tiny", "1", "for tests", flip_average=True),
@@ -77,6 +80,9 @@ def test_both_files_of_a_shipped_model_do_it(network, labelled, tmp_path):
 
 @pytest.mark.parametrize("name", ["meso4", "mobilenetv3-small"])
 def test_training_goes_on_from_an_averaged_file(name, tmp_path):
+    from deepfake.networks.flip_averaging import flip_averaged
+    from deepfake.networks.starting_weights import load_weights
+
     network, other = (networks.build(name, SIDE) for _ in range(2))
     flip_averaged(network).save(tmp_path / "model.keras")
     assert load_weights(other, tmp_path / "model.keras")

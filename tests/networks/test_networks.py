@@ -1,19 +1,18 @@
-import keras
 import numpy as np
 import pytest
 
 from deepfake import networks, preprocessing
 from deepfake.errors import TrainingError
 from deepfake.manifest import Input
-from deepfake.networks import applications
-from deepfake.networks.applications import BACKBONE
 from deepfake.networks.architectures import APPLICATIONS
+
+pytestmark = pytest.mark.tensorflow
 
 RANDOM = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
-def network():
+def network(keras):
     keras.utils.set_random_seed(0)
     return networks.build("efficientnet-lite0", 64)
 
@@ -36,7 +35,7 @@ def test_the_evidence_map_averages_to_the_logit(name):
 
 
 @pytest.mark.parametrize(("name", "side"), [("cnn", 8), ("meso4", 2), ("mesoinception4", 2)])
-def test_the_map_of_a_dense_network_holds_what_each_place_added(name, side):
+def test_the_map_of_a_dense_network_holds_what_each_place_added(keras, name, side):
     keras.utils.set_random_seed(0)
     model = networks.build(name, 64)
     for bias in ("hidden_bias", "score_bias"):
@@ -74,7 +73,7 @@ def test_imagenet_weights_reach_every_layer_of_the_backbone(network):
      ("resnet50", "resnet50"), ("resnet50v2", "resnet_v2"), ("vgg16", "vgg16"),
      ("xception", "xception")],
 )  # fmt: skip
-def test_scaling_is_what_the_imagenet_weights_were_trained_with(name, module):
+def test_scaling_is_what_the_imagenet_weights_were_trained_with(keras, name, module):
     crops = pictures(32)
     expected = getattr(keras.applications, module).preprocess_input(crops.astype(np.float32))
     ours = scaled(name, crops)
@@ -87,7 +86,9 @@ def test_scaling_is_what_the_imagenet_weights_were_trained_with(name, module):
     ("name", "function"),
     [("efficientnetv2-b0", "EfficientNetV2B0"), ("mobilenetv3-small", "MobileNetV3Small")],
 )
-def test_scaling_outside_equals_the_scaling_layers_inside(name, function):
+def test_scaling_outside_equals_the_scaling_layers_inside(keras, name, function):
+    from deepfake.networks import applications
+
     keras.utils.set_random_seed(1)
     crops = pictures(64)
     inside = getattr(keras.applications, function)(
@@ -99,7 +100,10 @@ def test_scaling_outside_equals_the_scaling_layers_inside(name, function):
     assert bare.predict_on_batch(scaled(name, crops)) == pytest.approx(expected, abs=1e-3)
 
 
-def test_efficientnet_loses_its_scaling_layers_and_nothing_else():
+def test_efficientnet_loses_its_scaling_layers_and_nothing_else(keras):
+    from deepfake.networks import applications
+    from deepfake.networks.applications import BACKBONE
+
     keras.utils.set_random_seed(1)
     crops = pictures(64)
     inside = applications.backbone("efficientnetb0", 64, None)
@@ -113,7 +117,9 @@ def test_efficientnet_loses_its_scaling_layers_and_nothing_else():
     assert features == pytest.approx(expected, abs=1e-3)
 
 
-def test_blue_comes_first_for_the_networks_that_want_it():
+def test_blue_comes_first_for_the_networks_that_want_it(keras):
+    from deepfake.networks.applications import BACKBONE
+
     model = networks.build("resnet50", 64)
     crops = scaled("resnet50", pictures(64))
     direct = model.get_layer(BACKBONE).predict_on_batch(np.ascontiguousarray(crops[..., ::-1]))
@@ -139,7 +145,7 @@ def test_networks_without_imagenet_weights_say_so(name):
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "mobilenetv3-small"])
-def test_a_frozen_backbone_keeps_its_weights_and_statistics(name):
+def test_a_frozen_backbone_keeps_its_weights_and_statistics(keras, name):
     model = networks.build(name, 64)
     networks.freeze_backbone(model, True)
     trained = keras.Model(model.input, model.output["logit"], name=name)

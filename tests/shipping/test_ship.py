@@ -5,7 +5,6 @@ import json
 import shutil
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
 
@@ -14,13 +13,12 @@ from deepfake.datasets import dataset
 from deepfake.errors import TrainingError
 from deepfake.evaluation import report
 from deepfake.settings import Settings
-from deepfake.shipping import card, cross_source, ship
+from deepfake.shipping import card, cross_source
 from deepfake.training.config import TrainingConfig
 
+pytestmark = pytest.mark.tensorflow
+
 CONFIG = TrainingConfig(architecture="cnn", image_size=32, weights="none")
-DESCRIPTION = ship.Description(
-    "tiny", "3", "for tests", command="deepfake train DATA --seed 7", data="Made in the test."
-)
 # Without what takes long and is not looked at.
 BRIEFLY = {"grid_faces": 0, "edited_faces": 0}
 HISTORY = "epoch,loss,accuracy,valid_auc_generated\n0,.7,.5,.6\n1,.6,.6,.7\n"
@@ -32,13 +30,20 @@ def whole(samples):
 
 
 @pytest.fixture(scope="module")
-def network():
+def description(ship):
+    return ship.Description(
+        "tiny", "3", "for tests", command="deepfake train DATA --seed 7", data="Made in the test."
+    )
+
+
+@pytest.fixture(scope="module")
+def network(keras):
     keras.utils.set_random_seed(0)
     return networks.build("cnn", 32)
 
 
 @pytest.fixture(scope="module")
-def shipped(network, labelled, tmp_path_factory):
+def shipped(ship, description, network, labelled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     (folder / "history.csv").write_text(HISTORY)
     samples = dataset.find_samples(labelled)
@@ -46,7 +51,7 @@ def shipped(network, labelled, tmp_path_factory):
     fakes = tuple(replace(s, source="other") for s in samples if s.split == "test" and s.label)
     division = cross_source.Division(tuple(samples), {"other": fakes})
     ship.ship(
-        network, division, CONFIG, folder, replace(DESCRIPTION, threshold_rule="half"),
+        network, division, CONFIG, folder, replace(description, threshold_rule="half"),
         grid_faces=2,
     )  # fmt: skip
     return folder
@@ -103,10 +108,12 @@ def test_own_forgeries_are_told_by_kind(shipped):
         assert row["reals"] == 2
 
 
-def test_the_seed_of_a_training_changes_no_forgery(shipped, network, labelled, tmp_path):
+def test_the_seed_of_a_training_changes_no_forgery(
+    ship, description, shipped, network, labelled, tmp_path
+):
     ship.ship(
         network, whole(dataset.find_samples(labelled)), replace(CONFIG, seed=5), tmp_path,
-        DESCRIPTION, **BRIEFLY,
+        description, **BRIEFLY,
     )  # fmt: skip
     said = [
         {row.source: (row.count, row.roc_auc) for row in document.blends}
@@ -140,30 +147,32 @@ def test_figures_of_runs_with_sources_left_out_are_gathered(shipped, tmp_path):
     assert "Other networks, trained without one source" in text and "This very" not in text
 
 
-def test_an_unknown_rule_is_refused_before_any_work(network, labelled, tmp_path):
+def test_an_unknown_rule_is_refused_before_any_work(ship, description, network, labelled, tmp_path):
     with pytest.raises(TrainingError, match="fpr, half, youden"):
-        guess = replace(DESCRIPTION, threshold_rule="guess")
+        guess = replace(description, threshold_rule="guess")
         ship.ship(network, whole([]), CONFIG, tmp_path, guess)
     assert not list(tmp_path.iterdir())
 
 
-def test_one_class_cannot_be_shipped(network, labelled, tmp_path):
+def test_one_class_cannot_be_shipped(ship, description, network, labelled, tmp_path):
     reals = [s for s in dataset.find_samples(labelled) if s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
-        ship.ship(network, whole(reals), CONFIG, tmp_path, DESCRIPTION)
+        ship.ship(network, whole(reals), CONFIG, tmp_path, description)
     samples = [*dataset.find_samples(labelled)]
     samples = [s for s in samples if s.split != "test" or s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
-        ship.ship(network, whole(samples), CONFIG, tmp_path, DESCRIPTION, **BRIEFLY)
+        ship.ship(network, whole(samples), CONFIG, tmp_path, description, **BRIEFLY)
     assert not (tmp_path / "model.json").exists()
 
 
-def test_paths_relative_and_absolute_ship_together(network, labelled, tmp_path, monkeypatch):
+def test_paths_relative_and_absolute_ship_together(
+    ship, description, network, labelled, tmp_path, monkeypatch
+):
     monkeypatch.chdir(labelled)
     samples = [
         replace(s, path=s.path.relative_to(labelled)) if s.label else s
         for s in dataset.find_samples(labelled)
     ]
-    ship.ship(network, whole(samples), CONFIG, tmp_path, DESCRIPTION, **BRIEFLY)
+    ship.ship(network, whole(samples), CONFIG, tmp_path, description, **BRIEFLY)
     paths = {row["path"] for row in scores_of(tmp_path)}
     assert {path.split("/")[0] for path in paths} == {"real", "fake"}

@@ -1,17 +1,20 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from deepfake.datasets.dataset import find_samples
 from deepfake.forging.face_reader import FaceReader
-from deepfake.forging.resynthesis import Resynthesizer, build_autoencoder
-from deepfake.training.batches import PairBatches
 from deepfake.training.config import TrainingConfig
+
+pytestmark = pytest.mark.tensorflow
 
 CONFIG = TrainingConfig(image_size=64, batch_size=4, steps=3, blend_share=0.5, seed=1)
 
 
 def batches(labelled, config=CONFIG, **options):
+    from deepfake.training.batches import PairBatches
+
     faces = FaceReader(config.input).training_faces(find_samples(labelled))
     return PairBatches(faces, config, **options)
 
@@ -47,6 +50,8 @@ def test_blended_fakes_share_the_damage_of_their_real(labelled):
 
 
 def test_resynthesised_fakes_share_the_damage_of_their_real(labelled):
+    from deepfake.forging.resynthesis import Resynthesizer, build_autoencoder
+
     maker = Resynthesizer(build_autoencoder(96))
     config = replace(CONFIG, blend_share=0.0, resynthesis_share=1.0)
     views, labels = batches(labelled, config, resynthesizer=maker)[0]

@@ -10,13 +10,13 @@ import time
 import zipfile
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
 from deepfake.cli import main
 from deepfake.errors import TrainingError
-from deepfake.training import checkpoint
+
+pytestmark = pytest.mark.tensorflow
 
 # Dropout and batch normalisation: what a careless checkpoint forgets. A checkpoint each batch.
 OPTIONS = ["--architecture", "meso4", "--epochs", "3", "--steps", "5", "--batch-size", "4",
@@ -33,6 +33,8 @@ def unbroken(labelled, tmp_path_factory):
 
 def within_an_epoch(run: Path) -> bool:
     """There is a checkpoint from the middle of the second epoch."""
+    from deepfake.training import checkpoint
+
     try:
         with zipfile.ZipFile(run / "last.keras") as archive:
             progress = json.loads(archive.read(checkpoint.PROGRESS))
@@ -76,7 +78,7 @@ def table(run):
 
 
 @pytest.mark.parametrize("reached", [within_an_epoch, while_writing])
-def test_a_killed_run_ends_like_an_unbroken_one(reached, unbroken, labelled, tmp_path):
+def test_a_killed_run_ends_like_an_unbroken_one(keras, reached, unbroken, labelled, tmp_path):
     run = tmp_path / "run"
     kill_when(reached, labelled, run)
     assert not (run / "network.keras").exists()
@@ -106,6 +108,8 @@ def test_a_finished_run_does_not_read_the_faces_again(unbroken, labelled, capsys
 def test_half_a_checkpoint_gets_a_sentence_and_training_can_begin_anew(
     unbroken, labelled, tmp_path, capsys
 ):
+    from deepfake.training import checkpoint
+
     run = tmp_path / "run"
     shutil.copytree(unbroken, run)
     for name in ("network.keras", "model.json"):

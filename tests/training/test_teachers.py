@@ -16,10 +16,10 @@ from deepfake.datasets.dataset import find_samples
 from deepfake.errors import ModelError, TrainingError
 from deepfake.forging.face_reader import FaceReader
 from deepfake.settings import Settings, models_folder
-from deepfake.training import checkpoint, trainer
-from deepfake.training.batches import PairBatches
 from deepfake.training.config import TrainingConfig
 from deepfake.training.teachers import Teachers, load_teachers
+
+pytestmark = pytest.mark.tensorflow
 
 SIZE = load_model("default").manifest.input.size
 SPEC = TrainingConfig(image_size=SIZE).input
@@ -80,6 +80,8 @@ def test_a_student_may_see_more_pixels_than_its_teacher(views):
 
 
 def test_a_target_lies_between_label_and_teachers(labelled, stubborn):
+    from deepfake.training.batches import PairBatches
+
     config = TrainingConfig(
         image_size=64, batch_size=4, steps=1, seed=1, label_smoothing=0.0, teachers=stubborn[0],
         teacher_share=0.7,
@@ -128,8 +130,10 @@ class Fails:
 
 
 def test_a_teacher_that_fails_is_named_and_the_run_goes_on_where_it_stopped(
-    labelled, tmp_path, monkeypatch
+    trainer, labelled, tmp_path, monkeypatch
 ):
+    from deepfake.training import checkpoint
+
     samples = find_samples(labelled)
     config = TrainingConfig(
         architecture="cnn", image_size=32, epochs=2, steps=12, batch_size=4, weights="none",

@@ -6,7 +6,6 @@ import sys
 from dataclasses import replace
 from importlib.util import find_spec
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,12 +13,12 @@ from PIL import Image
 from deepfake import networks, preprocessing
 from deepfake.datasets.dataset import find_samples
 from deepfake.errors import TrainingError
-from deepfake.networks.starting_weights import load_weights
-from deepfake.training import phases, precision, run_folder, trainer, validation
+from deepfake.training import run_folder
 from deepfake.training.config import TrainingConfig
 from deepfake.training.face_store import FaceStore
 from deepfake.training.run_folder import RunFolder
-from deepfake.training.watch import best_epoch, is_stalled
+
+pytestmark = pytest.mark.tensorflow
 
 SMALL = TrainingConfig(
     architecture="cnn", image_size=32, epochs=2, steps=2, batch_size=4, weights="none"
@@ -52,7 +51,7 @@ def rows(run):
         return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
-def test_two_epochs_lower_the_loss(many, tmp_path):
+def test_two_epochs_lower_the_loss(trainer, many, tmp_path):
     config = replace(SMALL, steps=12, batch_size=16, blend_share=0.0, learning_rate=2e-3)
     trainer.fit(find_samples(many), config, tmp_path / "run")
     first, second = rows(tmp_path / "run")
@@ -60,7 +59,9 @@ def test_two_epochs_lower_the_loss(many, tmp_path):
     assert {"accuracy", "valid_auc", "valid_accuracy", "valid_loss"} <= set(first)
 
 
-def test_the_backbone_is_frozen_first_and_then_learns(labelled, tmp_path, monkeypatch):
+def test_the_backbone_is_frozen_first_and_then_learns(trainer, labelled, tmp_path, monkeypatch):
+    from deepfake.training import phases
+
     config = replace(
         SMALL, architecture="mobilenetv3-small", image_size=64, warm_up_epochs=1, epochs=1 + 1
     )
@@ -80,6 +81,8 @@ def test_the_backbone_is_frozen_first_and_then_learns(labelled, tmp_path, monkey
 
 
 def test_fine_tuning_has_a_lower_rate():
+    from deepfake.training import phases
+
     warm, fine = phases.phases(TrainingConfig(warm_up_epochs=2, epochs=5))
     assert (warm.frozen, warm.first_epoch, warm.end_epoch) == (True, 0, 2)
     assert (fine.frozen, fine.first_epoch, fine.end_epoch) == (False, 2, 5)
@@ -89,6 +92,8 @@ def test_fine_tuning_has_a_lower_rate():
 
 
 def test_early_stopping_counts_epochs_since_the_best():
+    from deepfake.training.watch import best_epoch, is_stalled
+
     history = [{"epoch": e, "valid_auc": auc} for e, auc in enumerate((0.6, 0.8, 0.7, 0.8))]
     assert best_epoch(history) == 1
     config = TrainingConfig(patience=2)
@@ -98,7 +103,9 @@ def test_early_stopping_counts_epochs_since_the_best():
     assert not is_stalled(history, replace(config, warm_up_epochs=3))
 
 
-def test_the_best_epoch_is_what_is_kept(labelled, tmp_path):
+def test_the_best_epoch_is_what_is_kept(keras, trainer, labelled, tmp_path):
+    from deepfake.training.watch import best_epoch
+
     run = tmp_path / "run"
     config = replace(SMALL, epochs=12, patience=1, learning_rate=5e-2)
     network = trainer.fit(find_samples(labelled), config, run)
@@ -110,7 +117,7 @@ def test_the_best_epoch_is_what_is_kept(labelled, tmp_path):
     assert all(map(np.array_equal, logit.get_weights(), network.get_weights()))
 
 
-def test_the_folder_says_what_the_run_was_made_of(labelled, tmp_path):
+def test_the_folder_says_what_the_run_was_made_of(keras, trainer, labelled, tmp_path):
     run = tmp_path / "run"
     samples = find_samples(labelled)
     trainer.fit(samples, SMALL, run)
@@ -204,6 +211,8 @@ def test_damaged_files_of_a_run_are_named(labelled, tmp_path):
 
 
 def test_validation_views_are_kept_small_and_scaled_when_needed(collins, hopper):
+    from deepfake.training import validation
+
     faces = [collins, hopper, replace(collins, label=1), replace(hopper, label=1)]
     sets = validation.validation_sets(faces, SMALL)
     assert set(sets) == {"generated", "blended"}
@@ -232,7 +241,9 @@ def test_faces_on_disk_are_the_faces_that_were_read(collins, hopper, tmp_path):
     assert FaceStore(tmp_path).faces() == []
 
 
-def test_mixed_precision_trains_on_a_cpu_when_asked_to(labelled, tmp_path):
+def test_mixed_precision_trains_on_a_cpu_when_asked_to(keras, trainer, labelled, tmp_path):
+    from deepfake.training import precision
+
     config = replace(SMALL, epochs=1, mixed_precision="on")
     network = trainer.fit(find_samples(labelled), config, tmp_path / "run")
     # What is shipped computes in 32 bits.
@@ -241,7 +252,9 @@ def test_mixed_precision_trains_on_a_cpu_when_asked_to(labelled, tmp_path):
     assert keras.config.dtype_policy().name == "float32"
 
 
-def test_a_network_of_ours_or_its_backbone_can_be_the_start(tmp_path):
+def test_a_network_of_ours_or_its_backbone_can_be_the_start(keras, tmp_path):
+    from deepfake.networks.starting_weights import load_weights
+
     source = networks.build("mobilenetv3-small", 64)
     target = networks.build("mobilenetv3-small", 64)
 
@@ -267,6 +280,8 @@ def test_a_network_of_ours_or_its_backbone_can_be_the_start(tmp_path):
 
 
 def test_weights_of_something_else_get_a_sentence(tmp_path):
+    from deepfake.networks.starting_weights import load_weights
+
     networks.build("cnn", 32).save(tmp_path / "cnn.keras")
     with pytest.raises(TrainingError, match="another network"):
         load_weights(networks.build("meso4", 32), tmp_path / "cnn.keras")
@@ -292,7 +307,7 @@ trainer.fit(find_samples(Path(sys.argv[1])), config, Path(sys.argv[2]))
 """
 
 
-def test_two_devices_of_one_machine_train_together(labelled, tmp_path):
+def test_two_devices_of_one_machine_train_together(keras, labelled, tmp_path):
     run = tmp_path / "run"
     done = subprocess.run(
         [sys.executable, "-c", MIRRORED, str(labelled), str(run)], capture_output=True, text=True

@@ -23,6 +23,7 @@ def choices(tmp_path, monkeypatch):
     return Choices(Shelf(["default", str(keras_files() / "plain.h5")], settings))
 
 
+@pytest.mark.tensorflow
 def test_a_visitor_is_told_why_a_model_takes_long(choices, portrait):
     told = []
     compiling = "Compiling plain.h5 to LiteRT, once. This can take a minute."

@@ -78,6 +78,7 @@ def test_programs_get_the_comparison_of_the_command_line(served_several, portrai
     assert len(two["models"]) == 2
 
 
+@pytest.mark.slow
 def test_what_a_visitor_types_is_no_program(tmp_path, portrait):
     pickled, folder = tmp_path / "model.pkl", tmp_path / "saved"
     pickled.write_bytes(b"\x80\x04N.")

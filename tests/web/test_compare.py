@@ -180,6 +180,7 @@ def comparer(make_model):
     return Comparer(Choices(shelf), Admission(settings), view)
 
 
+@pytest.mark.slow
 def test_all_heat_maps_together_count_as_one_analysis(comparer, portrait, monkeypatch):
     warnings = []
     monkeypatch.setattr(gr, "Warning", lambda text, **_: warnings.append(text))

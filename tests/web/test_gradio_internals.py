@@ -48,6 +48,7 @@ def test_misfits_are_what_wrong_names_raise(served, path, body):
     assert answer.status_code == 422 and "do not fit the endpoint" in answer.json()["detail"]
 
 
+@pytest.mark.slow
 def test_the_queue_tells_what_waits_and_runs_and_how_long_it_takes():
     running, go_on = threading.Event(), threading.Event()
 
@@ -117,6 +118,7 @@ class Proxy(BaseHTTPRequestHandler):
         """Keep the test's output clean."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("finds", [None, "", "startup-events"])
 def test_a_page_that_cannot_reach_itself_is_told_from_other_mistakes(monkeypatch, finds):
     address = NOWHERE

@@ -69,7 +69,14 @@ def test_after_the_wait_the_next_one_is_allowed(make_limiter):
     wait_until(lambda: allowed(limiter), what="the end of the window")
 
 
-@pytest.mark.parametrize("shared", [False, True], ids=["memory", "redis"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "shared",
+    [
+        pytest.param(False, id="memory"),
+        pytest.param(True, id="redis", marks=pytest.mark.services),
+    ],
+)
 def test_a_refused_request_uses_up_no_other_limit(make_limiter, request, shared):
     url = request.getfixturevalue("redis").url if shared else ""
     limiter = make_limiter("3/day;1/second", url)
@@ -161,6 +168,7 @@ def test_the_other_policy_refuses_while_redis_is_away(make_limiter, redis):
     assert allowed(limiter)
 
 
+@pytest.mark.services
 def test_a_redis_that_is_away_at_the_start_is_found_later(make_limiter, tmp_path):
     server = RedisServer(tmp_path)
     server.kill()
@@ -171,6 +179,7 @@ def test_a_redis_that_is_away_at_the_start_is_found_later(make_limiter, tmp_path
     server.kill()
 
 
+@pytest.mark.services
 def test_a_wrong_password_is_said_and_does_not_stop_the_page(make_limiter, tmp_path, caplog):
     server = RedisServer(tmp_path, "--requirepass", "right")
     url = server.url.replace("//", "//:wr0ng@")
@@ -183,6 +192,7 @@ def test_a_wrong_password_is_said_and_does_not_stop_the_page(make_limiter, tmp_p
     server.kill()
 
 
+@pytest.mark.services
 def test_a_redis_that_takes_no_writes_is_away(make_limiter, tmp_path):
     server = RedisServer(tmp_path, "--replicaof", "127.0.0.1", str(free_port()))
     limiter = make_limiter("5/minute", server.url)

@@ -60,6 +60,7 @@ def test_the_scratch_folder_goes_with_the_process(tmp_path):
     assert not folder.exists() and not left_over.exists()
 
 
+@pytest.mark.slow
 def test_importing_the_page_makes_no_folder_and_serving_tells_gradio_before_it_is_imported(
     tmp_path,
 ):

@@ -22,6 +22,7 @@ def faces(model):
     return np.random.default_rng(0).normal(0, 0.5, (11, size, size, 3)).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_a_batch_scores_like_its_faces_alone(model, faces):
     together = model.backend.scores(faces)
     alone = np.concatenate([model.backend.scores(face[None]).raw for face in faces])
@@ -29,6 +30,7 @@ def test_a_batch_scores_like_its_faces_alone(model, faces):
     assert together.raw == pytest.approx(alone, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_evidence_map_adds_up_to_the_logit(model, faces):
     scores = model.backend.scores(faces)
     assert scores.evidence.shape[0] == 11
@@ -40,6 +42,7 @@ def test_what_is_no_number_is_refused(model, faces):
         model.backend.scores(np.full_like(faces, np.nan))
 
 
+@pytest.mark.slow
 def test_threads_get_their_own_answers(model, faces):
     expected = [float(model.backend.scores(face[None]).raw[0]) for face in faces]
     with ThreadPoolExecutor(8) as pool:

@@ -20,6 +20,8 @@ from deepfake.modelstore.resolve import load_model
 from deepfake.settings import Settings
 from tests.modelstore.conversion_files import SIZE, keras_files
 
+pytestmark = pytest.mark.tensorflow
+
 BATCH = parity.inputs_for(SIZE, (0.0, 1.0))
 DETECT = """
 import sys

@@ -19,12 +19,14 @@ def any_size(tmp_path_factory):
     return settings, work, made
 
 
+@pytest.mark.tensorflow
 def test_a_network_of_any_size_is_converted_for_the_size_in_use(any_size):
     settings, work, made = any_size
     assert (made.network.size, made.network.kind) == (32, "softmax")
     assert compiled.check(work, settings)[1] <= parity.MAX_DIFFERENCE
 
 
+@pytest.mark.tensorflow
 def test_outputs_that_differ_are_refused_for_good(any_size, tmp_path):
     settings, converted, _ = any_size
     work = shutil.copytree(converted, tmp_path / "work")
@@ -44,6 +46,7 @@ class UnsavedError(Exception):
     """As Keras wraps what the converter raises."""
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("cause", "lasting"),
     [

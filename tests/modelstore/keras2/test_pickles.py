@@ -44,6 +44,7 @@ def test_the_archive_in_a_pickled_model_is_handed_out(tmp_path):
     assert read(tmp_path, pickled_by_keras(ARCHIVE)) == ARCHIVE
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("protocol", [4, 5])
 def test_a_model_that_keras_pickled_gives_its_archive(tmp_path, protocol):
     keras = pytest.importorskip("keras")

@@ -112,12 +112,14 @@ def test_a_list_of_texts_that_all_are_the_same_long_one(tmp_path, settings):
     refused(inspection.inspect_hdf5, path, settings, match="memory|damaged")
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_pickles_are_not_run(tmp_path, canary, settings, protocol):
     path = hostile.bad_pickle(tmp_path / "model.pkl", canary, protocol)
     refused(load_model, path, settings, ANSWERS)
 
 
+@pytest.mark.tensorflow
 def test_a_pickle_of_nine_bytes_does_not_fill_memory(tmp_path, settings):
     path = tmp_path / "model.pkl"
     for content, _ in hostile.PICKLES_THAT_FILL_MEMORY.values():
@@ -125,6 +127,7 @@ def test_a_pickle_of_nine_bytes_does_not_fill_memory(tmp_path, settings):
         refused(load_model, path, settings, ANSWERS)
 
 
+@pytest.mark.slow
 def test_litert_files_with_broken_offsets(tmp_path, settings):
     for path in hostile.bad_litert(tmp_path, FACE_MODEL):
         sentence = refused(trial.try_file, path, LITERT, path.name, settings)
@@ -291,6 +294,7 @@ def test_files_over_the_limit_are_not_opened(tmp_path):
         refused(check, path, small, match="DEEPFAKE_MAX_MODEL_BYTES")
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("ending", [".h5", ".keras"])
 @pytest.mark.parametrize("case", ["lambda", "os.system as layer", "keras.utils.get_file"])
 def test_through_the_front_door(tmp_path, canary, settings, case, ending):
@@ -306,6 +310,7 @@ def test_a_saved_model_whose_functions_can_be_exchanged(tmp_path, settings):
     refused(inspection.inspect_saved_model, folder, settings, match="api_implements")
 
 
+@pytest.mark.tensorflow
 def test_a_saved_model_through_the_front_door(tmp_path, canary, settings):
     folder = hostile.saved_model(tmp_path / "m", "WriteFile")
     (folder / "variables").mkdir()

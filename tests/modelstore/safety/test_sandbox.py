@@ -117,6 +117,7 @@ def test_secrets_of_the_environment_stay_here(attempt, monkeypatch):
     assert "secret" not in attempt("environment")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["memory", "shared memory"])
 def test_memory_is_limited(attempt, way):
     with pytest.raises(ModelError, match="memory"):
@@ -128,11 +129,13 @@ def test_limits_cannot_be_lifted_even_by_root(attempt):
         attempt("raise limits")
 
 
+@pytest.mark.slow
 def test_files_are_limited(attempt):
     with pytest.raises(ModelError):
         attempt("big file")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["sleep", "spin"])
 def test_time_is_limited(attempt, way):
     started = time.monotonic()

@@ -1,0 +1,18 @@
+"""Fixtures: Keras and the modules that import it, imported when the first test asks for one.
+
+A test that asks for one of them, itself or by another fixture, is marked `tensorflow`.
+"""
+
+from importlib import import_module
+
+import pytest
+
+
+def imported(name):
+    return pytest.fixture(lambda: import_module(name), scope="session", name=name.split(".")[-1])
+
+
+keras = imported("keras")
+resynthesis = imported("deepfake.forging.resynthesis")
+ship = imported("deepfake.shipping.ship")
+trainer = imported("deepfake.training.trainer")
