@@ -24,8 +24,8 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from deepfake.errors import LimitError  # noqa: E402
-from deepfake.web.clients import client_of, trusted_proxies  # noqa: E402
-from deepfake.web.limits import Limiter  # noqa: E402
+from deepfake.web.visitors.clients import client_of, trusted_proxies  # noqa: E402
+from deepfake.web.visitors.limits import Limiter  # noqa: E402
 
 RATE = "5/minute;100/day"
 PROXY = "172.28.0.2"

@@ -15,11 +15,11 @@ from deepfake.errors import DeepfakeError, LimitError, ModelError
 from deepfake.progress import listening
 from deepfake.web import drawing, jpeg, wording
 from deepfake.web.about import about
-from deepfake.web.admission import Admission
 from deepfake.web.choices import Choices
 from deepfake.web.history import history_row
 from deepfake.web.session import Session
 from deepfake.web.view import Changes, PhotoView, stays
+from deepfake.web.visitors.admission import Admission
 
 # Visitors between the two steps of choosing a model.
 COUNTED = 500

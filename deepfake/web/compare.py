@@ -13,9 +13,9 @@ from deepfake.comparison import Comparison, Row, compare, explain
 from deepfake.errors import DeepfakeError, LimitError
 from deepfake.progress import listening
 from deepfake.web import wording
-from deepfake.web.admission import Admission
 from deepfake.web.choices import Choices
 from deepfake.web.view import Changes, ComparisonView, stays
+from deepfake.web.visitors.admission import Admission
 
 NO_PHOTO = "Choose a photo first: drop it on the page, paste it, or take one of the examples."
 NO_MODELS = "Choose at least one model."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gradio as gr
 
-from deepfake.web.admission import Admission
 from deepfake.web.choices import Choices
 from deepfake.web.compare import Comparer
 from deepfake.web.comparison_panel import WELCOME
@@ -12,6 +11,7 @@ from deepfake.web.examples import examples_for
 from deepfake.web.gradio_internals import PhotoInput, chosen
 from deepfake.web.session import SESSION_SECONDS
 from deepfake.web.view import ComparisonView
+from deepfake.web.visitors.admission import Admission
 
 
 def compare_tab(choices: Choices, admission: Admission) -> None:

@@ -12,10 +12,10 @@ import gradio as gr
 from deepfake.documents import ComparisonDocument, ReportDocument
 from deepfake.errors import DeepfakeError
 from deepfake.report import Report
-from deepfake.web.admission import Admission
 from deepfake.web.choices import Choices
 from deepfake.web.compare import compare_models
 from deepfake.web.gradio_internals import PhotoInput
+from deepfake.web.visitors.admission import Admission
 
 
 class Endpoints:

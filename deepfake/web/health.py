@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deepfake.version import __version__
-from deepfake.web.limits import RedisState
+from deepfake.web.visitors.limits import RedisState
 
 Status = Literal["ready", "degraded", "not ready", "stopping"]
 NO_STORE = {"Cache-Control": "no-store"}

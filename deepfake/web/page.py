@@ -18,8 +18,6 @@ from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names, say_failure
 from deepfake.web import gradio_internals, scratch
 from deepfake.web.about import about
-from deepfake.web.accounts import read_accounts
-from deepfake.web.admission import Admission
 from deepfake.web.choices import Choices, refuse_programs
 from deepfake.web.compare_tab import compare_tab
 from deepfake.web.door import Door, DoorMiddleware
@@ -27,6 +25,8 @@ from deepfake.web.endpoints import add_endpoints
 from deepfake.web.health import Readiness, health_routes, readiness
 from deepfake.web.photo_tab import photo_tab
 from deepfake.web.session import SESSIONS
+from deepfake.web.visitors.accounts import read_accounts
+from deepfake.web.visitors.admission import Admission
 
 ASSETS = Path(__file__).parent / "assets"
 TITLE = "deepfake: is this face real?"

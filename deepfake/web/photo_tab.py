@@ -8,7 +8,6 @@ import gradio as gr
 
 from deepfake.manifest import ModelManifest
 from deepfake.web import wording
-from deepfake.web.admission import Admission
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import TYPE_ONE, Choices
 from deepfake.web.examples import examples_for
@@ -16,6 +15,7 @@ from deepfake.web.gradio_internals import PhotoInput, chosen
 from deepfake.web.history import history_list, remember
 from deepfake.web.session import SESSION_SECONDS
 from deepfake.web.view import PhotoView
+from deepfake.web.visitors.admission import Admission
 
 # Not for programs.
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}

@@ -14,10 +14,10 @@ from deepfake.detector import Detector
 from deepfake.errors import ModelError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
-from deepfake.web.admission import Admission
 from deepfake.web.choices import Choices
 from deepfake.web.compare import Comparer
 from deepfake.web.view import ComparisonView
+from deepfake.web.visitors.admission import Admission
 from tests import default_model
 from tests.web.visitor import open_page, remove_photo, upload
 

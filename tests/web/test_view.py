@@ -6,10 +6,10 @@ import pytest
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
 from deepfake.web import wording
-from deepfake.web.admission import Admission
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import Choices
 from deepfake.web.view import PhotoView
+from deepfake.web.visitors.admission import Admission
 
 
 @pytest.fixture(scope="module")

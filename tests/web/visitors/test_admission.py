@@ -10,10 +10,10 @@ from deepfake.errors import LimitError, SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
 from deepfake.web import wording
-from deepfake.web.admission import Admission
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import Choices
 from deepfake.web.view import PhotoView
+from deepfake.web.visitors.admission import Admission
 
 SPACE = {"SPACE_ID": "somebody/deepfake"}
 

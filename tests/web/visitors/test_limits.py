@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from deepfake.errors import LimitError, SettingError
-from deepfake.web import counts
-from deepfake.web.limits import Limiter, over_limit, parse_rate
+from deepfake.web.visitors import counts
+from deepfake.web.visitors.limits import Limiter, over_limit, parse_rate
 from tests.programs import free_port
 from tests.web.redis_server import RedisServer, wait_until
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import gradio as gr
 
 from deepfake.settings import Settings
-from deepfake.web import clients
-from deepfake.web.limits import DEFAULT_RATE, NO_LIMIT, Limiter
+from deepfake.web.visitors import clients
+from deepfake.web.visitors.limits import DEFAULT_RATE, NO_LIMIT, Limiter
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from typing import Literal
 from limits import RateLimitItem, parse_many
 
 from deepfake.errors import LimitError, SettingError
-from deepfake.web.counts import LocalCount, SharedCount
+from deepfake.web.visitors.counts import LocalCount, SharedCount
 
 DEFAULT_RATE = "5/minute"
 NO_LIMIT = "off"

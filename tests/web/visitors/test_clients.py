@@ -3,7 +3,7 @@
 import pytest
 
 from deepfake.errors import SettingError
-from deepfake.web.clients import client_of, is_loopback, trusted_proxies
+from deepfake.web.visitors.clients import client_of, is_loopback, trusted_proxies
 
 NGINX = trusted_proxies("10.0.0.2, 192.168.7.0/24, fd00::/16", {})
 SPACE = trusted_proxies("", {"SPACE_ID": "somebody/deepfake"})

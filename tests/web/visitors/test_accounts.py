@@ -4,7 +4,7 @@ import os
 import pytest
 
 from deepfake.errors import SettingError
-from deepfake.web.accounts import read_accounts
+from deepfake.web.visitors.accounts import read_accounts
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Who uses the page: accounts, addresses, how often, and what counts that."""
