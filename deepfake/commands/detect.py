@@ -179,7 +179,7 @@ def _as_line(report: Report) -> str:
     judged = sum(face.p_fake is not None for face in report.faces)
     count = f"{len(report.faces)} face{'' if len(report.faces) == 1 else 's'}"
     if judged < len(report.faces):
-        count += f", {len(report.faces) - judged} too small or too many to judge"
+        count += f", {len(report.faces) - judged} not judged"
     score = "P(fake)    -" if report.p_fake is None else f"P(fake) {report.p_fake:.2f}"
     word = report.verdict.replace("_", " ")
     return (

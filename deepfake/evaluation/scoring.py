@@ -24,7 +24,7 @@ WORKERS = 2
 LATENCY_FILES = 25
 # What an odd picture can lead decoders, encoders and the face finder to; no other picture may pay.
 FAULTS = (ImageError, OSError, ValueError, MemoryError, cv2.error)
-NO_FACE, TOO_SMALL = "no face found", "all faces are too small to judge"
+NO_FACE, TOO_SMALL = "no face found", "all faces are too small, too dark or too bright to judge"
 
 
 class LabelledFile(Protocol):
