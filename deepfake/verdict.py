@@ -12,7 +12,8 @@ from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
 Reason = Literal["small", "dark", "burnt_out", "turned", "many_faces"]
-HINDRANCES = {"small": "small", "dark": "dark", "burnt_out": "bright"}
+# A face that is not judged is too … to judge.
+HINDRANCES = {"small": "small", "many_faces": "many", "dark": "dark", "burnt_out": "bright"}
 # Beyond this the sigmoid is 0 or 1 in double precision.
 LOGIT_LIMIT = 36.0
 # Error rates are told for thresholds this close to a measured one; measured are all hundredths.
