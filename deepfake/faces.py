@@ -114,9 +114,10 @@ class FaceDetector:
                 candidates += self._look(image, tile)
             faces = self._confirm(image, _merge(candidates))
         if all(face.confidence < SURE_CONFIDENCE for face in faces):
-            for angle in (90.0, 180.0, 270.0):
-                candidates += self._look_turned(image, angle)
-            faces = self._confirm(image, _merge(candidates))
+            turned = [f for angle in (90.0, 180.0, 270.0) for f in self._look_turned(image, angle)]
+            sure = [face for face in turned if face.confidence >= SURE_CONFIDENCE]
+            # Asked about by themselves: an upside-down reading of an upright face may look surer.
+            faces = _merge([*faces, *self._confirm(image, _merge(sure))])
         faces = [self._upright(image, face) for face in faces]
         return sorted(faces, key=lambda face: face.side, reverse=True)
 
