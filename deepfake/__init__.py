@@ -22,8 +22,9 @@ from deepfake.errors import (
 from deepfake.version import __version__
 
 if TYPE_CHECKING:
-    from deepfake.detector import Detector, FaceReport, Report
+    from deepfake.detector import Detector
     from deepfake.modelstore.resolve import load_model
+    from deepfake.report import FaceReport, Report
     from deepfake.shelf import predict
 
 __all__ = [
@@ -44,8 +45,8 @@ __all__ = [
 # Imported when first asked for, so that `deepfake --help` and the errors cost nothing.
 _HOMES = {
     "Detector": "deepfake.detector",
-    "FaceReport": "deepfake.detector",
-    "Report": "deepfake.detector",
+    "FaceReport": "deepfake.report",
+    "Report": "deepfake.report",
     "load_model": "deepfake.modelstore.resolve",
     "predict": "deepfake.shelf",
 }

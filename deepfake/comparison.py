@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deepfake import verdict
-from deepfake.detector import FaceReport, Report
 from deepfake.errors import ModelError
 from deepfake.imaging import Picture
 from deepfake.manifest import OperatingPoint
+from deepfake.report import FaceReport, Report
 from deepfake.shelf import Shelf, failure_of
 from deepfake.verdict import Verdict
 

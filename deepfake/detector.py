@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
@@ -18,164 +18,27 @@ from deepfake.errors import ImageError, NoFaceError
 from deepfake.evidence import occlusion
 from deepfake.faces import Face, FaceDetector
 from deepfake.imaging import Picture
-from deepfake.manifest import ModelManifest
 from deepfake.modelstore.resolve import LoadedModel, load_model
+from deepfake.report import FaceReport, Report
 from deepfake.settings import Settings
-from deepfake.verdict import Verdict
+from deepfake.verdict import Reason
 
 if TYPE_CHECKING:
     from deepfake.documents import (
-        FaceDocument,
-        Judgement,
-        ModelDocument,
-        ReportDocument,
         TimingsDocument,
     )
 
+# A face below this many pixels, and one that stands a stop or more under the usual exposure, has
+# lost traces that the network looks for.
+SMALL_SIDE, DARK_GAIN = 80, 2.0
+NOT_EXPOSED = {
+    "dark": "Too dark to judge: hardly any light fell on this face.",
+    "burnt_out": "Too bright to judge: most of this face is plain white.",
+}
 # Logit of the largest probability that float32 tells from 1 with some precision.
 PROBABILITY_LOGITS = 14.0
 
 Source = str | PathLike[str] | bytes | bytearray | np.ndarray | Image.Image | Picture
-
-
-@dataclass(frozen=True)
-class FaceReport:
-    """What is said of one face.
-
-    Attributes:
-        box: tuple (left, top, right, bottom). Whole pixels, within the picture.
-        confidence: float. How sure the face detector is that this is a face, in [0, 1].
-        keypoints: float array (6, 2). Eyes, nose, mouth and ears in pixels.
-        p_fake: float in [0, 1]; None where the face was not judged.
-        verdict: Verdict. On this face.
-        note: str. Why it was not judged; "" where it was.
-        crop: uint8 array (size, size, 3). What the network saw; None where it was not judged.
-        evidence: float32 array (rows, columns). Contributions to the logit by place in the crop;
-            None where there are none.
-    """
-
-    box: tuple[int, int, int, int]
-    confidence: float
-    keypoints: np.ndarray
-    p_fake: float | None
-    verdict: Verdict
-    note: str = ""
-    crop: np.ndarray | None = None
-    evidence: np.ndarray | None = None
-
-    def to_dict(self) -> FaceDocument:
-        """What goes into JSON: everything but the pixels."""
-        return {
-            "box": list(self.box),
-            "p_fake": self.p_fake,
-            "verdict": self.verdict,
-            "confidence": round(self.confidence, 4),
-            "keypoints": [[round(float(v), 1) for v in point] for point in self.keypoints],
-            "note": self.note,
-        }
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything said of one picture.
-
-    Attributes:
-        file: str. The path as it was given; "" for bytes and arrays.
-        width: int. Of the upright picture in pixels.
-        height: int. Of the upright picture in pixels.
-        format: str. As in `Picture.format`.
-        verdict: Verdict. "fake" if any face is, else "uncertain" if any face is, else "real".
-        p_fake: float in [0, 1]. The highest of the faces; None where no face was judged.
-        threshold: float. P(fake) that the verdict was made at.
-        uncertain_band: tuple (low, high). Around the threshold.
-        faces: tuple of FaceReport. The largest first.
-        whole_picture_p_fake: float. What the network says of a picture without a face. It was
-            never trained for that and is not to be relied on. None where a face was judged.
-        manifest: ModelManifest. Of the model in use.
-        model: dict. name, version, sha256 and backend.
-        timings_ms: dict. Milliseconds by stage.
-        notes: tuple of str. Sentences on what was left out in reading the file.
-    """
-
-    file: str
-    width: int
-    height: int
-    format: str
-    verdict: Verdict
-    p_fake: float | None
-    threshold: float
-    uncertain_band: tuple[float, float]
-    faces: tuple[FaceReport, ...]
-    whole_picture_p_fake: float | None
-    manifest: ModelManifest = field(repr=False)
-    model: ModelDocument
-    timings_ms: TimingsDocument
-    notes: tuple[str, ...] = ()
-
-    @property
-    def sentence(self) -> str:
-        """The verdict for people."""
-        return verdict.sentence(self.verdict, self.p_fake, len(self.faces))
-
-    def at(self, threshold: float) -> Report:
-        """Decide again at another threshold, without running the network.
-
-        Args:
-            threshold: float in [0, 1].
-
-        Raises:
-            SettingError: the threshold is out of range.
-        """
-        verdict.check_threshold(threshold)
-        band = verdict.uncertain_band(self.manifest, threshold)
-        faces = tuple(
-            replace(face, verdict=verdict.decide(face.p_fake, threshold, band))
-            for face in self.faces
-        )
-        return replace(
-            self,
-            threshold=threshold,
-            uncertain_band=band,
-            faces=faces,
-            verdict=verdict.decide(self.p_fake, threshold, band),
-        )
-
-    def labels(self) -> dict[str, float]:
-        """{"Fake": P(fake), "Real": 1 − P(fake)}.
-
-        Raises:
-            NoFaceError: no face was judged.
-        """
-        if self.p_fake is None:
-            raise NoFaceError(_no_face(self.faces))
-        return {"Fake": self.p_fake, "Real": 1.0 - self.p_fake}
-
-    def to_dict(self) -> ReportDocument:
-        """The Report as JSON has it."""
-        return {
-            "file": self.file,
-            "picture": {"format": self.format, "width": self.width, "height": self.height},
-            **self.judgement(),
-        }
-
-    def judgement(self) -> Judgement:
-        """The part of the Report that is the model's."""
-        return {
-            "verdict": self.verdict,
-            "p_fake": self.p_fake,
-            "threshold": self.threshold,
-            "uncertain_band": list(self.uncertain_band),
-            "sentence": self.sentence,
-            "faces": [face.to_dict() for face in self.faces],
-            "whole_picture": (
-                None
-                if self.whole_picture_p_fake is None
-                else {"p_fake": self.whole_picture_p_fake, "reliable": False}
-            ),
-            "model": self.model,
-            "timings_ms": self.timings_ms,
-            "notes": list(self.notes),
-        }
 
 
 class Detector:
@@ -235,34 +98,28 @@ class Detector:
         clock.lap("decode")
         found = self._faces.detect(picture) if found is None else found
         clock.lap("faces")
-        judged = [face for face in found if face.side >= self.settings.min_face]
-        judged = judged[: self.settings.max_faces]
-        boxes: list[preprocessing.Box | None] = [face.box for face in judged]
+        faces = [self._seen(picture, face, rank) for rank, face in enumerate(found)]
+        judged = [index for index, face in enumerate(faces) if face.crop is not None]
+        manifest = self.model.manifest
         # Without a face the whole picture is scored, to be shown as not to be relied on.
-        spec = self.model.manifest.input
-        crops = np.stack([preprocessing.crop(picture, box, spec) for box in boxes or [None]])
-        batch = preprocessing.scale(crops, spec)
+        crops = [face.crop for face in faces if face.crop is not None]
+        crops = crops or [preprocessing.crop(picture, None, manifest.input)]
+        batch = preprocessing.scale(np.stack(crops), manifest.input)
         clock.lap("preprocessing")
         scores = self.model.backend.scores(batch)
-        logits = verdict.fake_logits(scores.raw, self.model.manifest)
-        p_fakes = verdict.calibrate(logits, self.model.manifest.calibration)
+        p_fakes = verdict.calibrate(
+            verdict.fake_logits(scores.raw, manifest), manifest.calibration
+        ).tolist()
         clock.lap("model")
-        band = verdict.uncertain_band(self.model.manifest, self.threshold)
+        band = verdict.uncertain_band(manifest, self.threshold, len(judged))
         decide = partial(verdict.decide, threshold=self.threshold, band=band)
-        faces = [
-            FaceReport(
-                box=_whole_pixels(face, picture),
-                confidence=face.confidence,
-                keypoints=face.keypoints,
-                p_fake=float(p_fake),
-                verdict=decide(float(p_fake)),
-                crop=crops[index],
-                evidence=None if scores.evidence is None else scores.evidence[index],
+        for row, index in enumerate(judged):
+            faces[index] = replace(
+                faces[index],
+                p_fake=p_fakes[row],
+                verdict=decide(p_fakes[row]),
+                evidence=None if scores.evidence is None else scores.evidence[row],
             )
-            # Without a face there is one score, the whole picture's, and nothing to pair it with.
-            for index, (face, p_fake) in enumerate(zip(judged, p_fakes, strict=False))
-        ]
-        faces += [self._pass_over(face, picture) for face in found[len(judged) :]]
         p_fake = max((face.p_fake for face in faces if face.p_fake is not None), default=None)
         return Report(
             file=_name(source) if file is None else file,
@@ -274,7 +131,7 @@ class Detector:
             threshold=self.threshold,
             uncertain_band=band,
             faces=tuple(faces),
-            whole_picture_p_fake=None if judged else float(p_fakes[0]),
+            whole_picture_p_fake=None if judged else p_fakes[0],
             manifest=self.model.manifest,
             model={
                 "name": self.model.manifest.name,
@@ -331,12 +188,23 @@ class Detector:
             )
         return imaging.read(source, self.settings)
 
-    def _pass_over(self, face: Face, picture: Picture) -> FaceReport:
-        smallest = self.settings.min_face
+    def _seen(self, picture: Picture, face: Face, rank: int) -> FaceReport:
+        """A face before it is judged; without a crop if it will not be."""
+        spec, smallest = self.model.manifest.input, self.settings.min_face
+        reasons: list[Reason]
+        crop, note = None, ""
         if face.side < smallest:
+            reasons = ["small"]
             note = f"Too small to judge: {int(face.side)} pixels, at least {smallest} are needed."
-        else:
+        elif rank >= self.settings.max_faces:
+            reasons = ["many_faces"]
             note = f"Not judged: only the {self.settings.max_faces} largest faces are."
+        else:
+            crop = preprocessing.cut(picture, face.box, spec, face.turn)
+            fault = preprocessing.exposure_fault(crop) if spec.exposure == "level" else ""
+            reasons = [fault] if fault else weaknesses(face, crop)
+            note = NOT_EXPOSED[fault] if fault else ""
+            crop = None if fault else preprocessing.expose(crop, spec)
         return FaceReport(
             box=_whole_pixels(face, picture),
             confidence=face.confidence,
@@ -344,7 +212,28 @@ class Detector:
             p_fake=None,
             verdict="not_applicable",
             note=note,
+            turn=preprocessing.turned_back(face.turn, spec),
+            reasons=tuple(reasons),
+            crop=crop,
         )
+
+
+def weaknesses(face: Face, crop: np.ndarray) -> list[Reason]:
+    """Reasons to trust a verdict on a face less.
+
+    Args:
+        face: Face. As it was found.
+        crop: uint8 array (size, size, 3). Cut out, not levelled.
+
+    Returns:
+        Of "small", "dark" and "turned" those that hold.
+    """
+    found: dict[Reason, bool] = {
+        "small": face.side < SMALL_SIDE,
+        "dark": preprocessing.level_gain(crop) >= DARK_GAIN,
+        "turned": abs(face.turn) >= preprocessing.TURNED_FROM,
+    }
+    return [reason for reason, holds in found.items() if holds]
 
 
 def _name(source: Source) -> str:
@@ -359,13 +248,6 @@ def _whole_pixels(face: Face, picture: Picture) -> tuple[int, int, int, int]:
         min(max(right, 0), picture.width),
         min(max(bottom, 0), picture.height),
     )
-
-
-def _no_face(faces: tuple[FaceReport, ...]) -> str:
-    if faces:
-        found = "The face found is" if len(faces) == 1 else "The faces found are"
-        return f"{found} too small to judge. {faces[0].note}"
-    return "No face was found. This model judges faces only: send a photo that shows one."
 
 
 class Clock:

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, with_config
 # Pydantic cannot read those of `typing` before Python 3.12.
 from typing_extensions import TypedDict
 
-from deepfake.verdict import Verdict
+from deepfake.verdict import Reason, Verdict
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Band = Annotated[list[Probability], Field(min_length=2, max_length=2)]
@@ -47,6 +47,19 @@ class FaceDocument(TypedDict):
         ),
     ]
     note: Annotated[str, Field(description='why it was not judged; "" where it was')]
+    turn: Annotated[
+        float,
+        Field(
+            description="degrees clockwise by which the face is turned in the picture, if it was "
+            "turned upright to be judged; 0 where it was judged as it stands"
+        ),
+    ]
+    reasons: Annotated[
+        list[Reason],
+        Field(
+            description="what weakens the verdict on this face or, without one, why there is none"
+        ),
+    ]
 
 
 @with_config(CLOSED)
@@ -117,6 +130,13 @@ class Judgement(TypedDict):
         ),
     ]
     sentence: Annotated[str, Field(description="the verdict for people")]
+    reasons: Annotated[
+        list[Reason],
+        Field(
+            description="what weakens the verdict, of the face that decided it; many_faces: of "
+            "several faces one must be more suspicious for the picture to be called fake"
+        ),
+    ]
     faces: Annotated[list[FaceDocument], Field(description="the largest first")]
     whole_picture: Annotated[
         WholePictureDocument | None, Field(description="null where a face was judged")

@@ -51,6 +51,10 @@ class Input(Part):
         mean: Per channel of RGB, subtracted from values in 0..255.
         std: Per channel, divided by afterwards.
         resample: Interpolation of the crop.
+        align: "eyes" for crops that are turned until the face is upright; "none" for those that
+            stand as the picture does.
+        exposure: "level" for crops of dark and pale pictures that are brought to a common level
+            (`preprocessing.level`); "none" for those that are left as they are.
     """
 
     size: int = Field(ge=16, le=2048)
@@ -58,6 +62,8 @@ class Input(Part):
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     resample: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
+    align: Literal["none", "eyes"] = "none"
+    exposure: Literal["none", "level"] = "none"
 
     @model_validator(mode="after")
     def _usable(self) -> Input:

@@ -11,6 +11,9 @@ from deepfake.errors import SettingError
 from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
+Reason = Literal["small", "dark", "burnt_out", "turned", "many_faces"]
+# A face that is not judged is too … to judge.
+HINDRANCES = {"small": "small", "many_faces": "many", "dark": "dark", "burnt_out": "bright"}
 # Beyond this the sigmoid is 0 or 1 in double precision.
 LOGIT_LIMIT = 36.0
 # Error rates are told for thresholds this close to a measured one; measured are all hundredths.
@@ -69,19 +72,56 @@ def check_threshold(threshold: float) -> float:
     return threshold
 
 
-def uncertain_band(manifest: ModelManifest, threshold: float) -> tuple[float, float]:
+def uncertain_band(
+    manifest: ModelManifest, threshold: float, faces: int = 1
+) -> tuple[float, float]:
     """The interval of P(fake) in which the verdict is "uncertain".
 
     The manifest holds the band around its own threshold. Around another one the band keeps its
-    width in logits, so it narrows towards 0 and 1, where scores lie close together.
+    width in logits, so it narrows towards 0 and 1, where scores lie close together. Of several
+    faces the most suspicious one decides, so it reaches further up, to `group_threshold`.
 
     Args:
         manifest: ModelManifest. Threshold and band as measured.
         threshold: float. The threshold in use, in [0, 1].
+        faces: int. How many faces of the picture were judged. Defaults to 1.
 
     Returns:
         (low, high): "real" below low, "fake" from high on.
     """
+    low, high = _band_of_one(manifest, threshold)
+    return low, max(high, group_threshold(manifest, threshold, faces))
+
+
+def group_threshold(manifest: ModelManifest, threshold: float, faces: int) -> float:
+    """P(fake) from which on one of several faces counts as fake.
+
+    If a real face is called fake with probability f, one of n real faces is with 1 − (1 − f)ⁿ: at
+    5 %, a third of all pictures of eight people. So the threshold rises until the chance of a false
+    alarm for each picture is what it is for one face (Šidák 1967, for errors that do not depend on
+    each other; faces of one picture share its light and camera, so that they do to some degree).
+
+    Args:
+        manifest: ModelManifest. Its operating points tell f.
+        threshold: float. The threshold in use, in [0, 1].
+        faces: int. How many faces were judged.
+
+    Returns:
+        A measured threshold at or above the one in use, at most the highest below 1; the threshold
+        itself for one face, and where nothing was measured.
+    """
+    point = operating_point(manifest, threshold)
+    if faces < 2 or point is None or manifest.operating_points is None or threshold in (0.0, 1.0):
+        return threshold
+    allowed = 1.0 - (1.0 - point.false_positive_rate) ** (1.0 / faces)
+    higher = [p for p in manifest.operating_points.points if threshold < p.threshold < 1.0]
+    for p in higher:
+        if p.false_positive_rate <= allowed:
+            return p.threshold
+    return higher[-1].threshold if higher else threshold
+
+
+def _band_of_one(manifest: ModelManifest, threshold: float) -> tuple[float, float]:
     if threshold in (0.0, 1.0) or threshold == manifest.threshold:
         low, high = manifest.uncertain_band
         return (low, high) if threshold == manifest.threshold else (threshold, threshold)
@@ -128,16 +168,18 @@ def operating_point(manifest: ModelManifest, threshold: float) -> OperatingPoint
     return nearest if abs(nearest.threshold - threshold) < MEASURED_WITHIN else None
 
 
-def sentence(verdict: Verdict, p_fake: float | None, faces: int) -> str:
+def sentence(verdict: Verdict, p_fake: float | None, faces: int, hindrance: str = "small") -> str:
     """The verdict for people: evidence, not accusation.
 
     Args:
         verdict: Verdict. As from `decide`.
         p_fake: float in [0, 1] or None. Calibrated P(fake).
         faces: int. How many faces were found, judged or not.
+        hindrance: str. Why the largest face was not judged: "small", "dark" or "burnt_out".
+            Defaults to "small".
     """
     if p_fake is None and faces:
-        return f"The face{' is' if faces == 1 else 's are'} too small to judge"
+        return f"The face{' is' if faces == 1 else 's are'} too {HINDRANCES[hindrance]} to judge"
     if p_fake is None:
         return "No face found: this model judges faces only"
     if verdict == "fake":

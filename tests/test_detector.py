@@ -112,3 +112,38 @@ def test_other_types_get_a_sentence(detector):
 def test_unreadable_files_raise_our_error(detector):
     with pytest.raises(ImageError):
         detector.detect(b"not a picture")
+
+
+def test_a_dark_photo_is_judged_like_the_same_photo_with_more_light(detector, portrait):
+    pixels = imaging.read(portrait).pixels
+    usual, dark = detector.detect(pixels), detector.detect(pixels // 6)
+    assert dark.verdict == usual.verdict == "real"
+    assert (usual.reasons, dark.reasons) == ((), ("dark",))
+
+
+def test_what_is_too_dark_to_judge_is_not_judged(detector, portrait):
+    report = detector.detect(imaging.read(portrait).pixels // 20)
+    if report.faces:  # the face may not even be found
+        assert report.p_fake is None and report.faces[0].reasons == ("dark",)
+        assert report.sentence == "The face is too dark to judge"
+        with pytest.raises(NoFaceError, match="too dark"):
+            report.labels()
+    assert report.verdict == "not_applicable"
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_photo_is_judged_as_it_is_upright(detector, portrait, quarters):
+    pixels = imaging.read(portrait).pixels
+    upright = detector.detect(pixels)
+    turned = detector.detect(np.ascontiguousarray(np.rot90(pixels, quarters)))
+    assert turned.verdict == upright.verdict == "real"
+    assert "turned" in turned.reasons and not upright.reasons
+    # Both saw the same, but for where exactly the face was found.
+    assert np.abs(turned.faces[0].crop.astype(float) - upright.faces[0].crop).mean() < 25
+
+
+def test_more_faces_take_more_evidence(detector, portrait, other_portrait):
+    pictures = [imaging.read(path).pixels[:512] for path in (portrait, other_portrait)]
+    one, two = detector.detect(pictures[1]), detector.detect(np.concatenate(pictures, axis=1))
+    assert two.uncertain_band[1] > one.uncertain_band[1]
+    assert "many_faces" in two.reasons and "many_faces" not in one.reasons

@@ -7,6 +7,7 @@ from PIL import Image
 from deepfake import imaging
 from deepfake.faces import FaceDetector
 from deepfake.imaging import Picture
+from deepfake.mesh import Mesh
 from deepfake.settings import Settings
 
 
@@ -87,3 +88,39 @@ def test_threads_share_a_detector(finder, collins):
     with ThreadPoolExecutor(8) as pool:
         boxes = [faces[0].box for faces in pool.map(finder.detect, [collins] * 32)]
     assert boxes == [expected] * 32
+
+
+@pytest.mark.parametrize("name", ["eileen_collins.png", "grace_hopper.jpg"])
+@pytest.mark.parametrize("turn", [0, 45, 90, 135, 180, 225, 270])
+def test_turned_faces_are_found_and_it_is_known_how_they_are_turned(finder, portrait, name, turn):
+    image = Image.open(portrait.parent / name).convert("RGB")
+    # Pillow turns counterclockwise.
+    turned = image.rotate(-turn, Image.Resampling.BICUBIC, expand=True, fillcolor=(128, 128, 128))
+    (face,) = finder.detect(Picture.from_array(np.asarray(turned)))
+    assert abs((face.turn - turn + 180) % 360 - 180) < 20
+    right_eye, left_eye, _, mouth, *_ = face.keypoints
+    left, top, right, bottom = face.box
+    for x, y in (right_eye, left_eye, mouth):
+        assert left < x < right and top < y < bottom
+
+
+@pytest.mark.parametrize("margin", [0, 8, 16, 24])
+def test_a_face_that_fills_the_picture_has_one_box(finder, other_portrait, margin):
+    image = Image.open(other_portrait).convert("RGB")
+    close = image.crop((131 - margin, 119 - margin, 346 + margin, 344 + margin)).resize((150, 150))
+    assert len(finder.detect(Picture.from_array(np.asarray(close)))) == 1
+
+
+@pytest.mark.parametrize("shape", [(1080, 16000), (9000, 700)], ids=["tall", "wide"])
+@pytest.mark.parametrize("place", [0.1, 0.35, 0.7])
+def test_a_portrait_in_a_picture_of_many_pages_is_found(finder, collins, shape, place):
+    left, top = (int((length - 512) * place) for length in shape)
+    (face,) = finder.detect(placed(collins, shape, 512, left, top))
+    assert centre(face.box) == pytest.approx((left + 225, top + 125), abs=25)
+
+
+def test_what_the_finder_is_sure_of_is_asked_about_as_well(finder, collins):
+    finder = FaceDetector(Settings())
+    # A mesh that believes nothing, as it does of dogs that the finder is sure of.
+    finder._mesh.detect = lambda *_: Mesh(np.zeros((468, 2), np.float32), 0.0)
+    assert finder.detect(collins) == []

@@ -94,3 +94,33 @@ def test_thresholds_outside_of_0_to_1_are_refused(threshold):
 )
 def test_percentages_never_claim_certainty(share, expected):
     assert verdict.percent(share) == expected
+
+
+MEASURED = changed(
+    threshold=0.5,
+    uncertain_band=[0.3, 0.5],
+    operating_points={
+        "measured_on": "x", "reals": 1000, "fakes": 1000,
+        "points": [
+            {"threshold": t, "false_positive_rate": f, "true_positive_rate": 0.9}
+            for t, f in ((0.3, 0.1), (0.5, 0.05), (0.7, 0.02), (0.9, 0.01), (0.95, 0.004), (1, 0))
+        ],
+    },
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("faces", "highest"), [(1, 0.5), (2, 0.7), (4, 0.9), (9, 0.95), (99, 0.95)]
+)
+def test_a_picture_of_many_faces_is_no_likelier_to_be_called_fake(faces, highest):
+    low, high = verdict.uncertain_band(MEASURED, 0.5, faces)
+    assert (low, high) == (0.3, highest)
+    point = verdict.operating_point(MEASURED, high)
+    if faces < 99:  # more than was measured
+        assert 1 - (1 - point.false_positive_rate) ** faces < 0.0501
+
+
+def test_nothing_is_made_of_error_rates_that_were_not_measured():
+    unmeasured = changed(operating_points=None)
+    assert verdict.uncertain_band(unmeasured, 0.6, 8) == verdict.uncertain_band(unmeasured, 0.6)
+    assert verdict.uncertain_band(MEASURED, 1.0, 8) == (1.0, 1.0)

@@ -17,8 +17,8 @@ from deepfake.modelstore import answers
 
 if TYPE_CHECKING:
     from deepfake.comparison import Comparison
-    from deepfake.detector import Report
     from deepfake.documents import ErrorDocument
+    from deepfake.report import Report
 
 RAN, SOME_UNREADABLE = 0, 2
 
@@ -176,10 +176,13 @@ def _is_something_else(path: Path) -> bool:
 
 
 def _as_line(report: Report) -> str:
-    judged = sum(face.p_fake is not None for face in report.faces)
+    from deepfake.verdict import HINDRANCES
+
+    left_out = [face for face in report.faces if face.p_fake is None]
     count = f"{len(report.faces)} face{'' if len(report.faces) == 1 else 's'}"
-    if judged < len(report.faces):
-        count += f", {len(report.faces) - judged} too small or too many to judge"
+    if left_out:
+        why = dict.fromkeys(HINDRANCES[face.reasons[0]] for face in left_out)
+        count += f", {len(left_out)} too {' or '.join(why)} to judge"
     score = "P(fake)    -" if report.p_fake is None else f"P(fake) {report.p_fake:.2f}"
     word = report.verdict.replace("_", " ")
     return (

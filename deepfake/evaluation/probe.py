@@ -147,11 +147,11 @@ def probe(
         drafts, said = _drafts(file, found.name, found.file.name, found.sha256, answers), ""
     pictures = list(_readable(photos, settings))
     detector = FaceDetector(settings)
-    boxes = [
-        next((face.box for face in detector.detect(p) if face.side >= settings.min_face), None)
+    faces = [
+        next((face for face in detector.detect(p) if face.side >= settings.min_face), None)
         for p, _ in pictures
     ]
-    kept = [(p, box, label) for (p, label), box in zip(pictures, boxes, strict=True) if box]
+    kept = [(p, face, label) for (p, label), face in zip(pictures, faces, strict=True) if face]
     labels = np.array([label for _, _, label in kept])
     if not len(labels) or labels.min() == labels.max():
         raise ModelError(
@@ -161,7 +161,9 @@ def probe(
     readings = []
     for (scale, crop), manifest in drafts.items():
         backend = file.backend(manifest)
-        crops = np.stack([preprocessing.crop(p, box, manifest.input) for p, box, _ in kept])
+        crops = np.stack(
+            [preprocessing.crop(p, face.box, manifest.input, face.turn) for p, face, _ in kept]
+        )
         batch = preprocessing.scale(crops, manifest.input)
         raw = [backend.scores(batch[i : i + BATCH]).raw for i in range(0, len(batch), BATCH)]
         logits = verdict.fake_logits(np.concatenate(raw), manifest)

@@ -12,18 +12,19 @@ import cv2
 import numpy as np
 
 from deepfake import imaging
-from deepfake.detector import Detector, Report
+from deepfake.detector import Detector
 from deepfake.errors import ImageError
 from deepfake.evaluation.document import Latency
 from deepfake.evaluation.robustness import Delivery, deliver
 from deepfake.imaging import Picture
+from deepfake.report import Report
 from deepfake.verdict import Verdict
 
 WORKERS = 2
 LATENCY_FILES = 25
 # What an odd picture can lead decoders, encoders and the face finder to; no other picture may pay.
 FAULTS = (ImageError, OSError, ValueError, MemoryError, cv2.error)
-NO_FACE, TOO_SMALL = "no face found", "all faces are too small to judge"
+NO_FACE, TOO_SMALL = "no face found", "all faces are too small, too dark or too bright to judge"
 
 
 class LabelledFile(Protocol):

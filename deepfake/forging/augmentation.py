@@ -10,6 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from deepfake import preprocessing
 from deepfake.forging.face_reader import TrainingFace
 from deepfake.manifest import Input
 
@@ -17,7 +18,7 @@ INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INT
 
 
 def view(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.ndarray:
-    """Cut a face out with jitter and damage.
+    """Cut a face out with jitter and damage, upright and levelled where the manifest says so.
 
     Args:
         face: TrainingFace. The face with room around it.
@@ -27,7 +28,7 @@ def view(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.nda
     Returns:
         uint8 array (size, size, 3).
     """
-    return damage(_cut(face, spec, random), random)
+    return preprocessing.expose(damage(_cut(face, spec, random), random), spec)
 
 
 def damage(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -91,6 +92,7 @@ def _cut(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.nda
     centre = np.array([(left + right) / 2, (top + bottom) / 2]) + shift
     centre = np.clip(centre, wanted / 2, np.maximum([width, height] - wanted / 2, wanted / 2))
     angle = float(random.normal(0.0, 5.0)) if random.random() < 0.5 else 0.0
+    angle += preprocessing.turned_back(face.turn, spec)
     scale = spec.size / wanted
     matrix = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), angle, scale)
     matrix[:, 2] += spec.size / 2 - centre

@@ -13,9 +13,9 @@ from PIL import Image
 from deepfake import imaging, preprocessing
 from deepfake.datasets.samples import Sample
 from deepfake.errors import ImageError
-from deepfake.faces import Face, FaceDetector
+from deepfake.faces import Face, FaceDetector, turn_of
 from deepfake.manifest import Input
-from deepfake.mesh import FaceMesh
+from deepfake.mesh import LEFT_EYE, LIPS, RIGHT_EYE, FaceMesh
 from deepfake.settings import Settings
 
 # Room around the face that augmentation can move and turn within.
@@ -47,6 +47,14 @@ class TrainingFace:
     label: int
     source: str
     group: str = ""
+
+    @property
+    def turn(self) -> float:
+        """As of `Face`, from the mesh."""
+        right_eye, left_eye, mouth = (
+            self.mesh[list(points)].mean(axis=0) for points in (RIGHT_EYE, LEFT_EYE, LIPS)
+        )
+        return turn_of(right_eye, left_eye, mouth)
 
 
 @dataclass(frozen=True)
@@ -176,7 +184,7 @@ class FaceReader:
         if found is None:
             return None
         picture, face = found
-        return sample, preprocessing.crop(picture, face.box, self._spec)
+        return sample, preprocessing.crop(picture, face.box, self._spec, face.turn)
 
     def _training_face(self, sample: Sample) -> TrainingFace | None:
         found = self.in_picture(sample)
@@ -216,4 +224,4 @@ def served_crop(face: TrainingFace, spec: Input) -> np.ndarray:
     """What the served network would see of a training face: uint8 array (size, size, 3)."""
     left, top, right, bottom = face.box.tolist()
     picture = imaging.Picture.from_array(face.pixels)
-    return preprocessing.crop(picture, (left, top, right, bottom), spec)
+    return preprocessing.crop(picture, (left, top, right, bottom), spec, face.turn)

@@ -233,7 +233,9 @@ def _calibrated(
     sources = tuple(sample.source for sample, _ in crops)
     random = np.random.default_rng([seed, 3])
     clean = np.stack([crop for _, crop in crops])
-    damaged = np.stack([augmentation.damage(crop, random) for crop in clean])
+    damaged = np.stack(
+        [preprocessing.expose(augmentation.damage(crop, random), manifest.input) for crop in clean]
+    )
     delivered = ScoredSet.of(backend, manifest, clean, labels, sources)
     delivered += ScoredSet.of(backend, manifest, damaged, labels, sources)
     # Blended faces can look all but real to the network. With them among the fakes, every middling

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 STRATEGIES = ("none", "mirrored")
 PRECISIONS = ("auto", "on", "off")
+ALIGNMENTS, EXPOSURES = ("eyes", "none"), ("level", "none")
 # What the manifest takes, in face boxes.
 SMALLEST_CROP, LARGEST_CROP = 0.5, 4.0
 # What NumPy and TensorFlow both take as a seed.
@@ -45,6 +46,8 @@ class TrainingConfig:
         architecture: str. A name of `networks.ARCHITECTURES`.
         image_size: int. Side of the input in pixels. Defaults to the architecture's.
         crop: float. Side of the crop as a multiple of the face box.
+        align: str. "eyes" to turn faces upright, "none" to see them as they stand.
+        exposure: str. "level" to bring dark crops to a common brightness, "none" to leave them.
         weights: str. "imagenet", "none", or the path of a file: a network of this architecture to
             go on from, whose wrong faces are then drawn more often, or its backbone alone. Defaults
             to "imagenet" where there are such weights.
@@ -83,6 +86,14 @@ class TrainingConfig:
         "network", 0, "side of the input (default: the architecture's)", metavar="PIXELS"
     )
     crop: float = option("network", 1.3, "side of the crop in face boxes (default: %(default)g)")
+    align: str = option(
+        "network", "eyes", "eyes (default): lying and askew faces are turned upright; none",
+        choices=ALIGNMENTS,
+    )  # fmt: skip
+    exposure: str = option(
+        "network", "level", "level (default): dark crops are brought to a common brightness; none",
+        choices=EXPOSURES,
+    )  # fmt: skip
     weights: str = option(
         "network", "",
         "imagenet, none, or a .keras or .h5 file to go on from (default: imagenet where there are "
@@ -188,10 +199,15 @@ class TrainingConfig:
                 f"Mixed precision is one of {', '.join(PRECISIONS)}. "
                 f"Received: {self.mixed_precision!r}."
             )
-        if self.strategy not in STRATEGIES:
-            raise TrainingError(
-                f"A strategy is one of {', '.join(STRATEGIES)}. Received: {self.strategy!r}."
-            )
+        for name, value, allowed in (
+            ("strategy", self.strategy, STRATEGIES),
+            ("alignment", self.align, ALIGNMENTS),
+            ("exposure", self.exposure, EXPOSURES),
+        ):
+            if value not in allowed:
+                raise TrainingError(
+                    f"{name.capitalize()} is one of {', '.join(allowed)}. Received: {value!r}."
+                )
 
     def require_weights(self) -> None:
         """Refuse to start from a file that is not there.
@@ -247,4 +263,9 @@ class TrainingConfig:
         from deepfake.manifest import Input
 
         mean, std = networks.architecture(self.architecture).scaling
-        return Input(size=self.image_size, crop=self.crop, mean=mean, std=std)
+        return Input.model_validate(
+            {
+                "size": self.image_size, "crop": self.crop, "mean": mean, "std": std,
+                "align": self.align, "exposure": self.exposure,
+            }
+        )  # fmt: skip

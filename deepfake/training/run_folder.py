@@ -89,8 +89,9 @@ class RunFolder:
         if path.is_file():
             before = _read_config(path)
             if before is not None:
-                # A run of an older version knew fewer options.
-                before = {**asdict(TrainingConfig()), **before}
+                # A run of an older version knew fewer options, and saw faces as they stand.
+                as_they_stand = {"align": "none", "exposure": "none"}
+                before = {**asdict(TrainingConfig()), **as_they_stand, **before}
             if before == made_of or not self._is_only_begun():
                 self._compare(before, made_of)
                 return

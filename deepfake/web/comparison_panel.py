@@ -9,7 +9,7 @@ from PIL import Image
 from deepfake import evidence
 from deepfake.comparison import NOT_MEASURED, Comparison, Ensemble, Row
 from deepfake.verdict import Verdict, percent
-from deepfake.web import jpeg
+from deepfake.web import drawing, jpeg
 from deepfake.web.wording import ICONS
 
 COLUMNS = ("Model", "Verdict", "Likely fake", "Time", "Size", "Trained on", "How often wrong")
@@ -161,7 +161,7 @@ def _figure(row: Row) -> str:
     else:
         pixels = evidence.overlay(face.crop, face.evidence)
         alt = f"The face with the places that {title} looked at"
-    image = Image.fromarray(pixels).resize((MAP_SIDE, MAP_SIDE), Image.Resampling.BICUBIC)
+    image = Image.fromarray(drawing.as_in_picture(pixels, face.turn, MAP_SIDE))
     return (
         f'<figure><img src="{jpeg.address(image, 88)}" alt="{alt}"><figcaption>{caption}'
         f"<small>{_kind(row)}</small></figcaption></figure>"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from deepfake.detector import FaceReport
+from deepfake.report import FaceReport
 from deepfake.verdict import Verdict, percent
 
 # What is sent to the browser; larger pictures are shown smaller.
@@ -19,6 +19,8 @@ COLOURS: dict[Verdict, str] = {
     "real": "#0072b2",
     "not_applicable": "#5f6670",
 }
+# Around a face that was turned back to be judged.
+BESIDE = (127, 127, 127)
 WORDS: dict[Verdict, str] = {
     "fake": "fake",
     "uncertain": "uncertain",
@@ -82,6 +84,24 @@ def mark_faces(
         if face.p_fake is not None:
             text += f" · {WORDS[face.verdict]} · {percent(face.p_fake)} likely fake"
         _write(draw, text, (left, top), font, colour, image.size)
+    return np.asarray(image)
+
+
+def as_in_picture(crop: np.ndarray, turn: float, side: int) -> np.ndarray:
+    """A crop, or what is drawn over it, enlarged and turned as the face lies in the picture.
+
+    Args:
+        crop: uint8 array (size, size, 3). As the network saw it.
+        turn: float. `FaceReport.turn`: by how much it was turned back.
+        side: int. Of the result in pixels.
+
+    Returns:
+        uint8 array (side, side, 3); grey in the corners where the square stands askew.
+    """
+    image = Image.fromarray(crop).resize((side, side), Image.Resampling.BICUBIC)
+    if turn:
+        image = image.rotate(-turn, Image.Resampling.BICUBIC, expand=True, fillcolor=BESIDE)
+        image = image.resize((side, side), Image.Resampling.BICUBIC)
     return np.asarray(image)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import gradio as gr
 
-from deepfake.detector import Report
 from deepfake.documents import ComparisonDocument, ReportDocument
 from deepfake.errors import DeepfakeError
 from deepfake.progress import listening
+from deepfake.report import Report
 from deepfake.web.choices import Choices
 from deepfake.web.compare import compare_models
 from deepfake.web.gradio_internals import PhotoInput

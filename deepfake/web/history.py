@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from deepfake.detector import Report
+from deepfake.report import Report
 from deepfake.web import jpeg
 
 THUMBNAIL_SIDE = 96

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from deepfake.detector import Report
+from deepfake.report import Report
 from deepfake.web import drawing
 
 SESSION_SECONDS = 3600

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-import numpy as np
-from PIL import Image
 
 from deepfake import evidence
 from deepfake.comparison import Comparison
-from deepfake.detector import FaceReport, Report
+from deepfake.report import FaceReport, Report
 from deepfake.web import drawing, wording
 from deepfake.web.comparison_panel import WELCOME, comparison_panel
 from deepfake.web.session import Session
@@ -128,7 +126,7 @@ class PhotoView:
         value, judged = None, face is not None and face.crop is not None
         if face is not None and face.crop is not None and face.evidence is not None:
             pair = (face.crop, evidence.overlay(face.crop, face.evidence))
-            value = tuple(_enlarged(side) for side in pair)
+            value = tuple(drawing.as_in_picture(side, face.turn, EVIDENCE_SIDE) for side in pair)
         return {
             self.evidence: gr.update(value=value, visible=value is not None),
             self.look: gr.update(visible=judged and value is None),
@@ -178,8 +176,3 @@ def _bars(labels: dict[str, float]) -> dict[str, float]:
 def _choices(report: Report, face: int) -> Any:
     choices = [(drawing.tag(i + 1, f), i) for i, f in enumerate(report.faces)]
     return gr.update(choices=choices, value=face if choices else None, visible=len(choices) > 1)
-
-
-def _enlarged(pixels: np.ndarray) -> np.ndarray:
-    size = (EVIDENCE_SIDE, EVIDENCE_SIDE)
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))

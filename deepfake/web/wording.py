@@ -6,8 +6,8 @@ import re
 from html import escape
 
 from deepfake import verdict
-from deepfake.detector import Report
 from deepfake.manifest import ModelManifest
+from deepfake.report import Report
 
 # Shape and words carry the meaning; colour only repeats it.
 ICONS = {"fake": "▲", "uncertain": "◆", "real": "●", "not_applicable": "○"}
@@ -101,7 +101,7 @@ def _basis(report: Report) -> str:
     else:
         text = f"{score}{len(judged)} faces were judged; the highest score decides."
     if judged and left_out:
-        text += f" {left_out} more were not (too small, or too many)."
+        text += f" {left_out} more were not (too small, too dark or bright, or too many)."
     if report.whole_picture_p_fake is not None:
         text += (
             f" Taken as a whole the picture scores {verdict.percent(report.whole_picture_p_fake)}, "

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deepfake.detector import FaceReport
+from deepfake.report import FaceReport
 from deepfake.web import drawing
 
 

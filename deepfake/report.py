@@ -1,0 +1,190 @@
+"""What is said of a picture and of each of its faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepfake import verdict
+from deepfake.errors import NoFaceError
+from deepfake.manifest import ModelManifest
+from deepfake.verdict import Reason, Verdict
+
+if TYPE_CHECKING:
+    from deepfake.documents import (
+        FaceDocument,
+        Judgement,
+        ModelDocument,
+        ReportDocument,
+        TimingsDocument,
+    )
+
+
+@dataclass(frozen=True)
+class FaceReport:
+    """What is said of one face.
+
+    Attributes:
+        box: tuple (left, top, right, bottom). Whole pixels, within the picture.
+        confidence: float. How sure the face detector is that this is a face, in [0, 1].
+        keypoints: float array (6, 2). Eyes, nose, mouth and ears in pixels.
+        p_fake: float in [0, 1]; None where the face was not judged.
+        verdict: Verdict. On this face.
+        note: str. Why it was not judged; "" where it was.
+        turn: float. By how many degrees clockwise the face is turned in the picture, if it was
+            turned back for `crop` and `evidence`; 0 where they stand as the picture does.
+        reasons: tuple of str. What weakens the verdict or, without one, why there is none: "small",
+            "dark", "burnt_out", "turned", "many_faces".
+        crop: uint8 array (size, size, 3). What the network saw; None where it was not judged.
+        evidence: float32 array (rows, columns). Contributions to the logit by place in the crop;
+            None where there are none.
+    """
+
+    box: tuple[int, int, int, int]
+    confidence: float
+    keypoints: np.ndarray
+    p_fake: float | None
+    verdict: Verdict
+    note: str = ""
+    turn: float = 0.0
+    reasons: tuple[Reason, ...] = ()
+    crop: np.ndarray | None = None
+    evidence: np.ndarray | None = None
+
+    def to_dict(self) -> FaceDocument:
+        """What goes into JSON: everything but the pixels."""
+        return {
+            "box": list(self.box),
+            "p_fake": self.p_fake,
+            "verdict": self.verdict,
+            "confidence": round(self.confidence, 4),
+            "keypoints": [[round(float(v), 1) for v in point] for point in self.keypoints],
+            "note": self.note,
+            "turn": round(self.turn, 1),
+            "reasons": list(self.reasons),
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything said of one picture.
+
+    Attributes:
+        file: str. The path as it was given; "" for bytes and arrays.
+        width: int. Of the upright picture in pixels.
+        height: int. Of the upright picture in pixels.
+        format: str. As in `Picture.format`.
+        verdict: Verdict. "fake" if any face is, else "uncertain" if any face is, else "real".
+        p_fake: float in [0, 1]. The highest of the faces; None where no face was judged.
+        threshold: float. P(fake) that the verdict was made at.
+        uncertain_band: tuple (low, high). Around the threshold.
+        faces: tuple of FaceReport. The largest first.
+        whole_picture_p_fake: float. What the network says of a picture without a face. It was
+            never trained for that and is not to be relied on. None where a face was judged.
+        manifest: ModelManifest. Of the model in use.
+        model: dict. name, version, sha256 and backend.
+        timings_ms: dict. Milliseconds by stage.
+        notes: tuple of str. Sentences on what was left out in reading the file.
+    """
+
+    file: str
+    width: int
+    height: int
+    format: str
+    verdict: Verdict
+    p_fake: float | None
+    threshold: float
+    uncertain_band: tuple[float, float]
+    faces: tuple[FaceReport, ...]
+    whole_picture_p_fake: float | None
+    manifest: ModelManifest = field(repr=False)
+    model: ModelDocument
+    timings_ms: TimingsDocument
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The verdict for people."""
+        hindrance = self.faces[0].reasons[0] if self.faces and self.p_fake is None else ""
+        return verdict.sentence(self.verdict, self.p_fake, len(self.faces), hindrance)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """What weakens the verdict: of the face that decided, and "many_faces" if that does."""
+        judged = [face for face in self.faces if face.p_fake is not None]
+        if not judged:
+            return self.faces[0].reasons if self.faces else ()
+        decided = max(judged, key=lambda face: face.p_fake or 0.0)
+        group = verdict.group_threshold(self.manifest, self.threshold, len(judged))
+        return (*decided.reasons, *(("many_faces",) if group > self.threshold else ()))
+
+    def at(self, threshold: float) -> Report:
+        """Decide again at another threshold, without running the network.
+
+        Args:
+            threshold: float in [0, 1].
+
+        Raises:
+            SettingError: the threshold is out of range.
+        """
+        verdict.check_threshold(threshold)
+        judged = sum(face.p_fake is not None for face in self.faces)
+        band = verdict.uncertain_band(self.manifest, threshold, judged)
+        faces = tuple(
+            replace(face, verdict=verdict.decide(face.p_fake, threshold, band))
+            for face in self.faces
+        )
+        return replace(
+            self,
+            threshold=threshold,
+            uncertain_band=band,
+            faces=faces,
+            verdict=verdict.decide(self.p_fake, threshold, band),
+        )
+
+    def labels(self) -> dict[str, float]:
+        """{"Fake": P(fake), "Real": 1 − P(fake)}.
+
+        Raises:
+            NoFaceError: no face was judged.
+        """
+        if self.p_fake is None:
+            raise NoFaceError(_no_face(self.faces))
+        return {"Fake": self.p_fake, "Real": 1.0 - self.p_fake}
+
+    def to_dict(self) -> ReportDocument:
+        """The Report as JSON has it."""
+        return {
+            "file": self.file,
+            "picture": {"format": self.format, "width": self.width, "height": self.height},
+            **self.judgement(),
+        }
+
+    def judgement(self) -> Judgement:
+        """The part of the Report that is the model's."""
+        return {
+            "verdict": self.verdict,
+            "p_fake": self.p_fake,
+            "threshold": self.threshold,
+            "uncertain_band": list(self.uncertain_band),
+            "sentence": self.sentence,
+            "reasons": list(self.reasons),
+            "faces": [face.to_dict() for face in self.faces],
+            "whole_picture": (
+                None
+                if self.whole_picture_p_fake is None
+                else {"p_fake": self.whole_picture_p_fake, "reliable": False}
+            ),
+            "model": self.model,
+            "timings_ms": self.timings_ms,
+            "notes": list(self.notes),
+        }
+
+
+def _no_face(faces: tuple[FaceReport, ...]) -> str:
+    if faces:
+        hindrance = faces[0].reasons[0]
+        return f"{verdict.sentence('not_applicable', None, len(faces), hindrance)}. {faces[0].note}"
+    return "No face was found. This model judges faces only: send a photo that shows one."
