@@ -10,6 +10,7 @@ import contextlib
 from importlib import metadata
 from pathlib import Path
 
+from deepfake.errors import MissingPackageError
 from deepfake.files import atomic
 from deepfake.modelstore.formats import Format, bring
 from deepfake.modelstore.safety import sandbox
@@ -33,11 +34,12 @@ def try_file(path: Path, row: Format, sha256: str, settings: Settings) -> None:
         settings: Settings. Size limit and cache folder.
 
     Raises:
+        MissingPackageError: what runs it is not installed.
         ModelError: it is too large, names files elsewhere, cannot be run, crashes, takes too long
             or too much memory.
     """
     data_files: tuple[Path, ...] = bring(row.inspect)(path, settings)
-    note = cache_folder(settings) / "trials" / f"{sha256}-{row.kind}-{_version(row.package)}"
+    note = cache_folder(settings) / "trials" / f"{sha256}-{row.kind}-{_version(row)}"
     # Data files are not part of the hash, so nothing is kept of a model that has some.
     if not data_files and note.is_file():
         return
@@ -54,11 +56,14 @@ def try_file(path: Path, row: Format, sha256: str, settings: Settings) -> None:
         _remember(note)
 
 
-def _version(package: str) -> str:
+def _version(row: Format) -> str:
     try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "unknown"  # what is missing is said by the child
+        return metadata.version(row.package)
+    except metadata.PackageNotFoundError as error:
+        raise MissingPackageError(
+            f"Models in {row.name} format need a package more. Install it with: "
+            f"pip install {row.package}"
+        ) from error
 
 
 def _remember(note: Path) -> None:
