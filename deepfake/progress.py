@@ -10,6 +10,9 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
+# How long somebody who watches is kept waiting for what is done for somebody else.
+PATIENCE_SECONDS = 5.0
+
 _listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
 
 
@@ -40,6 +43,14 @@ def announce(sentence: str) -> None:
     tell = _listener.get()
     if tell is not None:
         tell(sentence)
+
+
+def patience() -> float:
+    """Seconds to wait for a lock that somebody else holds; -1, which is for ever, if none listens.
+
+    A page has few places for analyses, and who waits for another's model holds one.
+    """
+    return -1.0 if _listener.get() is None else PATIENCE_SECONDS
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -20,6 +21,8 @@ from deepfake.formatting import on_one_line
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.hub.address import is_address
 from deepfake.modelstore.located import locate
+from deepfake.modelstore.safety.kinds import kind_of
+from deepfake.progress import patience
 from deepfake.settings import Settings
 
 # A model that failed is not tried again before this: a large broken file, or a network that is
@@ -93,14 +96,19 @@ class Shelf:
 
         Raises:
             ModelError: it cannot be loaded or cannot run. The same sentence comes again, without
-                another try, for half a minute.
+                another try, for half a minute. Or it is being loaded for somebody else, and this
+                one watches.
         """
         with self._lock:
             if name in self._loaded:
                 self._loaded.move_to_end(name)
                 return self._loaded[name]
             turn = self._loading.setdefault(name, threading.Lock())
-        with turn:
+        if not turn.acquire(timeout=patience()):
+            raise ModelError(
+                f"{_shown(name)} is being made ready for somebody else. Try again in a minute."
+            )
+        try:
             with self._lock:
                 if name in self._loaded:
                     return self._loaded[name]
@@ -108,6 +116,19 @@ class Shelf:
             if failure is not None and time.monotonic() - failed < self._retry_seconds:
                 raise failure_of(name, failure)
             return self._load(name)
+        finally:
+            turn.release()
+
+    def compile_own(self) -> None:
+        """Load those of `names` that are files of Keras, so that nobody waits while they compile.
+
+        What fails is told to `on_failure`, and tried again for whoever asks.
+        """
+        # The first one last, so that it is kept in memory.
+        for name in reversed(self.names):
+            with suppress(DeepfakeError):
+                if not is_address(name) and kind_of(locate(name, self.settings).file).is_keras:
+                    self.detector(name)
 
     def manifest(self, name: str) -> ModelManifest:
         """The manifest of a model; read without loading the network where that can be done.
@@ -132,8 +153,7 @@ class Shelf:
         manifest = self._read(name)
         if manifest is not None:
             return f"{manifest.name} {manifest.version}"
-        # Where a model lies on the server is none of a visitor's business.
-        return name if is_address(name) else Path(name).name
+        return _shown(name)
 
     def _read(self, name: str) -> ModelManifest | None:
         """The manifest, if it can be had without loading or fetching anything."""
@@ -176,6 +196,11 @@ class Shelf:
             while len(self._loaded) > self.settings.loaded_models:
                 self._loaded.popitem(last=False)
         return detector
+
+
+def _shown(name: str) -> str:
+    # Where a model lies on the server is none of a visitor's business.
+    return name if is_address(name) else Path(name).name
 
 
 def predict(source: Source, model: str | Path | None = None) -> dict[str, float]:

@@ -1,9 +1,11 @@
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 import deepfake
+from deepfake import progress
 from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names
@@ -52,6 +54,49 @@ def test_threads_that_need_the_same_model_get_the_same_one(make_model, settings)
     for thread in threads:
         thread.join()
     assert len(got) == 4 and len(set(map(id, got))) == 1
+
+
+def test_whoever_watches_is_not_kept_waiting_for_a_model_of_another(settings, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.01)
+    begun, end = threading.Event(), threading.Event()
+
+    def loading(_):
+        begun.set()
+        end.wait(30)
+        raise ModelError("It was refused. Choose another.")
+
+    shelf = Shelf((), settings, check_other=loading)
+
+    def need():
+        with suppress(ModelError):
+            shelf.detector("/somewhere/slow.h5")
+
+    thread = threading.Thread(target=need)
+    thread.start()
+    try:
+        assert begun.wait(30)
+        with (
+            progress.listening(lambda _: None),
+            pytest.raises(ModelError, match=r"^slow\.h5 is .* Try again in a minute"),
+        ):
+            shelf.detector("/somewhere/slow.h5")
+    finally:
+        end.set()
+        thread.join()
+    # Its turn was given back.
+    with pytest.raises(ModelError, match="refused"):
+        shelf.detector("/somewhere/slow.h5")
+
+
+def test_files_of_keras_are_compiled_before_anybody_asks(make_model, settings, tmp_path):
+    damaged = tmp_path / "damaged.h5"
+    damaged.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 100)
+    told = []
+    names = (str(damaged), str(make_model("other")), str(tmp_path / "gone.keras"))
+    shelf = Shelf(names, settings, lambda name, sentence: told.append(name))
+    shelf.compile_own()
+    # It was tried; those that need no compiling wait until they are needed.
+    assert told == [str(damaged)] and shelf.loaded == ()
 
 
 def test_a_failure_is_remembered_and_the_others_go_on(broken_model, make_model, settings):

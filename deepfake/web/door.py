@@ -27,6 +27,8 @@ MAX_EVENT_BYTES = 1_000_000
 FORM_BYTES = 10_000
 # Gradio's page shows a sentence of ours with any code but 503.
 REFUSED = 429
+# How Gradio itself refuses an event.
+FULL_QUEUE = 503
 UNFIT = 422
 NO_ROOM = 507
 TOO_LARGE = 413
@@ -75,11 +77,16 @@ class Door:
 
     def refusal(self) -> tuple[str, int] | None:
         """Why the next event is not taken on, and seconds after which to try again."""
+        if not self.stopping and self.queue.waiting < self.max_queue:
+            return None
+        return self.busy()
+
+    def busy(self) -> tuple[str, int]:
+        """What is said to those who are not let in, and seconds after which to try again."""
         if self.stopping:
             return STOPPING, RETRY_SECONDS
-        waiting = self.queue.waiting
-        if waiting < self.max_queue:
-            return None
+        # Of those who were too many a moment ago, some may be served by now.
+        waiting = max(self.queue.waiting, self.max_queue)
         seconds = self.queue.seconds_of_work()
         after = f"in about {seconds} s" if seconds else "in a moment"
         return f"The page is busy: {waiting} are waiting. Please try again {after}.", (
@@ -192,8 +199,19 @@ class DoorMiddleware:
     async def _event(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self.door.refusal()
         if refusal is None:
-            await self._checked(scope, receive, send)
-            return
+            full = False
+
+            async def unless_full(message: Message) -> None:
+                nonlocal full
+                full = full or message.get("status") == FULL_QUEUE
+                if not full:
+                    await send(message)
+
+            await self._checked(scope, receive, unless_full)
+            if not full:
+                return
+            # Others came between our look and Gradio's, whose sentence is for programmers.
+            refusal = self.door.busy()
         sentence, seconds = refusal
         await _say(sentence, REFUSED, seconds)(scope, receive, send)
 

@@ -12,6 +12,7 @@ import gradio as gr
 from deepfake.detector import Report
 from deepfake.documents import ComparisonDocument, ReportDocument
 from deepfake.errors import DeepfakeError
+from deepfake.progress import listening
 from deepfake.web.choices import Choices
 from deepfake.web.compare import compare_models
 from deepfake.web.gradio_internals import PhotoInput
@@ -60,7 +61,9 @@ class Endpoints:
             if not photo:
                 raise DeepfakeError("No picture was sent. Pass one with handle_file(path).")
             self.admission.admit(request)
-            yield photo
+            # Told nothing, but not kept waiting for a model of somebody else's either.
+            with listening(lambda _: None):
+                yield photo
         except DeepfakeError as error:
             raise gr.Error(error.public, print_exception=False) from error
 

@@ -76,6 +76,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         check_other=partial(refuse_programs, settings=settings),
     )  # fmt: skip
     choices = Choices(shelf)
+    shelf.compile_own()
     with gr.Blocks(
         title=TITLE,
         analytics_enabled=False,

@@ -19,6 +19,9 @@ from deepfake.web.visitors.admission import Admission
 
 # Not for programs.
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+# A place of its own, or fetching and compiling would take those of the analyses. Two, so that one
+# who only wants the default model back does not wait for a minute.
+LOADING: dict[str, Any] = {"concurrency_id": "load", "concurrency_limit": 2}
 
 
 def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None:
@@ -65,7 +68,7 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     # Not `change`, which would run at the start, too.
     again = model.input(
         analyser.choose_model, [model], [session, threshold, view.meaning, card],
-        **shown, **PRIVATE,
+        **{**shown, **LOADING}, **PRIVATE,
     ).success(**{**handler, "fn": analyser.analyse_again}, **shown, **PRIVATE)  # fmt: skip
     remember(again, row)
     threshold.change(

@@ -1,15 +1,20 @@
 from dataclasses import fields
+from pathlib import Path
 
 import gradio as gr
 import pytest
+from filelock import FileLock
 
+from deepfake import progress
 from deepfake.errors import ModelError
-from deepfake.modelstore.compiling import conversion
+from deepfake.modelstore.compiling import compiled, conversion
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import Choices
 from deepfake.web.compare import Comparer
+from deepfake.web.endpoints import Endpoints
+from deepfake.web.page import build_page
 from deepfake.web.view import ComparisonView, PhotoView
 from deepfake.web.visitors.admission import Admission
 from tests.modelstore.conversion_files import keras_files
@@ -48,3 +53,32 @@ def test_a_visitor_is_told_why_a_model_takes_long(choices, portrait):
         str(portrait), ["plain.h5"], None, progress
     )
     assert told[2:] == ["Asking plain.h5", compiling]
+
+
+def test_a_model_that_takes_long_takes_no_place_of_an_analysis(tmp_path):
+    settings = Settings(cache=str(tmp_path / "cache"))
+    page = build_page(settings, tmp_path, ["default"])
+    places = {}
+    for event in page.blocks.fns.values():
+        places.setdefault(event.concurrency_id, set()).add(event.name)
+    assert {"analyse", "analyse_again", "look"} <= places["analyse"]
+    assert places["load"] == {"choose_model"}
+
+
+def test_the_page_starts_though_a_model_of_the_operator_cannot_be_compiled(tmp_path, capsys):
+    damaged = tmp_path / "damaged.h5"
+    damaged.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 100)
+    settings = Settings(cache=str(tmp_path / "cache"))
+    build_page(settings, tmp_path, ["default", str(damaged)])
+    assert capsys.readouterr().err.startswith(f"deepfake: {damaged}: ")
+
+
+@pytest.mark.tensorflow
+def test_a_program_is_not_kept_waiting_for_a_model_of_another(choices, portrait, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.01)
+    settings = choices.shelf.settings
+    lock = Path(settings.cache) / compiled.FOLDER / compiled.LOCK_FILE
+    lock.parent.mkdir()
+    endpoints = Endpoints(choices, Admission(settings, {}))
+    with FileLock(lock), pytest.raises(gr.Error, match="Try again in a minute"):
+        endpoints.predict(str(portrait), None, "plain.h5")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.programs import free_port, required
@@ -215,14 +216,17 @@ def test_a_page_that_stops_finishes_what_it_has_taken_on(alone, portrait, number
     assert "Traceback" not in replica.log.read_text()
 
 
-def test_a_full_queue_says_how_long(alone, portrait):
+def test_a_full_queue_says_how_long(alone, portrait, tmp_path):
     replica = alone(rate_limit="off", max_queue=3, interpreters=1)
-    visitor = Visitor(replica.url, portrait)
+    # So large that it takes longer to judge than 30 requests to arrive, on a busy machine, too.
+    large = tmp_path / "large.jpg"
+    Image.open(portrait).convert("RGB").resize((4000, 4000)).save(large)
+    visitor = Visitor(replica.url, large)
     assert visitor.detect()[0] == "complete"
     with ThreadPoolExecutor(30) as pool:
         answers = list(pool.map(lambda _: visitor.send(), range(30)))
     refused = [answer for answer in answers if answer.status_code == 429]
-    assert refused
+    assert refused and {answer.status_code for answer in answers} <= {200, 429}
     sentence = refused[0].json()["detail"]
     assert re.search(r"The page is busy: 3 are waiting. Please try again in about \d+ s", sentence)
     # Nor can anybody go past the queue.

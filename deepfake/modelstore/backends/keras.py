@@ -186,7 +186,11 @@ def inspect(path: Path, settings: Settings) -> tuple[Path, ...]:
 
 
 def _foreign(path: Path, kind: Format) -> ModelError:
-    return ModelError(f"{path} is a file of {kind.name}, not of Keras.", path=path)
+    return ModelError(
+        f"{path} is a file of {kind.name}, not of Keras. Name a .keras or .h5 file, or the folder "
+        "of a SavedModel.",
+        path=path,
+    )
 
 
 @contextmanager
@@ -196,7 +200,11 @@ def _explained(path: Path) -> Iterator[None]:
     except ModelError:
         raise
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error}.", path=path) from error
+        # Not its text, which may hold other paths of this machine.
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise ModelError(
+            f"{path} cannot be read ({why}). Check that it may be read, or get it again.", path=path
+        ) from error
     # Keras, TensorFlow and h5py raise nearly every kind of exception for a file they cannot read.
     except Exception as error:
         raise keras_messages.explain(error, str(path), path) from error

@@ -13,20 +13,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from deepfake.errors import ModelError
+from deepfake.errors import ModelError, UnrunnableError
 from deepfake.files import atomic
+from deepfake.files.digest import sha256_of
 from deepfake.formatting import on_one_line
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.backends import keras
 from deepfake.modelstore.backends.litert import LiteRTBackend
 from deepfake.modelstore.backends.protocol import Backend, Opened
-from deepfake.modelstore.compiling import conversion, parity
+from deepfake.modelstore.compiling import conversion, outcome, parity
 from deepfake.modelstore.compiling.conversion import Conversion
 from deepfake.modelstore.formats import LITERT
 from deepfake.modelstore.safety import trial
-from deepfake.progress import announce
+from deepfake.progress import announce, patience
 from deepfake.settings import Settings, cache_folder
 from deepfake.version import __version__
 
@@ -34,10 +35,14 @@ FOLDER = "compiled"
 RECORD_FILE, FAILURE_SUFFIX, LOCK_FILE = "record.json", ".failed.json", ".lock"
 # Raised when files compiled by older code should not be used any more.
 FORMAT = 2
-CONVERTERS = ("tensorflow-cpu", "tensorflow", "keras")
+CONVERTERS = ("tensorflow-cpu", "tensorflow", "keras", LITERT.package)
 POLL_SECONDS = 0.5
 MAX_RECORD_BYTES = 100_000
 STAYS = "It stays on Keras, which is slower. {}"
+ELSEWHERE = (
+    "{} could be read, but not compiled to LiteRT. {} Or run `deepfake convert` for it on a "
+    "machine with more memory, and use the file that this makes."
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class _Compiled:
 
 
 class _StaysOnKerasError(ModelError):
-    """The file was read, but there is no LiteRT form of it, or none now."""
+    """The file was read, but there is no LiteRT form of it."""
 
 
 def open_compiled(file: KerasFile, settings: Settings) -> Opened:
@@ -86,9 +91,10 @@ def open_compiled(file: KerasFile, settings: Settings) -> Opened:
 
     The conversion is a process of its own in a sandbox, so that neither TensorFlow nor the file's
     graph comes into this one. Its result is taken if its outputs equal those of Keras to 1e-4, and
-    kept under the file's hash. Keras runs only what was read and cannot be converted. What LiteRT
-    cannot do is not tried again until TensorFlow, Keras or this package has another version; what
-    was cut short is tried again the next time.
+    kept under the file's hash and for this version of LiteRT. Keras runs in this process only what
+    LiteRT cannot do, and that is not tried again until TensorFlow, Keras, LiteRT or this package
+    has another version. What crashes the child, or takes it too long or too much memory, is
+    refused, as a file can be made to, and tried again the next time.
 
     Args:
         file: KerasFile. The file.
@@ -99,7 +105,8 @@ def open_compiled(file: KerasFile, settings: Settings) -> Opened:
 
     Raises:
         ModelError: it is hostile, damaged, holds code or is no model that tells two classes apart
-            by one picture; or Keras is not installed.
+            by one picture; compiling it was cut short; another one is being compiled and somebody
+            watches; or Keras is not installed.
     """
     entry = cache_folder(settings) / FOLDER / file.key
     try:
@@ -116,8 +123,10 @@ def _compile(file: KerasFile, entry: Path, settings: Settings) -> _Compiled:
     # Before anything that takes long: the same sentences as of `open_keras`.
     keras.inspect(file.path, settings)
     keras.need_packages()
+    # Not `file.sha256`, which of a model of several files is another one.
+    before = sha256_of(file.path)
     announce(f"Compiling {_name(file)} to LiteRT, once. This can take a minute.")
-    with _turn(entry.parent) as folder:
+    with _turn(entry.parent, _name(file)) as folder:
         found = _recall(entry)
         if found is not None:
             return found
@@ -131,14 +140,17 @@ def _compile(file: KerasFile, entry: Path, settings: Settings) -> _Compiled:
                 architecture=file.architecture, size=file.size, all_outputs=True, span=file.span,
             )  # fmt: skip
             weights, difference = check(work, settings)
+        except parity.NoLiteRTError as error:
+            _refuse_changed(file.path, before)
+            with suppress(OSError):
+                _write(_failure(entry), {"why": error.public, "versions": _versions()})
+            raise _StaysOnKerasError(error.public) from error
         except ModelError as error:
+            # Not with Keras in this process: what crashed the child could crash the page.
             if not conversion.was_read(work):
                 raise
-            if isinstance(error, parity.NoLiteRTError):
-                # Nothing else is kept: a child that was killed says nothing about the model.
-                with suppress(OSError):
-                    _write(_failure(entry), {"why": error.public, "versions": _versions()})
-            raise _StaysOnKerasError(error.public) from error
+            raise ModelError(ELSEWHERE.format(_name(file), error), path=error.path) from error
+        _refuse_changed(file.path, before)
         note = ""
         try:
             (kept / conversion.LITERT_FILE).write_bytes(weights)
@@ -156,16 +168,18 @@ def _compile(file: KerasFile, entry: Path, settings: Settings) -> _Compiled:
 
 
 @contextmanager
-def _turn(base: Path) -> Iterator[Path]:
+def _turn(base: Path, name: str) -> Iterator[Path]:
     """Wait until nobody else converts; a folder to work in, in the cache if it can be written.
 
     One conversion at a time, of all processes that share the cache: each takes the memory of
-    TensorFlow, and the second of the same file finds the work done.
+    TensorFlow, and the second of the same file finds the work done. Whoever watches does not wait
+    for long.
     """
     with ExitStack() as stack:
         try:
             base.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(base / LOCK_FILE, poll_interval=POLL_SECONDS))
+            lock = FileLock(base / LOCK_FILE, timeout=patience(), poll_interval=POLL_SECONDS)
+            stack.enter_context(lock)
             for left in base.glob("part-*"):
                 # Of a process that was ended while it converted.
                 if left.is_dir():
@@ -173,6 +187,11 @@ def _turn(base: Path) -> Iterator[Path]:
                 else:
                     left.unlink(missing_ok=True)
             part = TemporaryDirectory(prefix="part-", dir=base, ignore_cleanup_errors=True)
+        except Timeout as error:
+            raise ModelError(
+                f"{name} has to be compiled, and a model is being compiled for somebody else. Try "
+                "again in a minute."
+            ) from error
         except OSError:
             part = TemporaryDirectory(prefix="deepfake-", ignore_cleanup_errors=True)
         yield Path(stack.enter_context(part))
@@ -190,22 +209,29 @@ def check(folder: Path, settings: Settings) -> tuple[bytes, float]:
 
     Raises:
         NoLiteRTError: it differs by more than 1e-4, or LiteRT cannot run it.
-        ModelError: it is missing, or its check was cut short.
+        ModelError: it is missing, no plain file or too large, or its check was cut short.
     """
     file = folder / conversion.LITERT_FILE
+    with outcome.opened(file, settings.max_model_bytes) as opened:
+        weights = opened.read()
     try:
-        weights = file.read_bytes()
-    except OSError as error:
-        raise ModelError(f"The conversion left no {file.name} ({error.strerror}).") from error
-    # It was made by a process that read a file from anywhere.
-    trial.try_file(file, LITERT, hashlib.sha256(weights).hexdigest(), settings)
+        # It was made by a process that read a file from anywhere.
+        trial.try_file(file, LITERT, hashlib.sha256(weights).hexdigest(), settings)
+    except UnrunnableError as error:
+        raise parity.NoLiteRTError(str(error)) from error
     difference = parity.litert_difference(folder, weights, settings.threads)
     if difference > parity.MAX_DIFFERENCE:
         raise parity.NoLiteRTError(
             f"Converted to LiteRT, the network returns something else: the difference is "
-            f"{difference:.2g}, and {parity.MAX_DIFFERENCE:.0e} is allowed."
+            f"{difference:.2g}, and {parity.MAX_DIFFERENCE:.0e} is allowed. {parity.UNLIKE}"
         )
     return weights, difference
+
+
+def _refuse_changed(path: Path, before: str) -> None:
+    # What is kept under the hash of before would stand for another file.
+    if sha256_of(path) != before:
+        raise ModelError(f"{path} was changed while it was compiled. Start again.", path=path)
 
 
 def _name(file: KerasFile) -> str:
@@ -226,6 +252,9 @@ def _recall(entry: Path) -> _Compiled | None:
         weights = (entry / conversion.LITERT_FILE).read_bytes()
         if record["format"] != FORMAT or record["sha256"] != hashlib.sha256(weights).hexdigest():
             return None
+        # Another runtime has not shown that it says the same as Keras.
+        if record["versions"].get(LITERT.package) != _versions().get(LITERT.package):
+            return None
         return _Compiled(weights, Conversion.from_json(record["made"]))
     except (OSError, KeyError, ModelError):
         return None
@@ -236,7 +265,7 @@ def _failure(entry: Path) -> Path:
 
 
 def _versions() -> dict[str, str]:
-    """Versions of what converts, without importing it."""
+    """Versions of what converts and of what runs the result, without importing them."""
     found = {"deepfake": __version__}
     for package in CONVERTERS:
         try:

@@ -36,6 +36,9 @@ READ_FILE = "read"
 SECONDS = 900.0
 # TensorFlow and the converter, and what they hold several copies of.
 MEMORY, MEMORY_PER_BYTE = 8_000_000_000, 8
+# Priority of the process: whoever waits for a score comes first. Not the lowest, as somebody waits
+# for the compiled model, too.
+NICE = 5
 # How the child begins its sentence where another try would end the same.
 NO_LITERT = "The network does something that LiteRT cannot"
 
@@ -150,6 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # TensorFlow 2.21 with oneDNN crashes on some graphs (Conv2D + Add + ReLU).
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    if hasattr(os, "nice"):
+        os.nice(NICE)
     print(convert(options).to_json())
     return 0
 

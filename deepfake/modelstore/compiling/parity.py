@@ -11,6 +11,7 @@ import numpy as np
 
 from deepfake.errors import ModelError
 from deepfake.interpreters import InterpreterPool
+from deepfake.modelstore.compiling import outcome
 
 PARITY_FILE = "parity.npz"
 MAX_DIFFERENCE = 1e-4
@@ -19,6 +20,7 @@ INPUTS = 8
 SMOOTH_CELLS = 4
 # Eight inputs of 2048² and their maps; the file comes from a process that is not trusted.
 MAX_BYTES = 1_000_000_000
+UNLIKE = "Go on with the Keras file, or build the network of other layers."
 
 
 class NoLiteRTError(ModelError):
@@ -81,12 +83,14 @@ def litert_difference(folder: Path, weights: bytes, threads: int) -> float:
             alone = [runner(**{name: one[None]}) for one in inputs]
             together = runner(**{name: inputs})
         except (ValueError, RuntimeError) as error:
-            raise NoLiteRTError(f"LiteRT cannot run the converted network: {error}.") from error
+            raise NoLiteRTError(
+                f"LiteRT cannot run the converted network: {error}. {UNLIKE}"
+            ) from error
     worst = 0.0
     for output, expected in outputs.items():
         key = output or next(iter(together))
         if key not in together:
-            raise NoLiteRTError(f"The converted network has lost its output {output!r}.")
+            raise NoLiteRTError(f"The converted network has lost its output {output!r}. {UNLIKE}")
         found = np.concatenate([one[key] for one in alone])
         worst = max(
             worst,
@@ -114,11 +118,19 @@ def largest_difference(found: np.ndarray, expected: np.ndarray) -> float:
 
 def _read(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
-                raise ModelError("The conversion returned far more than was asked for.")
-        with np.load(path, allow_pickle=False) as arrays:
-            names = [str(name) for name in arrays["names"]]
-            return arrays["inputs"], {n: arrays[f"output{i}"] for i, n in enumerate(names)}
+        with outcome.opened(path, MAX_BYTES) as file:
+            with zipfile.ZipFile(file) as archive:
+                if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+                    raise ModelError(
+                        f"The conversion returned far more than was asked for. {outcome.AGAIN}"
+                    )
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as arrays:
+                names = [str(name) for name in arrays["names"]]
+                return arrays["inputs"], {n: arrays[f"output{i}"] for i, n in enumerate(names)}
     except (OSError, ValueError, KeyError, MemoryError, zipfile.BadZipFile) as error:
-        raise ModelError(f"What the conversion wrote cannot be read: {error}.") from error
+        # Not its text, which may hold a path of this machine.
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise ModelError(
+            f"What the conversion wrote cannot be read ({why}). {outcome.AGAIN}"
+        ) from error

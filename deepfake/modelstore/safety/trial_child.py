@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deepfake.errors import MissingPackageError, ModelError
+from deepfake.errors import MissingPackageError, ModelError, UnrunnableError
 from deepfake.modelstore.formats import BY_KIND, bring
 
 # Stands for a side that the model leaves open; any size does for a trial.
@@ -47,7 +47,7 @@ def run_litert(path: Path) -> None:
         for detail in interpreter.get_output_details():
             interpreter.get_tensor(detail["index"])
     except (ValueError, RuntimeError, OSError, TypeError) as error:
-        raise ModelError(_refusal(path, "a LiteRT model", error), path=path) from error
+        raise UnrunnableError(_refusal(path, "a LiteRT model", error), path=path) from error
 
 
 def run_onnx(path: Path) -> None:
@@ -67,7 +67,7 @@ def run_onnx(path: Path) -> None:
     except ModelError:
         raise
     except Exception as error:  # ONNX Runtime's own exceptions share no base but this one
-        raise ModelError(_refusal(path, "an ONNX model", error), path=path) from error
+        raise UnrunnableError(_refusal(path, "an ONNX model", error), path=path) from error
 
 
 def _onnx_input(item: Any) -> np.ndarray:

@@ -16,7 +16,7 @@ import pytest
 from deepfake.errors import ModelError
 from deepfake.manifest import Calibration, Input, Labels, ModelManifest, Output
 from deepfake.modelstore.backends import keras_messages
-from deepfake.modelstore.backends.keras import load, open_keras
+from deepfake.modelstore.backends.keras import _explained, load, open_keras
 from deepfake.settings import Settings
 from tests.modelstore import keras2_files
 
@@ -326,3 +326,18 @@ def test_messages_of_keras_become_sentences(message, expected):
     assert isinstance(error, ModelError)
     assert re.search(expected, str(error)), str(error)
     assert "safe_mode=False" not in str(error)
+
+
+def test_a_file_of_another_kind_says_what_to_name(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"\x1c\0\0\0TFL3" + b"\0" * 100)
+    with pytest.raises(ModelError, match=r"not of Keras\. Name a \.keras or \.h5 file"):
+        open_keras(path, SETTINGS)
+
+
+def test_a_file_that_cannot_be_read_is_said_without_other_paths():
+    with pytest.raises(ModelError) as raised, _explained(Path("/srv/models/model.h5")):
+        raise PermissionError(13, "unable to open '/tmp/deepfake-x/model.h5'", "/tmp/deepfake-x")
+    assert raised.value.public == (
+        "model.h5 cannot be read (Permission denied). Check that it may be read, or get it again."
+    )

@@ -4,24 +4,29 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from filelock import FileLock
 
-from deepfake import cli
+from deepfake import cli, progress
 from deepfake.errors import ModelError
 from deepfake.files.digest import sha256_of
 from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends.keras import open_keras
 from deepfake.modelstore.compiling import compiled, conversion, parity
 from deepfake.modelstore.compiling.compiled import KerasFile, open_compiled
+from deepfake.modelstore.formats import LITERT
 from deepfake.modelstore.resolve import load_model
+from deepfake.modelstore.safety import sandbox
 from deepfake.settings import Settings
 from tests.modelstore.conversion_files import SIZE, keras_files
 
 pytestmark = pytest.mark.tensorflow
 
+ATTEMPTS = Path(__file__).parents[1]
 BATCH = parity.inputs_for(SIZE, (0.0, 1.0))
 DETECT = """
 import sys
@@ -151,24 +156,103 @@ def test_what_the_file_lacks_is_said_and_keras_is_not_asked_again(tmp_path):
     assert left(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("error", "remembered"),
-    [
-        pytest.param(ModelError("It was killed (SIGKILL)."), False, id="a child that was killed"),
-        pytest.param(parity.NoLiteRTError("LiteRT cannot."), True, id="beyond LiteRT"),
-    ],
-)
-def test_only_what_another_try_would_repeat_is_remembered(monkeypatch, tmp_path, error, remembered):
+def fail_with(monkeypatch, error, then=lambda: None):
+    """Conversions read the file, and end so."""
+
     def fail(_, folder, *__, **___):
         (folder / conversion.READ_FILE).touch()
+        then()
         raise error
 
     monkeypatch.setattr(conversion, "in_sandbox", fail)
+
+
+def test_what_litert_cannot_do_is_remembered(monkeypatch, tmp_path):
+    fail_with(monkeypatch, parity.NoLiteRTError("LiteRT cannot."))
     litter = tmp_path / compiled.FOLDER / "part-litter"
     litter.mkdir(parents=True)
     opened = open_compiled(file_of("plain.h5"), Settings(cache=str(tmp_path)))
-    assert scores(opened)[0] == "Keras" and str(error) in opened.remarks[-1]
-    assert bool(left(tmp_path)) is remembered and not litter.exists()
+    assert scores(opened)[0] == "Keras" and "LiteRT cannot." in opened.remarks[-1]
+    assert left(tmp_path) and not litter.exists()
+
+
+@pytest.mark.parametrize(
+    ("way", "seconds", "reason"),
+    [("crash", 60, "SIGSEGV"), ("sleep", 1, "longer than 1 second"), ("memory", 60, "of memory")],
+)
+def test_what_ends_the_child_is_not_opened_in_this_process(
+    monkeypatch, tmp_path, way, seconds, reason
+):
+    monkeypatch.syspath_prepend(str(ATTEMPTS))
+
+    def convert(_, folder, *__, **___):
+        (folder / conversion.READ_FILE).touch()
+        sandbox.run(
+            "sandbox_attempts", [way], readable=[ATTEMPTS], writable=[], seconds=seconds,
+            memory=1_000_000_000,
+        )  # fmt: skip
+
+    def opened(*_):
+        raise AssertionError("It was opened with Keras.")
+
+    monkeypatch.setattr(conversion, "in_sandbox", convert)
+    monkeypatch.setattr("deepfake.modelstore.backends.keras.open_keras", opened)
+    with pytest.raises(ModelError, match=reason) as raised:
+        open_compiled(file_of("plain.h5"), Settings(cache=str(tmp_path)))
+    assert "deepfake convert" in str(raised.value)
+    assert left(tmp_path) == []
+
+
+def test_a_file_that_litert_refuses_in_words_stays_on_keras(tmp_path):
+    (tmp_path / conversion.LITERT_FILE).write_bytes(b"\x1c\0\0\0TFL3" + b"\0" * 100)
+    with pytest.raises(parity.NoLiteRTError, match="cannot be run as a LiteRT model"):
+        compiled.check(tmp_path, Settings(cache=str(tmp_path / "cache")))
+
+
+@pytest.mark.parametrize("end", ["converted", "beyond LiteRT"])
+def test_a_file_that_changes_meanwhile_is_not_kept_under_its_old_hash(monkeypatch, tmp_path, end):
+    path = tmp_path / "changing.h5"
+    path.write_bytes((keras_files() / "plain.h5").read_bytes())
+    file, cache = KerasFile(path, sha256_of(path)), tmp_path / "cache"
+
+    def change(*_, **__):
+        path.write_bytes((keras_files() / "plain.h5").read_bytes() + b"more")
+        return b"", 0.0
+
+    if end == "converted":
+        monkeypatch.setattr(conversion, "in_sandbox", lambda *_, **__: None)
+        monkeypatch.setattr(compiled, "check", change)
+    else:
+        fail_with(monkeypatch, parity.NoLiteRTError("LiteRT cannot."), change)
+    with pytest.raises(
+        ModelError, match=r"was changed while it was compiled\. Start again"
+    ) as failed:
+        open_compiled(file, Settings(cache=str(cache)))
+    assert failed.value.public.startswith("changing.h5 was")
+    assert left(cache) == []
+
+
+def test_another_version_of_litert_compiles_again(model, no_conversion, monkeypatch):
+    cache, file, _ = model
+    settings = Settings(cache=str(cache))
+    assert scores(open_compiled(file, settings))[0] == "LiteRT"
+    versions = compiled._versions()
+    assert LITERT.package in versions
+    monkeypatch.setattr(compiled, "_versions", lambda: {**versions, LITERT.package: "0.1"})
+    with pytest.raises(ModelError, match="tried again"):
+        open_compiled(file, settings)
+
+
+def test_whoever_watches_is_not_kept_waiting_for_another_model(monkeypatch, tmp_path):
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.01)
+    folder = tmp_path / compiled.FOLDER
+    folder.mkdir()
+    with (
+        FileLock(folder / compiled.LOCK_FILE),
+        progress.listening(lambda _: None),
+        pytest.raises(ModelError, match=r"plain\.h5 .* for somebody else\. Try again"),
+    ):
+        open_compiled(file_of("plain.h5"), Settings(cache=str(tmp_path)))
 
 
 def test_one_file_has_a_compiled_form_for_each_size_and_architecture(tmp_path):

@@ -1,4 +1,8 @@
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +39,61 @@ def test_outputs_that_differ_are_refused_for_good(any_size, tmp_path):
     parity.write(work, inputs, {"": output + 2 * parity.MAX_DIFFERENCE})
     with pytest.raises(parity.NoLiteRTError, match="something else"):
         compiled.check(work, settings)
+
+
+def fifo(path):
+    os.mkfifo(path)
+
+
+def link(path):
+    path.symlink_to("/etc/passwd")
+
+
+def sparse(path):
+    with path.open("wb") as file:
+        file.truncate(10**13)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+@pytest.mark.parametrize("left", [fifo, link, sparse, Path.mkdir, lambda path: None])
+@pytest.mark.parametrize("name", [conversion.LITERT_FILE, parity.PARITY_FILE])
+def test_only_a_plain_file_of_some_size_is_read_of_what_was_left(tmp_path, name, left):
+    left(tmp_path / name)
+    with pytest.raises(
+        ModelError, match=rf"The conversion left .*{name}.* Compile it again"
+    ) as error:
+        if name == parity.PARITY_FILE:
+            parity.litert_difference(tmp_path, b"", 1)
+        else:
+            compiled.check(tmp_path, Settings(cache=str(tmp_path / "cache")))
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_what_cannot_be_read_is_said_without_where_it_lies(tmp_path, monkeypatch):
+    parity.write(tmp_path, np.zeros(1), {"": np.zeros(1)})
+
+    def fail(*_, **__):
+        raise OSError(5, "Input/output error", str(tmp_path))
+
+    monkeypatch.setattr(np, "load", fail)
+    with pytest.raises(ModelError, match=r"cannot be read \(Input/output error\). Comp") as error:
+        parity.litert_difference(tmp_path, b"", 1)
+    assert str(tmp_path) not in error.value.public
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="no priorities here")
+def test_whoever_waits_for_a_score_comes_before_a_conversion():
+    code = """
+import os
+from types import SimpleNamespace
+from deepfake.modelstore.compiling import conversion
+before = os.nice(0)
+made = SimpleNamespace(to_json=lambda: os.nice(0) - before)
+conversion.convert = lambda _: made
+conversion.main(["model.h5", "folder", "--max-model-bytes", "1"])
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == f"{conversion.NICE}\n"
 
 
 def test_a_missing_model_gets_a_sentence(tmp_path):
