@@ -10,13 +10,23 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from deepfake.commands import convert, data, detect, models, serve
-from deepfake.commands import evaluate as evaluation_options
-from deepfake.commands import train as training_options
+from deepfake.commands import (
+    augment,
+    blend,
+    convert,
+    data,
+    detect,
+    evaluate,
+    models,
+    serve,
+    train,
+)
+from deepfake.commands.options import joined
 from deepfake.errors import DeepfakeError
-from deepfake.modelstore import answers
 from deepfake.version import __version__
 
+# In the order of the help text.
+COMMANDS = (detect, serve, data, augment, blend, train, evaluate, models, convert)
 RAN, FAILED, INTERRUPTED = 0, 1, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -38,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", module="PIL")
-    options = parser().parse_args(answers.joined(given))
+    options = parser().parse_args(joined(given))
     try:
         code: int = options.run(options)
         # Or a full disk would show only when Python closes stdout.
@@ -69,21 +79,15 @@ def _let_go_of_stdout() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; each part of the package adds its own."""
+    """The parser of all commands; each adds its own."""
     top = argparse.ArgumentParser(
         prog="deepfake",
         description="Tell a real face photograph from a deepfake, and say how sure that is.",
     )
     top.add_argument("--version", action="version", version=f"deepfake {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-
-    detect.add_command(commands)
-    serve.add_command(commands)
-    data.add_commands(commands)
-    training_options.add_commands(commands)
-    evaluation_options.add_commands(commands)
-    models.add_commands(commands)
-    convert.add_commands(commands)
+    for command in COMMANDS:
+        command.add_command(commands)
     return top
 
 

@@ -11,9 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from deepfake.formatting import interval, number, percent
 
@@ -27,6 +36,34 @@ class Part(BaseModel):
     """Of what is read from and written to JSON: it knows its fields and does not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Told(BaseModel):
+    """What only informs, so that nothing in it is a reason to refuse the rest.
+
+    An entry that is not as its field says counts as missing, and is written again as it was read.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    _unusable: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_aside(cls, given: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validate(given)
+        except ValidationError as error:
+            if not isinstance(given, dict):
+                raise
+            aside = {item["loc"][0] for item in error.errors()}
+        told = validate({name: value for name, value in given.items() if name not in aside})
+        told._unusable.update({name: given[name] for name in given if name in aside})
+        return told
+
+    @model_serializer(mode="wrap")
+    def _as_it_was_read(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {**serialize(self), **self._unusable}
 
 
 @dataclass(frozen=True)
@@ -144,10 +181,8 @@ class Figures(Part):
     ]
 
 
-class MainFigures(Part):
+class MainFigures(Told):
     """The figures that `model.json` repeats; older ones have fewer, others' may have more."""
-
-    model_config = ConfigDict(extra="allow")
 
     reals: int = 0
     fakes: int = 0

@@ -52,3 +52,10 @@ def interval(edges: Sequence[float] | None, shares: bool = False) -> str:
         return ""
     low, high = edges
     return f" ({100 * low:.1f}–{100 * high:.1f} %)" if shares else f" ({low:.3f}–{high:.3f})"
+
+
+def megabytes(size: int) -> str:
+    """A size for people: "1.3 MB", "12 KB"."""
+    if size < 1_000_000:
+        return f"{max(1, round(size / 1000))} KB"
+    return f"{size / 1e6:,.1f} MB"

@@ -6,17 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_serializer,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_serializer, model_validator
 
 from deepfake.errors import ModelError, ModelNotFoundError
-from deepfake.figures import MainFigures, Part
+from deepfake.figures import MainFigures, Part, Told
 
 MANIFEST_NAME = "model.json"
 # A manifest is a few kilobytes; a file of another kind should not be read into memory.
@@ -130,7 +123,7 @@ class OperatingPoints(Part):
     points: tuple[OperatingPoint, ...] = Field(min_length=1)
 
 
-class Metrics(BaseModel):
+class Metrics(Told):
     """What was measured of the model; other entries, as older versions wrote, are kept.
 
     Attributes:
@@ -141,8 +134,6 @@ class Metrics(BaseModel):
         test_hard: Worse.
         test_blended: ROC-AUC by kind of forgery.
     """
-
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     measured_on: str = ""
     litert_keras_largest_logit_difference: float | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from dataclasses import field as attribute
 from pathlib import Path
@@ -121,10 +121,9 @@ class Settings:
         known = [_variable(field.name) for field in fields(cls)]
         for name in environment:
             if name.startswith(ENVIRONMENT_PREFIX) and name not in known:
-                (nearest,) = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
                 raise SettingError(
-                    f"There is no setting {name}. The nearest one is {nearest}: correct the name, "
-                    "or unset it."
+                    f"There is no setting {name}{_nearest(name, known)}: correct the name, or "
+                    "unset it."
                 )
         values: dict[str, str | int | bool] = {}
         for field in fields(cls):
@@ -155,6 +154,15 @@ def models_folder() -> Path:
     package = Path(__file__).resolve().parent
     inside = package / "models"
     return inside if inside.is_dir() else package.parent / "models"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    # Without what they all begin with, which would make any two of them alike.
+    by_rest = {one.removeprefix(ENVIRONMENT_PREFIX): one for one in known}
+    rest = name.removeprefix(ENVIRONMENT_PREFIX).upper()
+    for match in difflib.get_close_matches(rest, by_rest, n=1, cutoff=0.6):
+        return f". The nearest one is {by_rest[match]}"
+    return ", nor one like it (docs/hosting.md says who sets such)"
 
 
 def _variable(name: str) -> str:

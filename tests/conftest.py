@@ -39,7 +39,10 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(autouse=True)
 def keras_is_no_surprise(request):
-    """A test that imports Keras is marked, or the quick run would not be quick."""
+    """A test that imports Keras is marked, or the quick run would not be quick.
+
+    Only there is it sure to be seen: in a whole run a marked test may have imported Keras before.
+    """
     before = "keras" in sys.modules
     yield
     assert before or "keras" not in sys.modules or request.node.get_closest_marker("tensorflow")

@@ -26,11 +26,16 @@ def test_bad_values_name_the_variable(name, value):
 @pytest.mark.parametrize(
     ("name", "nearest"),
     [("DEEPFAKE_RATELIMIT", "DEEPFAKE_RATE_LIMIT"),
-     ("DEEPFAKE_MODELL", "DEEPFAKE_MODEL"), ("DEEPFAKE_SANDBOXED", "DEEPFAKE_"),
-     ("DEEPFAKE_port", "DEEPFAKE_PORT")],
+     ("DEEPFAKE_MODELL", "DEEPFAKE_MODEL"), ("DEEPFAKE_port", "DEEPFAKE_PORT")],
 )  # fmt: skip
 def test_a_variable_that_is_none_of_ours_is_refused_with_the_nearest_one(name, nearest):
-    with pytest.raises(SettingError, match=rf"no setting {name}\. The nearest one is {nearest}"):
+    with pytest.raises(SettingError, match=rf"no setting {name}\. The nearest one is {nearest}:"):
+        Settings.from_environment({"PATH": "/bin", name: "1"})
+
+
+@pytest.mark.parametrize("name", ["DEEPFAKE_SANDBOXED", "DEEPFAKE_X", "DEEPFAKE_"])
+def test_a_variable_that_is_near_none_of_ours_is_looked_up(name):
+    with pytest.raises(SettingError, match=rf"no setting {name}, nor one like it \(docs/hosting"):
         Settings.from_environment({"PATH": "/bin", name: "1"})
 
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepfake.commands.options import add_answers
 from deepfake.errors import ModelError, SettingError
-from deepfake.modelstore import answers, formats
+from deepfake.modelstore import formats
 from deepfake.modelstore.answers import Answers
 from deepfake.settings import Settings
 
@@ -26,7 +27,7 @@ KINDS = {suffix: row.kind for row in (formats.LITERT, formats.KERAS) for suffix 
 MADE = {row.kind: row.usual[0] for row in (formats.LITERT, formats.KERAS)}
 
 
-def add_commands(commands: Any) -> None:
+def add_command(commands: Any) -> None:
     """Add the command to the parser.
 
     Args:
@@ -50,7 +51,7 @@ def add_commands(commands: Any) -> None:
         "at; without it only the score is kept, and the file is a little faster",
     )  # fmt: skip
     convert.add_argument("--force", action="store_true", help="replace NEW if it is there")
-    answers.add_options(convert)
+    add_answers(convert)
     convert.set_defaults(run=_convert)
 
 
@@ -63,7 +64,7 @@ def convert(options: argparse.Namespace) -> str:
     """Convert a model.
 
     Args:
-        options: Namespace. As of `convert_options.add_commands`.
+        options: Namespace. As of `add_command`.
 
     Returns:
         What to print: what was changed, what was written, and the measured differences.

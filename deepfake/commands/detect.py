@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepfake.commands.options import add_answers
 from deepfake.errors import ImageError
 from deepfake.formatting import on_one_line
-from deepfake.modelstore import answers
+from deepfake.modelstore.answers import Answers
 
 if TYPE_CHECKING:
     from deepfake.comparison import Comparison
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
 RAN, SOME_UNREADABLE = 0, 2
 
 
-def add_command(commands: Any) -> argparse.ArgumentParser:
-    """Add `detect` to the parser of all commands, and return its own."""
-    detect: argparse.ArgumentParser = commands.add_parser(
+def add_command(commands: Any) -> None:
+    """Add the command to the parser.
+
+    Args:
+        commands: the sub-parsers of the `deepfake` command.
+    """
+    detect = commands.add_parser(
         "detect",
         help="judge photos: one line a file",
         description="Judge photos. Exit code 0: all were read; 2: some file, or some of several "
@@ -42,9 +47,8 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
         help="'default', a model's folder or file, or hf://OWNER/REPO; several, each after its own "
         "--model, are compared",
     )  # fmt: skip
-    answers.add_options(detect)
+    add_answers(detect)
     detect.set_defaults(run=run)
-    return detect
 
 
 def run(options: argparse.Namespace) -> int:
@@ -85,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _introduce(names: tuple[str, ...], options: argparse.Namespace) -> None:
-    given = answers.Answers.of(options)
+    given = Answers.of(options)
     if given.says_anything:
         from deepfake.modelstore.resolve import introduce
         from deepfake.settings import Settings

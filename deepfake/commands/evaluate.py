@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepfake.commands.options import add_answers
 from deepfake.errors import SettingError, TrainingError
 from deepfake.extras import needed_for
 from deepfake.formatting import printable
-from deepfake.modelstore import answers
 from deepfake.modelstore.answers import Answers
 from deepfake.settings import Settings
 
@@ -24,8 +24,8 @@ RAN = 0
 HISTORY = "history.csv"
 
 
-def add_commands(commands: Any) -> None:
-    """Add the commands to the parser.
+def add_command(commands: Any) -> None:
+    """Add the command to the parser.
 
     Args:
         commands: the sub-parsers of the `deepfake` command.
@@ -72,7 +72,7 @@ def add_commands(commands: Any) -> None:
     )  # fmt: skip
     evaluate.add_argument("--seed", type=int, default=0, help="of all drawing (default: 0)")
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
-    answers.add_options(evaluate)
+    add_answers(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
 
@@ -86,7 +86,7 @@ def evaluate(options: argparse.Namespace) -> str:
     """Judge every set with every model and write the report.
 
     Args:
-        options: Namespace. As of `options.add_commands`.
+        options: Namespace. As of `add_command`.
 
     Returns:
         What to print: text, or the report as JSON.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.errors import ModelError
+from deepfake.formatting import megabytes
 from deepfake.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ MEANING = {
 }
 
 
-def add_commands(commands: Any) -> None:
-    """Add the commands to the parser.
+def add_command(commands: Any) -> None:
+    """Add the command to the parser.
 
     Args:
         commands: the sub-parsers of the `deepfake` command.
@@ -160,8 +161,6 @@ def listing(settings: Settings | None = None, *, as_json: bool = False) -> str:
         settings: Settings. Where the cache is. Defaults to the environment's.
         as_json: bool. One JSON document instead of a table. Defaults to no.
     """
-    from deepfake.modelstore.hub.fetching import megabytes
-
     settings = settings or Settings.from_environment()
     rows = [_default(), *_fetched(settings), *_described(settings)]
     if as_json:
@@ -204,10 +203,10 @@ def pull(address: str, settings: Settings | None = None) -> str:
         What was fetched, for people.
 
     Raises:
-        ModelError: as from `hub.fetch`.
+        ModelError: as from `fetching.fetch`.
     """
     from deepfake.modelstore.hub.address import HubAddress
-    from deepfake.modelstore.hub.fetching import fetch, kept, megabytes
+    from deepfake.modelstore.hub.fetching import fetch, kept
 
     settings = settings or Settings.from_environment()
     asked = HubAddress.parse(address)

@@ -5,23 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
-from deepfake.modelstore import answers
+from deepfake.commands.options import add_answers
+from deepfake.modelstore.answers import Answers
 from deepfake.settings import MODEL_FIELDS, Settings
-
-if TYPE_CHECKING:
-    # As in `detect_command`: what `add_parser` is called on.
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 OVERRIDDEN = ("host", "port", "model_field", "share", "auth", "root_path")
 
 
-def add_command(commands: Commands) -> None:
-    """Add `serve` to the command line.
+def add_command(commands: Any) -> None:
+    """Add the command to the parser.
 
     Args:
-        commands: what `ArgumentParser.add_subparsers` returned.
+        commands: the sub-parsers of the `deepfake` command.
     """
     serve = commands.add_parser(
         "serve",
@@ -58,7 +55,7 @@ def add_command(commands: Commands) -> None:
         "--root-path", metavar="PATH",
         help="where a proxy puts the page, if not at the top: /deepfake, or the whole address",
     )  # fmt: skip
-    answers.add_options(serve)
+    add_answers(serve)
     serve.set_defaults(run=run)
 
 
@@ -82,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in OVERRIDDEN}
     settings = replace(settings, **{k: value for k, value in given.items() if value is not None})
     names = model_names(settings, options.model or ())
-    said = answers.Answers.of(options)
+    said = Answers.of(options)
     if said.says_anything:
         from deepfake.modelstore.resolve import introduce
 

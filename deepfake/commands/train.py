@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 RAN = 0
 
 
-def add_commands(commands: Any) -> None:
-    """Add the commands to the parser.
+def add_command(commands: Any) -> None:
+    """Add the command to the parser.
 
     Args:
         commands: the sub-parsers of the `deepfake` command.

@@ -148,20 +148,3 @@ def _in_folder(folder: Path) -> tuple[Path, layouts.Layout]:
         if not found:
             raise
     return folder.absolute(), tables.read_metadata(folder, found)
-
-
-def find_samples(source: str | Path) -> list[Sample]:
-    """The samples of a data set that can be trained with; see `find_dataset`.
-
-    Args:
-        source: str or Path. A folder, a CSV file, or an address on the Hub.
-
-    Returns:
-        The samples, sorted by path.
-
-    Raises:
-        TrainingError: as of `find_dataset`, or a class without pictures.
-    """
-    found = find_dataset(source)
-    found.require_training_splits()
-    return list(found.samples)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+import time
 from pathlib import Path
 
 from deepfake.errors import ModelError
@@ -45,10 +47,11 @@ def sha256_of(path: Path) -> str:
 def times_of(path: Path) -> tuple[int, int]:
     """When a file's content was changed last, and its entry, in nanoseconds.
 
-    A program can set the first back, but not the second (on Windows that is when it was made).
+    A program can set the first back, but not the second. On Windows, where the second is when the
+    file was made, the time of asking stands for it, so that the file is always hashed again.
     """
     found = path.stat()
-    return found.st_mtime_ns, found.st_ctime_ns
+    return found.st_mtime_ns, time.time_ns() if sys.platform == "win32" else found.st_ctime_ns
 
 
 def size_of(path: Path) -> int:

@@ -65,6 +65,17 @@ class _Photo:
     look: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What all files of a run are made of and with."""
+
+    photos: Sequence[_Photo]
+    reader: FaceReader
+    forger: Forger | None
+    output: Path
+    seed: int
+
+
 def find_reals(source: str) -> Dataset:
     """The real photos of a data set, or all photos of a folder that names no classes.
 
@@ -139,6 +150,7 @@ def blend(
             "or use --kind self."
         )
     forger = _fit(photos, reader, seed) if "resynthesis" in kinds else None
+    work = _Work(photos, reader, forger, output, seed)
     names = _Names()
     jobs = [
         # The second fake of a photo is of another kind than its first.
@@ -154,7 +166,7 @@ def blend(
         (target, method, index), name = job
         random = np.random.default_rng([seed, index])
         try:
-            return _forge(photos, target, method, random, reader, output, name, seed, forger)
+            return _forge(work, target, method, name, random)
         except OSError as error:  # deleted meanwhile, or cannot be written
             refuse_full(error, output)
             reader.skipped.append(f"{photos[target].sample.path}: {error.strerror}.")
@@ -166,10 +178,7 @@ def blend(
         rows += [row for row in progress(results, fakes, "blending") if row]
         used = sorted({target for target, _, _ in jobs}) if with_reals else []
         places = [_place(photos[index], reals.has_splits, 0) / photos[index].name for index in used]
-        again = pool.map(
-            lambda pair: _copy_real(photos[pair[0]], pair[1], reader, output),
-            zip(used, places, strict=True),
-        )
+        again = pool.map(lambda *one: _copy_real(work, *one), used, places)
         kept = [row for row in progress(again, len(used), "writing reals") if row]
     write_table(output / layouts.TABLE, COLUMNS, [*kept, *rows])
     notes = []
@@ -299,41 +308,33 @@ def _donors(photos: Sequence[_Photo], target: int) -> list[int]:
 
 
 def _forge(
-    photos: Sequence[_Photo],
-    target: int,
-    method: str,
-    random: np.random.Generator,
-    reader: FaceReader,
-    output: Path,
-    name: Path,
-    seed: int,
-    forger: Forger | None,
+    work: _Work, target: int, method: str, name: Path, random: np.random.Generator
 ) -> dict[str, str] | None:
-    photo = photos[target]
-    found = reader.in_picture(photo.sample)
+    photo = work.photos[target]
+    found = work.reader.in_picture(photo.sample)
     donor = None
     if found is None:
         return None
     if method == "swap":
         index = blending.choose_donor(
-            photo.look, [p.look for p in photos], _donors(photos, target), random
+            photo.look, [p.look for p in work.photos], _donors(work.photos, target), random
         )
-        donor = None if index is None else photos[index].sample
-        other = None if donor is None else reader.in_picture(donor)
+        donor = None if index is None else work.photos[index].sample
+        other = None if donor is None else work.reader.in_picture(donor)
         if other is None:
             return None
         fake = blending.swap(found.face, other.face, random)
     elif method == "self":
         fake = _self_blend(found, random)
-    elif forger is not None and method == "resynthesis":
-        fake = forger.fake(found.face, random)
+    elif work.forger is not None and method == "resynthesis":
+        fake = work.forger.fake(found.face, random)
     else:
         fake = blending.reenact(found.face, random)
-    path = _save(found, fake.pixels, photo.sample, output, name)
+    path = _save(found, fake.pixels, photo.sample, work.output, name)
     return _row(photo, path, 1, fake.source) | {
         "kind": method,
         "donor": "" if donor is None else str(donor.path),
-        "seed": str(seed),
+        "seed": str(work.seed),
     }
 
 
@@ -361,17 +362,16 @@ def _self_blend(found: FaceInPicture, random: np.random.Generator) -> TrainingFa
     return fake
 
 
-def _copy_real(
-    photo: _Photo, name: Path, reader: FaceReader, output: Path
-) -> dict[str, str] | None:
-    found = reader.in_picture(photo.sample)
+def _copy_real(work: _Work, index: int, name: Path) -> dict[str, str] | None:
+    photo = work.photos[index]
+    found = work.reader.in_picture(photo.sample)
     if found is None:
         return None
     try:
-        path = _save(found, found.face.pixels, photo.sample, output, name)
+        path = _save(found, found.face.pixels, photo.sample, work.output, name)
     except OSError as error:
-        refuse_full(error, output)
-        reader.skipped.append(f"{photo.sample.path}: {error.strerror}.")
+        refuse_full(error, work.output)
+        work.reader.skipped.append(f"{photo.sample.path}: {error.strerror}.")
         return None
     return _row(photo, path, 0, photo.sample.source)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -81,7 +81,7 @@ class Answers:
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> Answers:
-        """Take them from the options that `add_options` added.
+        """Take them from the options that `commands.options.add_answers` added.
 
         Raises:
             SettingError: one is not among its allowed values.
@@ -246,56 +246,9 @@ class Answers:
         return SCALES[self.scale or usual]
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options with which a user describes a model that has no manifest."""
-    group = parser.add_argument_group(
-        "for a model without a manifest", "Asked once: the answers are kept for this very file."
-    )
-    group.add_argument(
-        "--positive", choices=CLASSES,
-        help="what a high score means, or the second of two outputs",
-    )  # fmt: skip
-    group.add_argument(
-        "--labels", metavar="A,B", help="names of the outputs by index, such as fake,real"
-    )
-    group.add_argument(
-        "--scale", choices=tuple(SCALES),
-        help="values of the pixels that the network was trained with",
-    )  # fmt: skip
-    group.add_argument(
-        "--returns", choices=RETURNED,
-        help="what its numbers are, where the file does not say it (LiteRT, ONNX)",
-    )  # fmt: skip
-    group.add_argument(
-        "--crop", metavar="C",
-        help="what it looks at: face, full, or a multiple of the face box such as 1.5",
-    )  # fmt: skip
-    group.add_argument(
-        "--size", type=int, metavar="N", help="side of its input, where the file leaves it open"
-    )
-    group.add_argument(
-        "--architecture", metavar="NAME", help="the network, for a file that holds only weights"
-    )
-    group.add_argument(
-        "--real-below", type=float, metavar="P",
-        help="call a face fake where the confidence in “real” is below P",
-    )  # fmt: skip
-
-
 def _architecture(network: Network, convention: Convention | None) -> str:
     said = "unknown" if convention is None else convention.architecture
     return network.architecture if said == "unknown" else said
-
-
-def joined(arguments: Sequence[str]) -> list[str]:
-    """Arguments in which `--scale -1..1` is one, since argparse takes its value for an option."""
-    kept: list[str] = []
-    for argument in arguments:
-        if kept and kept[-1] == "--scale" and argument in SCALES:
-            kept[-1] = f"--scale={argument}"
-        else:
-            kept.append(argument)
-    return kept
 
 
 def _order(labels: str) -> tuple[str, str]:

@@ -215,9 +215,12 @@ SAVED_MODEL = Format(
 
 # In the order in which one is served where a manifest lists several: the fastest to start first.
 FORMATS = (LITERT, ONNX, KERAS, HDF5, PICKLE, SAVED_MODEL)
-# In the order in which a repository without a manifest is searched: other people's LiteRT files are
-# often cut down for telephones, so theirs come late.
-SEARCHED = (KERAS, ONNX, HDF5, SAVED_MODEL, LITERT, PICKLE)
+# In the order in which a repository without a manifest is searched, and for what: other people's
+# LiteRT files are often cut down for telephones, so theirs come late; rare endings come last.
+SEARCHED = (
+    (KERAS, ".keras"), (ONNX, ".onnx"), (HDF5, ".h5"), (SAVED_MODEL, SAVED_MODEL.marker),
+    (LITERT, ".tflite"), (HDF5, ".hdf5"), (PICKLE, ".pkl"), (PICKLE, ".pickle"),
+)  # fmt: skip
 BY_KIND = {row.kind: row for row in FORMATS}
 SUFFIXES = tuple(suffix for row in FORMATS for suffix in row.suffixes)
 

@@ -214,12 +214,3 @@ class LoadedFile:
 
         # Native code can be crashed by a broken file, so it meets it first in another process.
         try_file(self._found.file, row, self._found.sha256, self._settings)
-
-
-def model_folder(name: str, settings: Settings | None = None) -> Path:
-    """The folder of a model that `load_model` would load.
-
-    Raises:
-        ModelError: there is none.
-    """
-    return locate(name, settings or Settings.from_environment()).folder

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from deepfake.datasets.dataset import find_dataset, find_samples
+from deepfake.datasets.dataset import find_dataset
 from deepfake.errors import TrainingError
 from deepfake.manifest import Input
 
@@ -15,7 +15,7 @@ def counts(samples):
 
 
 def test_split_folders_are_recognised(labelled):
-    samples = find_samples(labelled)
+    samples = find_dataset(labelled).samples
     assert counts(samples) == [9, 4, 4]
     assert {s.label for s in samples if "fake" in s.path.parts} == {1}
 
@@ -28,9 +28,9 @@ def test_flat_folders_are_split_by_the_hash_of_the_name(tmp_path, real, fake):
         (tmp_path / name).mkdir()
         for index in range(60):
             (tmp_path / name / f"{index}.png").touch()
-    samples = find_samples(tmp_path)
+    samples = find_dataset(tmp_path).samples
     assert len(samples) == 120 and min(counts(samples)) > 0
-    assert samples == find_samples(tmp_path)
+    assert samples == find_dataset(tmp_path).samples
     # The same name has the same split in both classes: pairs stay together.
     splits = {(s.path.name, s.label): s.split for s in samples}
     assert all(splits[name, 0] == splits[name, 1] for name, _ in splits)
@@ -44,7 +44,7 @@ def test_a_table_in_the_folder_goes_before_folder_names(tmp_path):
         (tmp_path / row.split(",")[0]).touch()
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     for source in (tmp_path, tmp_path / "labels.csv", str(tmp_path)):
-        samples = find_samples(source)
+        samples = find_dataset(source).samples
         assert counts(samples) == [2, 2, 0]
         assert {s.source for s in samples} == {"greal", "gfake"}
 
@@ -64,7 +64,7 @@ def test_a_folder_of_one_class_is_found_but_not_trained_with(tmp_path):
     (tmp_path / "real" / "a.jpg").touch()
     assert len(find_dataset(tmp_path).samples) == 1
     with pytest.raises(TrainingError, match="no fake pictures"):
-        find_samples(tmp_path)
+        find_dataset(tmp_path).require_training_splits()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_folder_of_one_class_is_found_but_not_trained_with(tmp_path):
 def test_folders_that_cannot_be_used_get_a_sentence(tmp_path, make, expected):
     make(tmp_path)
     with pytest.raises(TrainingError, match=expected):
-        find_samples(tmp_path)
+        find_dataset(tmp_path).require_training_splits()
 
 
 def test_a_file_of_another_kind_gets_a_sentence(portrait):

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from deepfake import imaging
-from deepfake.datasets.dataset import find_samples
+from deepfake.datasets.dataset import find_dataset
 from deepfake.datasets.samples import Sample
 from deepfake.forging.face_reader import FaceReader
 from deepfake.manifest import Input
@@ -13,20 +13,20 @@ SPEC = Input(size=64, crop=1.3, mean=(127, 127, 127), std=(128, 128, 128))
 
 def test_validation_sees_exactly_what_serving_sees(labelled, detector):
     spec = detector.model.manifest.input
-    sample = next(s for s in find_samples(labelled) if s.split == "valid" and s.label == 0)
+    sample = next(s for s in find_dataset(labelled).samples if s.split == "valid" and s.label == 0)
     ((_, seen),) = FaceReader(spec).crops([sample])
     assert np.array_equal(seen, detector.detect(sample.path).faces[0].crop)
 
 
 def test_unreadable_and_faceless_files_are_listed_not_fatal(labelled):
     reader = FaceReader(SPEC)
-    faces = reader.training_faces([s for s in find_samples(labelled) if s.split == "train"])
+    faces = reader.training_faces([s for s in find_dataset(labelled).samples if s.split == "train"])
     assert len(faces) == 8
     assert len(reader.skipped) == 1 and "broken.jpg" in reader.skipped[0]
 
 
 def test_faces_come_with_their_samples(labelled, faceless):
-    samples = [s for s in find_samples(labelled) if s.split == "valid"]
+    samples = [s for s in find_dataset(labelled).samples if s.split == "valid"]
     without = Sample(faceless, 0, "valid", "real")
     pairs = list(FaceReader(SPEC).pairs([samples[0], without, *samples[1:]]))
     assert [sample for sample, _ in pairs] == samples

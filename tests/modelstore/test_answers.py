@@ -1,11 +1,8 @@
-import argparse
-
 import numpy as np
 import pytest
 
 from deepfake import verdict
 from deepfake.errors import ModelError, SettingError
-from deepfake.modelstore import answers
 from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends.protocol import Network
 
@@ -98,22 +95,6 @@ def test_what_was_taken_without_being_told_is_said():
 def test_a_wrong_answer_gets_a_sentence(wrong):
     with pytest.raises(SettingError, match=r"Received|give one"):
         Answers(**wrong)
-
-
-def test_options_become_answers():
-    parser = argparse.ArgumentParser()
-    answers.add_options(parser)
-    options = parser.parse_args(["--positive", "real", "--crop", "1.5", "--size", "128"])
-    assert Answers.of(options) == Answers(positive="real", crop="1.5", size=128)
-    assert not Answers.of(parser.parse_args([])).says_anything
-
-
-def test_a_scale_that_looks_like_an_option_can_be_given(capsys):
-    from deepfake.cli import main
-
-    code = main(["detect", "no.jpg", "--model", "no.h5", "--scale", "-1..1"])
-    assert code == 1
-    assert "There is no model 'no.h5'" in capsys.readouterr().err
 
 
 def test_what_is_said_later_is_put_over_what_was_said_before():

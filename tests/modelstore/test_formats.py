@@ -17,7 +17,10 @@ def test_what_a_row_names_is_there(row):
 
 
 def test_no_format_is_forgotten_and_no_ending_stands_for_two():
-    assert set(formats.SEARCHED) == set(FORMATS) == set(formats.BY_KIND.values())
+    assert set(FORMATS) == set(formats.BY_KIND.values())
+    endings = [(row, ending) for row in FORMATS for ending in row.suffixes or (row.marker,)]
+    assert sorted(ending for _, ending in formats.SEARCHED) == sorted(e for _, e in endings)
+    assert set(formats.SEARCHED) == set(endings)
     assert len(set(formats.SUFFIXES)) == len(formats.SUFFIXES)
 
 

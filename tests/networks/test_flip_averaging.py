@@ -58,7 +58,7 @@ def test_a_network_without_evidence_is_averaged_as_well(keras, faces):
 
 def test_both_files_of_a_shipped_model_do_it(ship, network, labelled, tmp_path):
     ship.ship(
-        network, cross_source.divide(dataset.find_samples(labelled), ""), CONFIG, tmp_path,
+        network, cross_source.divide(dataset.find_dataset(labelled).samples, ""), CONFIG, tmp_path,
         ship.Description("tiny", "1", "for tests", flip_average=True),
         grid_faces=0, edited_faces=0,
     )  # fmt: skip

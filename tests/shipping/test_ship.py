@@ -46,7 +46,7 @@ def network(keras):
 def shipped(ship, description, network, labelled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     (folder / "history.csv").write_text(HISTORY)
-    samples = dataset.find_samples(labelled)
+    samples = dataset.find_dataset(labelled).samples
     # As if the test's fakes came from a generator of their own, which was left out.
     fakes = tuple(replace(s, source="other") for s in samples if s.split == "test" and s.label)
     division = cross_source.Division(tuple(samples), {"other": fakes})
@@ -112,7 +112,7 @@ def test_the_seed_of_a_training_changes_no_forgery(
     ship, description, shipped, network, labelled, tmp_path
 ):
     ship.ship(
-        network, whole(dataset.find_samples(labelled)), replace(CONFIG, seed=5), tmp_path,
+        network, whole(dataset.find_dataset(labelled).samples), replace(CONFIG, seed=5), tmp_path,
         description, **BRIEFLY,
     )  # fmt: skip
     said = [
@@ -155,10 +155,10 @@ def test_an_unknown_rule_is_refused_before_any_work(ship, description, network, 
 
 
 def test_one_class_cannot_be_shipped(ship, description, network, labelled, tmp_path):
-    reals = [s for s in dataset.find_samples(labelled) if s.label == 0]
+    reals = [s for s in dataset.find_dataset(labelled).samples if s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
         ship.ship(network, whole(reals), CONFIG, tmp_path, description)
-    samples = [*dataset.find_samples(labelled)]
+    samples = [*dataset.find_dataset(labelled).samples]
     samples = [s for s in samples if s.split != "test" or s.label == 0]
     with pytest.raises(TrainingError, match="only one class"):
         ship.ship(network, whole(samples), CONFIG, tmp_path, description, **BRIEFLY)
@@ -171,7 +171,7 @@ def test_paths_relative_and_absolute_ship_together(
     monkeypatch.chdir(labelled)
     samples = [
         replace(s, path=s.path.relative_to(labelled)) if s.label else s
-        for s in dataset.find_samples(labelled)
+        for s in dataset.find_dataset(labelled).samples
     ]
     ship.ship(network, whole(samples), CONFIG, tmp_path, description, **BRIEFLY)
     paths = {row["path"] for row in scores_of(tmp_path)}

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deepfake.datasets.dataset import find_samples
+from deepfake.datasets.dataset import find_dataset
 from deepfake.forging.face_reader import FaceReader
 from deepfake.training.config import TrainingConfig
 
@@ -15,7 +15,7 @@ CONFIG = TrainingConfig(image_size=64, batch_size=4, steps=3, blend_share=0.5, s
 def batches(labelled, config=CONFIG, **options):
     from deepfake.training.batches import PairBatches
 
-    faces = FaceReader(config.input).training_faces(find_samples(labelled))
+    faces = FaceReader(config.input).training_faces(find_dataset(labelled).samples)
     return PairBatches(faces, config, **options)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from deepfake import Detector, load_model
 from deepfake.cli import main
-from deepfake.datasets.dataset import find_samples
+from deepfake.datasets.dataset import find_dataset
 from deepfake.errors import ModelError, TrainingError
 from deepfake.forging.face_reader import FaceReader
 from deepfake.settings import Settings, models_folder
@@ -86,7 +86,7 @@ def test_a_target_lies_between_label_and_teachers(labelled, stubborn):
         image_size=64, batch_size=4, steps=1, seed=1, label_smoothing=0.0, teachers=stubborn[0],
         teacher_share=0.7,
     )  # fmt: skip
-    faces = FaceReader(config.input).training_faces(find_samples(labelled))
+    faces = FaceReader(config.input).training_faces(find_dataset(labelled).samples)
     teachers = load_teachers(config.teachers, config.input)
     plain = PairBatches(faces, config)
     taught = PairBatches(faces, config, teachers=teachers)
@@ -134,7 +134,7 @@ def test_a_teacher_that_fails_is_named_and_the_run_goes_on_where_it_stopped(
 ):
     from deepfake.training import checkpoint
 
-    samples = find_samples(labelled)
+    samples = find_dataset(labelled).samples
     config = TrainingConfig(
         architecture="cnn", image_size=32, epochs=2, steps=12, batch_size=4, weights="none",
         blend_share=0.0, teachers="default",

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from deepfake import networks, preprocessing
-from deepfake.datasets.dataset import find_samples
+from deepfake.datasets.dataset import find_dataset
 from deepfake.errors import TrainingError
 from deepfake.training import run_folder
 from deepfake.training.config import TrainingConfig
@@ -53,7 +53,7 @@ def rows(run):
 
 def test_two_epochs_lower_the_loss(trainer, many, tmp_path):
     config = replace(SMALL, steps=12, batch_size=16, blend_share=0.0, learning_rate=2e-3)
-    trainer.fit(find_samples(many), config, tmp_path / "run")
+    trainer.fit(find_dataset(many).samples, config, tmp_path / "run")
     first, second = rows(tmp_path / "run")
     assert second["loss"] < first["loss"]
     assert {"accuracy", "valid_auc", "valid_accuracy", "valid_loss"} <= set(first)
@@ -73,7 +73,7 @@ def test_the_backbone_is_frozen_first_and_then_learns(trainer, labelled, tmp_pat
         real(model, phase, *rest)
 
     monkeypatch.setattr(trainer, "prepare", note)
-    network = trainer.fit(find_samples(labelled), config, tmp_path / "run")
+    network = trainer.fit(find_dataset(labelled).samples, config, tmp_path / "run")
     start, warm = seen
     end = network.get_layer("backbone").get_weights()
     assert all(map(np.array_equal, start, warm))
@@ -108,7 +108,7 @@ def test_the_best_epoch_is_what_is_kept(keras, trainer, labelled, tmp_path):
 
     run = tmp_path / "run"
     config = replace(SMALL, epochs=12, patience=1, learning_rate=5e-2)
-    network = trainer.fit(find_samples(labelled), config, run)
+    network = trainer.fit(find_dataset(labelled).samples, config, run)
     history = rows(run)
     assert len(history) < 12, "it should have stopped early"
     best = networks.build("cnn", 32)
@@ -119,7 +119,7 @@ def test_the_best_epoch_is_what_is_kept(keras, trainer, labelled, tmp_path):
 
 def test_the_folder_says_what_the_run_was_made_of(keras, trainer, labelled, tmp_path):
     run = tmp_path / "run"
-    samples = find_samples(labelled)
+    samples = find_dataset(labelled).samples
     trainer.fit(samples, SMALL, run)
     config = json.loads((run / "config.json").read_text())
     assert config["architecture"] == "cnn" and config["seed"] == 0
@@ -135,24 +135,24 @@ def test_the_fingerprint_of_the_data_is_of_its_content_not_its_place(labelled, t
 
     moved = tmp_path / "moved"
     shutil.copytree(labelled, moved)
-    here = run_folder.data_sha256(find_samples(moved))
-    assert here == run_folder.data_sha256(find_samples(labelled))
+    here = run_folder.data_sha256(find_dataset(moved).samples)
+    assert here == run_folder.data_sha256(find_dataset(labelled).samples)
     path = moved / "train" / "real" / "0.png"
     content = bytearray(path.read_bytes())
     content[-20] ^= 1
     path.write_bytes(content)
-    assert here != run_folder.data_sha256(find_samples(moved)), "same size, other content"
+    assert here != run_folder.data_sha256(find_dataset(moved).samples), "same size, other content"
 
 
 def test_the_fingerprint_of_the_data_knows_sources_and_groups(labelled):
-    samples = find_samples(labelled)
+    samples = find_dataset(labelled).samples
     here = run_folder.data_sha256(samples)
     for change in ({"source": "elsewhere"}, {"group": "one video"}):
         assert here != run_folder.data_sha256([replace(samples[0], **change), *samples[1:]])
 
 
 def test_paths_of_both_kinds_can_be_mixed(labelled, monkeypatch):
-    samples = find_samples(labelled)
+    samples = find_dataset(labelled).samples
     monkeypatch.chdir(labelled)
     first = replace(samples[0], path=samples[0].path.relative_to(labelled))
     mixed = [first, *samples[1:]]
@@ -177,7 +177,7 @@ def test_a_file_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
 
 
 def test_a_folder_without_a_checkpoint_can_be_claimed_by_another_command(labelled, tmp_path):
-    samples = find_samples(labelled)
+    samples = find_dataset(labelled).samples
     folder = RunFolder(tmp_path / "run")
     folder.claim(SMALL, samples)
     folder.note_environment([], "float32")
@@ -193,7 +193,7 @@ def test_a_folder_without_a_checkpoint_can_be_claimed_by_another_command(labelle
 
 
 def test_damaged_files_of_a_run_are_named(labelled, tmp_path):
-    samples = find_samples(labelled)
+    samples = find_dataset(labelled).samples
     folder = RunFolder(tmp_path / "run")
     folder.claim(SMALL, samples)
     (folder.path / "environment.json").write_text("")
@@ -245,7 +245,7 @@ def test_mixed_precision_trains_on_a_cpu_when_asked_to(keras, trainer, labelled,
     from deepfake.training import precision
 
     config = replace(SMALL, epochs=1, mixed_precision="on")
-    network = trainer.fit(find_samples(labelled), config, tmp_path / "run")
+    network = trainer.fit(find_dataset(labelled).samples, config, tmp_path / "run")
     # What is shipped computes in 32 bits.
     assert {layer.compute_dtype for layer in network.layers} == {"float32"}
     assert precision.policy("off") == "float32"
@@ -298,12 +298,12 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from deepfake.training import trainer
 from deepfake.training.config import TrainingConfig
-from deepfake.datasets.dataset import find_samples
+from deepfake.datasets.dataset import find_dataset
 config = TrainingConfig(
     architecture="meso4", image_size=32, epochs=2, steps=2, batch_size=8, weights="none",
     strategy="mirrored",
 )
-trainer.fit(find_samples(Path(sys.argv[1])), config, Path(sys.argv[2]))
+trainer.fit(find_dataset(Path(sys.argv[1])).samples, config, Path(sys.argv[2]))
 """
 
 

@@ -19,7 +19,6 @@ PAIR: dict[str, OutputKind] = {"softmax": "softmax", "sigmoid": "softmax", "line
 PASSIVE = (
     "Dropout", "Flatten", "Identity", "Reshape", "SpatialDropout2D", "Cast", "GaussianNoise",
 )  # fmt: skip
-SCALING = ("Rescaling", "Normalization")
 ARITHMETIC = ("Add", "Divide", "Multiply", "Subtract", "TrueDivide", "True_divide")
 NOISE_COUNT = 8
 

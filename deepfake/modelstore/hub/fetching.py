@@ -18,6 +18,7 @@ from pathlib import Path
 
 from deepfake.errors import ModelError
 from deepfake.files.digest import sha256_of, times_of
+from deepfake.formatting import megabytes
 from deepfake.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, ModelManifest, read_manifest
 from deepfake.modelstore.hub import assembly
 from deepfake.modelstore.hub import files as hub_files
@@ -346,10 +347,3 @@ def _sha256(record: HubRecord, file: Path) -> str:
         return known[record.choice.main]
     lines = "".join(f"{path}\n{known[path]}\n" for path in sorted(record.choice.model))
     return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def megabytes(size: int) -> str:
-    """A size for people: "1.3 MB", "12 KB"."""
-    if size < 1_000_000:
-        return f"{max(1, round(size / 1000))} KB"
-    return f"{size / 1e6:,.1f} MB"

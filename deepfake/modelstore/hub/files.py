@@ -119,8 +119,8 @@ def _obvious(
 ) -> Choice:
     if folder + LITERT.usual[0] in listing:
         return _file(listing, folder + LITERT.usual[0])
-    for row in SEARCHED:
-        main = _one(repository, folder, within, row)
+    for row, ending in SEARCHED:
+        main = _one(repository, folder, within, row, ending)
         if row is SAVED_MODEL and main:
             return _saved_model(listing, main.removesuffix(row.marker))
         if main:
@@ -134,16 +134,16 @@ def _obvious(
     raise ModelError(_nothing(repository, within))
 
 
-def _one(repository: str, folder: str, within: Iterable[str], row: Format) -> str:
-    """The file of a format, or the one that marks its folder; "" where there is none."""
-    for ending in row.suffixes or (f"/{row.marker}",):
-        names = [name for name in within if _is_whole(name) and f"/{name}".lower().endswith(ending)]
-        usual = [folder + name for name in row.usual if folder + name in names]
-        if len(names) > 1 and not usual:
-            raise _several(repository, names)
-        if names:
-            return (usual or names)[0]
-    return ""
+def _one(repository: str, folder: str, within: Iterable[str], row: Format, ending: str) -> str:
+    """The file with an ending, or the one that marks a folder; "" where there is none."""
+    if ending == row.marker:
+        names = [name for name in within if PurePosixPath(name).name == ending]
+    else:
+        names = [name for name in within if name.lower().endswith(ending) and _is_whole(name)]
+    usual = [folder + name for name in row.usual if folder + name in names]
+    if len(names) > 1 and not usual:
+        raise _several(repository, names)
+    return (usual or names or [""])[0]
 
 
 def _is_whole(name: str) -> bool:

@@ -1,0 +1,77 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from deepfake.errors import SettingError
+from deepfake.modelstore.answers import CLASSES, RETURNED, SCALES
+
+DATA_HELP = "folder, CSV file or hf://datasets/owner/name[@revision]"
+
+
+def add_answers(parser: argparse.ArgumentParser) -> None:
+    """Add the options with which a user describes a model that has no manifest."""
+    group = parser.add_argument_group(
+        "for a model without a manifest", "Asked once: the answers are kept for this very file."
+    )
+    group.add_argument(
+        "--positive", choices=CLASSES,
+        help="what a high score means, or the second of two outputs",
+    )  # fmt: skip
+    group.add_argument(
+        "--labels", metavar="A,B", help="names of the outputs by index, such as fake,real"
+    )
+    group.add_argument(
+        "--scale", choices=tuple(SCALES),
+        help="values of the pixels that the network was trained with",
+    )  # fmt: skip
+    group.add_argument(
+        "--returns", choices=RETURNED,
+        help="what its numbers are, where the file does not say it (LiteRT, ONNX)",
+    )  # fmt: skip
+    group.add_argument(
+        "--crop", metavar="C",
+        help="what it looks at: face, full, or a multiple of the face box such as 1.5",
+    )  # fmt: skip
+    group.add_argument(
+        "--size", type=int, metavar="N", help="side of its input, where the file leaves it open"
+    )
+    group.add_argument(
+        "--architecture", metavar="NAME", help="the network, for a file that holds only weights"
+    )
+    group.add_argument(
+        "--real-below", type=float, metavar="P",
+        help="call a face fake where the confidence in “real” is below P",
+    )  # fmt: skip
+
+
+def joined(arguments: Sequence[str]) -> list[str]:
+    """Arguments in which `--scale -1..1` is one, since argparse takes its value for an option."""
+    kept: list[str] = []
+    for argument in arguments:
+        if kept and kept[-1] == "--scale" and argument in SCALES:
+            kept[-1] = f"--scale={argument}"
+        else:
+            kept.append(argument)
+    return kept
+
+
+def add_seed_and_workers(parser: argparse.ArgumentParser) -> None:
+    """Add `--seed` and `--workers`; see `require_workers_and_seed`."""
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same result (default: 0)")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="threads (default: 2)")
+
+
+def require_positive(option: str, value: int) -> None:
+    """Raise SettingError unless an option's value is at least 1."""
+    if value < 1:
+        raise SettingError(f"{option} must be at least 1. Received: {value}.")
+
+
+def require_workers_and_seed(options: argparse.Namespace) -> None:
+    """Raise SettingError unless `--workers` and `--seed` can be used."""
+    require_positive("--workers", options.workers)
+    if options.seed < 0:
+        raise SettingError(f"--seed must be 0 or more. Received: {options.seed}.")
