@@ -34,8 +34,7 @@ from deepfake.modelstore.safety import sandbox
 from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.settings import Settings
 
-# Bounds the memory of one call; more faces run as several batches.
-MAX_BATCH = 8
+MAX_BATCH = 8  # bounds the memory of one call; more faces run as several batches
 # `serving_default` is TensorFlow's own name, `serve` that of `model.export` in Keras 3.
 ENDPOINTS = ("serving_default", "serve")
 # Keras keeps names and scopes in global state, and two loads at once double the memory.
