@@ -93,6 +93,8 @@ def write(manifest: ModelManifest, document: EvaluationReport) -> str:
     sections = {
         "Intended use": INTENDED,
         "Not for": NOT_FOR,
+        # First what is to be expected of photos and generators from elsewhere.
+        "Left out of training": tables.protocols(document.protocols),
         "How well it works": _test(document, tested),
         "By source": tables.sources(tested.sources, "real")
         + "\n"
@@ -101,7 +103,6 @@ def write(manifest: ModelManifest, document: EvaluationReport) -> str:
         "Robustness": tables.grid(tested.grid),
         "Edited pictures": tables.edits(tested.edits),
         "Face swaps and other forgeries": tables.blends(document.blends),
-        "Left out of training": tables.protocols(document.protocols),
         "Threshold and uncertain band": f"{RULES[document.threshold_rule]} Here it is "
         f"{manifest.threshold:.2f}{_reached(document.threshold_reached)}; P(fake) from "
         f"{low:.2f} to {high:.2f} is called uncertain, a band for which blended fakes count too.\n",
@@ -150,12 +151,12 @@ def readme_table(document: EvaluationReport) -> str:
     tested = model.sets[0]
     low, high = model.uncertain_band
     parts = [
+        tables.protocols(document.protocols),
         f"Measured on {document.measured_on}, at the threshold of {model.threshold:.2f} "
         f"(from {low:.2f} to {high:.2f} is “uncertain”). It is **in-distribution**: the same "
         "sources and generators as in training. Expect more errors elsewhere.\n",
         tables.tiers(tested.tiers),
         tables.blends(document.blends),
-        tables.protocols(document.protocols),
         tables.sources(tested.sources, "real"),
         tables.sources(tested.sources, "fake"),
     ]

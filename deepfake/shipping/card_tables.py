@@ -226,11 +226,11 @@ def protocols(rows: Sequence[LeftOut]) -> str:
 def _protocol(row: LeftOut) -> tuple[str, ...]:
     if row.auc is not None:
         figure = f"ROC-AUC {number(row.auc)}{interval(row.auc_95)}"
-        figure += f"; {percent(row.caught)} at or above its threshold"
+        figure += f"; {percent(row.caught)} caught"
     elif row.false_positive_rate is not None:
         figure = percent(row.false_positive_rate)
         figure += interval(row.false_positive_rate_95, shares=True)
-        figure += " at or above its threshold"
+        figure += " called fake"
     else:
         figure = NOTHING
     kind = row.kind.replace("_", " ")
