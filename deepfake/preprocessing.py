@@ -167,8 +167,14 @@ def level(crop: np.ndarray) -> np.ndarray:
 
 def level_gain(crop: np.ndarray) -> float:
     """What `level` multiplies a crop by: 1 to 8."""
-    brightest = float(np.percentile(crop.max(axis=-1), LEVEL_PERCENTILE))
-    return float(np.clip(LEVEL_VALUE / max(brightest, 1.0), 1.0, LEVEL_MOST))
+    return float(np.clip(LEVEL_VALUE / max(_brightest(crop), 1.0), 1.0, LEVEL_MOST))
+
+
+def _brightest(crop: np.ndarray) -> float:
+    """What the brightest hundredth of the pixels reaches, each by its brightest channel."""
+    red, green, blue = np.moveaxis(crop, -1, 0)
+    # Much faster than the maximum over an axis of three.
+    return float(np.percentile(np.maximum(np.maximum(red, green), blue), LEVEL_PERCENTILE))
 
 
 def exposure_fault(crop: np.ndarray) -> Literal["", "dark", "burnt_out"]:
@@ -181,7 +187,7 @@ def exposure_fault(crop: np.ndarray) -> Literal["", "dark", "burnt_out"]:
         "dark" where the brightest hundredth is below 20, "burnt_out" where most of the middle, in
         which the face is, is plain white; "" otherwise.
     """
-    if float(np.percentile(crop.max(axis=-1), LEVEL_PERCENTILE)) < DARKEST_VALUE:
+    if _brightest(crop) < DARKEST_VALUE:
         return "dark"
     height, width = crop.shape[:2]
     middle = crop[height // 4 : -height // 4, width // 4 : -width // 4]
