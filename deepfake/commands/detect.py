@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.commands.options import add_answers
-from deepfake.errors import ImageError
+from deepfake.errors import ImageError, SettingError
 from deepfake.formatting import on_one_line
 from deepfake.modelstore.answers import Answers
 
@@ -47,6 +47,11 @@ def add_command(commands: Any) -> None:
         help="'default', a model's folder or file, or hf://OWNER/REPO; several, each after its own "
         "--model, are compared",
     )  # fmt: skip
+    detect.add_argument(
+        "--fragility", action="store_true",
+        help="judge the face that decides also re-encoded, halved, blurred, mirrored and darkened: "
+        "a verdict that does not hold becomes “uncertain” (one model only)",
+    )  # fmt: skip
     add_answers(detect)
     detect.set_defaults(run=run)
 
@@ -65,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
         SettingError: the threshold is out of range.
     """
     names = tuple(dict.fromkeys(options.model or ()))
+    if options.fragility and len(names) > 1:
+        raise SettingError("--fragility judges with one model. Leave it out, or name one --model.")
     _introduce(names, options)
     code = RAN
     if len(names) < 2:
@@ -105,7 +112,7 @@ def _one(model: str | None, options: argparse.Namespace) -> Callable[[str], str]
     detector = Detector(model, threshold=options.threshold)
 
     def judge(file: str) -> str:
-        report = detector.detect(file, file=file)
+        report = detector.detect(file, file=file, fragility=options.fragility)
         return json.dumps(report.to_dict()) if options.json else _as_line(report)
 
     return judge
@@ -189,9 +196,11 @@ def _as_line(report: Report) -> str:
         count += f", {len(left_out)} too {' or '.join(why)} to judge"
     score = "P(fake)    -" if report.p_fake is None else f"P(fake) {report.p_fake:.2f}"
     word = report.verdict.replace("_", " ")
-    return (
-        f"{word:<14}  {score}  {count if report.faces else 'no face'}  {on_one_line(report.file)}"
-    )
+    found = count if report.faces else "no face"
+    changed = [v.p_fake for face in report.faces for v in face.variations]
+    if changed:
+        found += f", {min(changed):.2f} to {max(changed):.2f} when changed"
+    return f"{word:<14}  {score}  {found}  {on_one_line(report.file)}"
 
 
 def _as_table(comparison: Comparison) -> str:
