@@ -60,7 +60,12 @@ def read_stream(file: BinaryIO, settings: Settings) -> bytes:
         OSError: it cannot be read.
     """
     data = bytearray()
-    pipe = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode) and not os.get_blocking(file.fileno())
+    # Standard input is waited for, as everywhere; a pipe that was opened here is not.
+    pipe = (
+        os.name == "posix"
+        and stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
+        and not os.get_blocking(file.fileno())
+    )
     # One byte more than allowed tells "too large" without reading an endless device; in pieces,
     # since Python reserves as much memory as it is asked to read.
     while len(data) <= settings.max_bytes:
