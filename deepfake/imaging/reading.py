@@ -137,10 +137,7 @@ def _read_jpeg(data: bytes, kind: str, settings: Settings) -> Pixels:
     except OSError as error:
         if "truncated" not in str(error):
             raise
-        whole, other = (_read_plain(ended, kind, settings) for ended in jpeg.ended(data))
-        if not np.array_equal(whole[0], other[0]):
-            raise
-        return whole[0], [*whole[1], "The JPEG lacks its end marker; the picture is whole."]
+        pixels, notes = _read_without_end(data, kind, settings, error)
     if end is None:
         return pixels, notes
     pictures, end = jpeg.behind(data, end)
@@ -150,6 +147,19 @@ def _read_jpeg(data: bytes, kind: str, settings: Settings) -> Pixels:
             "as phones write them; only the first was looked at."
         )
     return pixels, notes + _trailing(data, end)
+
+
+def _read_without_end(data: bytes, kind: str, settings: Settings, error: OSError) -> Pixels:
+    """A JPEG that lacks nothing but its end; `error` is raised for one that lacks more."""
+    try:
+        (pixels, notes), (others, _) = (
+            _read_plain(ended, kind, settings) for ended in jpeg.ended(data)
+        )
+    except OSError:
+        raise error from None
+    if not np.array_equal(pixels, others):
+        raise error
+    return pixels, [*notes, "The JPEG lacks its end marker; all of its pixels are there."]
 
 
 def _read_png(data: bytes, kind: str, settings: Settings) -> Pixels:
