@@ -103,10 +103,7 @@ def _frame(image: Image.Image, cicp: tuple[int, int] | None) -> Pixels:
     image.load()
     if cicp:
         image.info["cicp"] = cicp
-    if image.format == "BMP" and image.mode == "RGBA" and image.getextrema()[3] == (0, 0):
-        # A program that did not know what the fourth byte is for; everybody shows it opaque.
-        image = image.convert("RGB")
-    upright, notes = turn_upright(image)
+    upright, notes = turn_upright(bmp.shown_opaque(image))
     colour, note = to_srgb(upright)
     return np.asarray(colour), notes + note
 
