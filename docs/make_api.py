@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from deepfake.documents import ComparisonDocument, ErrorDocument, ReportDocument
+from deepfake.documents import ComparisonDocument, ErrorDocument, RecordDocument, ReportDocument
 
 HEAD = """# What programs get
 
@@ -37,6 +37,9 @@ for line in open("verdicts.jsonl"):
     jsonschema.validate(json.loads(line), schema)
 ```
 
+`detect --report FILE.json PHOTO` writes [a record](#record): a report with all that is needed to
+look at it (pictures, error rates) and to check it (`deepfake verify FILE.json PHOTO`).
+
 The page answers programs through `gradio_client`, or plain HTTP as Gradio documents it:
 
 ```python
@@ -57,10 +60,12 @@ PLAIN = {"string": "text", "integer": "whole number", "number": "number", "null"
 PLAIN["boolean"] = "true or false"
 
 
-def schema() -> dict[str, Any]:
+LINES = ReportDocument | ComparisonDocument | ErrorDocument
+
+
+def schema(documents: Any = LINES) -> dict[str, Any]:
     """The JSON schema of a line of `deepfake detect --json`."""
-    lines = TypeAdapter(ReportDocument | ComparisonDocument | ErrorDocument)
-    made = lines.json_schema(ref_template="#/$defs/{model}")
+    made = TypeAdapter(documents).json_schema(ref_template="#/$defs/{model}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of `deepfake detect --json`",
@@ -70,8 +75,8 @@ def schema() -> dict[str, Any]:
 
 def text() -> str:
     """All documents with their fields, in Markdown."""
-    parts = schema()["$defs"]
-    return HEAD + "".join(_table(name, parts[name]) for name in _in_order(schema()))
+    whole = schema(LINES | RecordDocument)
+    return HEAD + "".join(_table(name, whole["$defs"][name]) for name in _in_order(whole))
 
 
 def schema_text() -> str:

@@ -6,13 +6,13 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.commands.options import add_answers
-from deepfake.errors import ImageError
+from deepfake.errors import ImageError, RecordError
 from deepfake.formatting import on_one_line
 from deepfake.modelstore.answers import Answers
 
@@ -47,6 +47,11 @@ def add_command(commands: Any) -> None:
         help="'default', a model's folder or file, or hf://OWNER/REPO; several, each after its own "
         "--model, are compared",
     )  # fmt: skip
+    detect.add_argument(
+        "--report", action="append", metavar="FILE", type=Path,
+        help="also write a report on the photo, with pictures, error rates and hashes: a page "
+        "(.html) or what `deepfake verify` reads (.json); for both, name both",
+    )  # fmt: skip
     add_answers(detect)
     detect.set_defaults(run=run)
 
@@ -63,8 +68,11 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ModelError: the model cannot be loaded; of several, none can.
         SettingError: the threshold is out of range.
+        RecordError: a report cannot be written, or is asked for of several photos or models.
     """
     names = tuple(dict.fromkeys(options.model or ()))
+    files = [found for name in options.files for found in _expand(name)]
+    _require_one(options.report or (), files, names)
     _introduce(names, options)
     code = RAN
     if len(names) < 2:
@@ -72,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         judge, failed = _several(names, options)
         code = SOME_UNREADABLE if failed else RAN
-    for file, problem in [found for name in options.files for found in _expand(name)]:
+    for file, problem in files:
         try:
             if problem:
                 raise ImageError(problem)
@@ -99,13 +107,43 @@ def _introduce(names: tuple[str, ...], options: argparse.Namespace) -> None:
             print(f"deepfake: {remark}", file=sys.stderr)
 
 
+def _require_one(
+    reports: Sequence[Path], files: Sequence[tuple[str, str]], models: Sequence[str]
+) -> None:
+    """Raise RecordError unless what is asked for can be reported on."""
+    if not reports:
+        return
+    from deepfake.record.file import require_suffix
+
+    if len(files) != 1 or len(models) > 1:
+        many = f"{len(models)} models" if len(models) > 1 else f"{len(files)} photos"
+        raise RecordError(
+            f"--report is of one photo and one model, and {many} are named. Name one at a time."
+        )
+    for path in reports:
+        require_suffix(path)
+        if path.exists() and path.samefile(files[0][0]):
+            raise RecordError(f"The report {path} would replace the photo. Name another place.")
+
+
 def _one(model: str | None, options: argparse.Namespace) -> Callable[[str], str]:
     from deepfake.detector import Detector
 
     detector = Detector(model, threshold=options.threshold)
 
     def judge(file: str) -> str:
-        report = detector.detect(file, file=file)
+        if not options.report:
+            report = detector.detect(file, file=file)
+        else:
+            from deepfake import imaging
+            from deepfake.record import file as record_file
+            from deepfake.record.making import pictures, record
+
+            picture = imaging.read(file, detector.settings)
+            report = detector.detect(picture, file=file)
+            document = record(report, pictures(picture.pixels, report), detector.settings)
+            for path in options.report:
+                record_file.write(document, path)
         return json.dumps(report.to_dict()) if options.json else _as_line(report)
 
     return judge
