@@ -17,6 +17,7 @@ from deepfake.commands import (
     data,
     detect,
     evaluate,
+    misjudged,
     models,
     serve,
     train,
@@ -27,7 +28,19 @@ from deepfake.errors import DeepfakeError
 from deepfake.version import __version__
 
 # In the order of the help text.
-COMMANDS = (detect, verify, serve, data, augment, blend, train, evaluate, models, convert)
+COMMANDS = (
+    detect,
+    verify,
+    serve,
+    data,
+    augment,
+    blend,
+    train,
+    evaluate,
+    misjudged,
+    models,
+    convert,
+)
 RAN, FAILED, INTERRUPTED = 0, 1, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 

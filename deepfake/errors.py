@@ -99,5 +99,9 @@ class RecordError(DeepfakeError):
     """A file that is no record of a verdict, or one that cannot be written."""
 
 
+class MisjudgedError(DeepfakeError):
+    """A misjudged photo that cannot be kept, or none to be found."""
+
+
 class LimitError(DeepfakeError):
     """A visitor who has to wait before the next analysis."""

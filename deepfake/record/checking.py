@@ -110,12 +110,16 @@ def _other_file(recorded: Recorded, picture: Picture) -> list[Difference]:
 
 def _other_model(recorded: Recorded, report: Report) -> list[Difference]:
     was, now = recorded.report.model, report.model
-    if was.sha256 == now["sha256"]:
+    if was.sha256 == now["sha256"] and (was.name, was.version) == (now["name"], now["version"]):
         return []
+    other = "model"
+    if was.sha256 == now["sha256"]:
+        # Another calibration, threshold or way of cropping, say.
+        other = "version of the model, with the same weights but another model.json"
     return [
         Difference(
             "model",
-            f"This is another model. The report was made with {was.name} {was.version} (SHA-256 "
+            f"This is another {other}. The report was made with {was.name} {was.version} (SHA-256 "
             f"{was.sha256[:16]}…); this one is {now['name']} {now['version']} "
             f"({now['sha256'][:16]}…). Name the one of the report with --model.",
         )

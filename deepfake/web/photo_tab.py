@@ -14,6 +14,7 @@ from deepfake.web.choices import TYPE_ONE, Choices
 from deepfake.web.examples import examples_for
 from deepfake.web.gradio_internals import PhotoInput, chosen
 from deepfake.web.history import history_list, remember
+from deepfake.web.misjudged_panel import misjudged_panel
 from deepfake.web.record_panel import record_panel
 from deepfake.web.session import SESSION_SECONDS
 from deepfake.web.view import PhotoView
@@ -60,13 +61,9 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
             examples = examples_for(photo, "examples")
         with gr.Column(scale=6, min_width=300):
             view = _result(
-                manifest,
-                choices.shelf.settings,
-                session=session,
-                row=row,
-                threshold=threshold,
-                card=card,
-            )
+                manifest, choices.shelf.settings, photo, admission,
+                session=session, row=row, threshold=threshold, card=card,
+            )  # fmt: skip
     analyser = Analyser(choices, admission, view)
     handler = {"fn": analyser.analyse, "inputs": [photo, threshold, model], "outputs": view.result}
     shown = {"show_progress_on": [view.verdict], "concurrency_id": "analyse"}
@@ -108,7 +105,13 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     history_list()
 
 
-def _result(manifest: ModelManifest, settings: Settings, **others: Any) -> PhotoView:
+def _result(
+    manifest: ModelManifest,
+    settings: Settings,
+    photo: gr.Image,
+    admission: Admission,
+    **others: Any,
+) -> PhotoView:
     """Lay the result's side out; the view's other components are there already."""
     verdict = gr.HTML(wording.WELCOME, elem_id="verdict")
     bars = gr.Label(label="Confidence", show_heading=False, visible=False, elem_id="bars")
@@ -129,6 +132,7 @@ def _result(manifest: ModelManifest, settings: Settings, **others: Any) -> Photo
         look = gr.Button("Show what it looked at (slow)", size="sm", visible=False, elem_id="look")
         gr.HTML(wording.EVIDENCE_CAPTION, elem_id="evidence-caption")
         record_panel(others["session"], settings)
+        misjudged_panel(photo, others["session"], settings, admission)
     meaning = gr.HTML(wording.meaning(manifest, manifest.threshold), elem_id="meaning")
     return PhotoView(
         verdict=verdict, bars=bars, details=details, picture=picture, face=face, evidence=evidence,

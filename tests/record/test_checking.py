@@ -58,6 +58,10 @@ def model(document):
     document["report"]["model"]["sha256"] = "0" * 64
 
 
+def older(document):
+    document["report"]["model"]["version"] = "1.3.0"
+
+
 def picture(document):
     document["pictures"]["picture"] = document["pictures"]["faces"][0]["evidence"]
 
@@ -71,7 +75,8 @@ def picture(document):
         (rates, "error rates in the report are not those of this model"),
         (moved, "Face 1 lies elsewhere"),
         (no_faces, "The report has 0 faces; 1 are found now"),
-        (model, "This is another model"),
+        (model, "This is another model."),
+        (older, "the same weights but another model.json"),
         (picture, "The picture that the report shows is not this photo"),
     ],
 )
