@@ -48,6 +48,16 @@ def test_a_new_model_is_told_what_it_fixed_and_what_got_worse(
     assert run("run", "--model", always) == 3
 
 
+def test_what_was_just_trained_or_fetched_is_tried_on_them(folder, models, portrait):
+    from deepfake.commands.misjudged import on_new_model
+
+    always, never = models
+    assert on_new_model(never) == ""
+    run("add", "--real", portrait, "--model", always)
+    assert "1 fixed" in on_new_model(never)
+    assert "could not be tried" in on_new_model("no/such")
+
+
 def test_what_is_kept_is_the_owners_only_and_a_set_to_evaluate_on(
     folder, models, portrait, tmp_path
 ):

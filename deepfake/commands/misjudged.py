@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfake.errors import MisjudgedError
+from deepfake.errors import DeepfakeError, MisjudgedError
 from deepfake.formatting import on_one_line
 
 if TYPE_CHECKING:
@@ -121,6 +121,32 @@ def run_model(options: argparse.Namespace) -> int:
     trials = list(misjudged.try_model(folder, kept, detector))
     print(as_text(trials))
     return GOT_WORSE if any(trial.outcome == "worse" for trial in trials) else RAN
+
+
+def on_new_model(model: str) -> str:
+    """What a model that has just been made or fetched says of the photos that were kept.
+
+    Args:
+        model: str. What `load_model` takes.
+
+    Returns:
+        Lines for people; nothing where no photos are kept. What goes wrong is one of them: the
+        model is there.
+    """
+    from deepfake import misjudged
+    from deepfake.detector import Detector
+    from deepfake.settings import Settings
+
+    settings = Settings.from_environment()
+    folder = misjudged.folder_of(settings)
+    try:
+        kept = misjudged.entries(folder) if folder is not None else []
+        if folder is None or not kept:
+            return ""
+        detector = Detector(model, settings=settings)
+        return as_text(list(misjudged.try_model(folder, kept, detector)))
+    except DeepfakeError as error:
+        return f"The misjudged photos could not be tried: {error}"
 
 
 def as_text(trials: list[Trial]) -> str:
