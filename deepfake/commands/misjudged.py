@@ -11,12 +11,19 @@ from deepfake.errors import DeepfakeError, MisjudgedError
 from deepfake.formatting import on_one_line
 
 if TYPE_CHECKING:
-    from deepfake.misjudged import Said, Trial
+    from deepfake.misjudged import Outcome, Said, Trial
     from deepfake.settings import Settings
 
 RAN, GOT_WORSE = 0, 3
 # What matters most comes last, where a terminal shows it.
-ORDER = ("still right", "still undecided", "still wrong", "better", "fixed", "worse")
+ORDER: tuple[Outcome, ...] = (
+    "still right",
+    "still undecided",
+    "still wrong",
+    "better",
+    "fixed",
+    "worse",
+)
 
 
 def add_command(commands: Any) -> None:

@@ -69,7 +69,7 @@
       const image = make("img", make("td", line));
       image.src = row.thumbnail;
       image.alt = "";
-      const open = make("button", make("td", line, "", "file"), row.file || TEXT.report, "open");
+      const open = make("button", make("td", line, "", "file"), row.file || TEXT.report, "reopen");
       open.type = "button";
       open.setAttribute("aria-label", `${TEXT.open} ${row.file}`);
       open.addEventListener("click", () => show(row));
