@@ -180,13 +180,26 @@ class LimitsDocument(TypedDict):
 
 @with_config(CLOSED)
 class MeasuredDocument(TypedDict):
-    """How often the model was wrong when that was measured."""
+    """How often a model was wrong on some pictures."""
 
-    on: Annotated[str, Field(description='the pictures, as in its manifest; "" for none')]
-    reals: Annotated[int, Field(ge=0, description="real faces among them")]
-    fakes: Annotated[int, Field(ge=0, description="fake faces among them")]
+    on: Annotated[str, Field(description="which, as in its manifest")]
+    reals: Annotated[int, Field(ge=1, description="real faces among them")]
+    fakes: Annotated[int, Field(ge=1, description="fake faces among them")]
     operating_point: Annotated[
-        OperatingPointDocument | None, Field(description="null where it was not measured")
+        OperatingPointDocument, Field(description="the error rates, and their threshold")
+    ]
+
+
+@with_config(CLOSED)
+class ErrorRatesDocument(TypedDict):
+    """How often a model was wrong; null where that was not measured at the threshold."""
+
+    elsewhere: Annotated[
+        MeasuredDocument | None,
+        Field(description="on sources that its training was without: what to expect of a photo"),
+    ]
+    known: Annotated[
+        MeasuredDocument | None, Field(description="on sources that it was trained with")
     ]
 
 
@@ -233,7 +246,9 @@ class RecordDocument(TypedDict):
         ReportDocument, Field(description="the verdict; `file` is the name without its folder")
     ]
     limits: Annotated[LimitsDocument, Field(description="settings that decide which faces count")]
-    measured: Annotated[MeasuredDocument, Field(description="how often the model was wrong")]
+    error_rates: Annotated[
+        ErrorRatesDocument, Field(description="how often the model was wrong at the threshold")
+    ]
     versions: Annotated[VersionsDocument, Field(description="of the programs")]
     pictures: Annotated[
         PicturesDocument | None, Field(description="null in the history of the page")

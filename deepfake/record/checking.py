@@ -15,7 +15,7 @@ from deepfake.detector import Detector
 from deepfake.imaging import Picture
 from deepfake.modelstore.resolve import LoadedModel
 from deepfake.record.file import Recorded
-from deepfake.record.making import measured, versions
+from deepfake.record.making import error_rates, versions
 from deepfake.report import Report
 from deepfake.settings import Settings
 
@@ -189,7 +189,8 @@ def _said(recorded: Recorded, report: Report, picture: Picture) -> list[Differen
                 f"The report's sentence was “{was.sentence}”, and is “{report.sentence}”.",
             )
         )
-    if recorded.measured != measured(report.manifest, report.threshold):
+    rates = error_rates(report.manifest, report.threshold)
+    if any(recorded.error_rates.get(name) != rate for name, rate in rates.items()):
         found.append(
             Difference("figures", "The error rates in the report are not those of this model.")
         )

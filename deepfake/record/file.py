@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from deepfake.documents import MeasuredDocument, RecordDocument
+from deepfake.documents import RecordDocument
 from deepfake.errors import RecordError
 from deepfake.files import atomic
 from deepfake.record import html
@@ -98,7 +98,7 @@ class Recorded(Read):
     made: str
     report: RecordedReport
     limits: RecordedLimits
-    measured: MeasuredDocument
+    error_rates: dict[str, Any]
     versions: RecordedVersions
     pictures: RecordedPictures | None
 

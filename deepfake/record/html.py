@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from deepfake.formatting import megabytes
+from deepfake.formatting import percent as share
 from deepfake.verdict import Verdict, percent
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def page(document: RecordDocument) -> str:
             words=WORDS,
             icons=ICONS,
             caveats=CAVEATS,
+            share=share,
         )
     )
 

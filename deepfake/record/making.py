@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from deepfake import evidence, verdict
+from deepfake import evidence
 from deepfake.formatting import on_one_line, printable
-from deepfake.manifest import ModelManifest
+from deepfake.manifest import ModelManifest, OperatingPoint, OperatingPoints
 from deepfake.report import FaceReport, Report
 from deepfake.settings import Settings
+from deepfake.verdict import operating_point
 from deepfake.version import __version__
 
 if TYPE_CHECKING:
     from deepfake.documents import (
+        ErrorRatesDocument,
         FacePicturesDocument,
         MeasuredDocument,
         PicturesDocument,
@@ -92,17 +94,28 @@ def record(
         "made": (made or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds"),
         "report": document,
         "limits": {"max_faces": settings.max_faces, "min_face": settings.min_face},
-        "measured": measured(report.manifest, report.threshold),
+        "error_rates": error_rates(report.manifest, report.threshold),
         "versions": versions(),
         "pictures": pictures,
     }
 
 
-def measured(manifest: ModelManifest, threshold: float) -> MeasuredDocument:
+def error_rates(manifest: ModelManifest, threshold: float) -> ErrorRatesDocument:
     """How often a model was wrong at a threshold, where that was measured."""
-    point, points = verdict.operating_point(manifest, threshold), manifest.operating_points
-    if point is None or points is None:
-        return {"on": "", "reals": 0, "fakes": 0, "operating_point": None}
+    return {
+        "elsewhere": _measured(
+            manifest.operating_points_elsewhere,
+            operating_point(manifest, threshold, elsewhere=True),
+        ),
+        "known": _measured(manifest.operating_points, operating_point(manifest, threshold)),
+    }
+
+
+def _measured(
+    points: OperatingPoints | None, point: OperatingPoint | None
+) -> MeasuredDocument | None:
+    if points is None or point is None:
+        return None
     return {
         "on": points.measured_on,
         "reals": points.reals,
