@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, with_config
 # Pydantic cannot read those of `typing` before Python 3.12.
 from typing_extensions import TypedDict
 
-from deepfake.verdict import Reason, Verdict
+from deepfake.verdict import Change, Reason, Verdict
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Band = Annotated[list[Probability], Field(min_length=2, max_length=2)]
@@ -21,6 +21,20 @@ Box = Annotated[list[int], Field(min_length=4, max_length=4)]
 Point = Annotated[list[float], Field(min_length=2, max_length=2)]
 Keypoints = Annotated[list[Point], Field(min_length=6, max_length=6)]
 CLOSED = ConfigDict(extra="forbid")
+
+
+@with_config(CLOSED)
+class VariationDocument(TypedDict):
+    """What is said of a face after a change that makes no real face a fake."""
+
+    name: Annotated[
+        Change,
+        Field(
+            description="re-encoded as JPEG of quality 90, 60 or 40, at half its size, blurred, "
+            "mirrored, or a stop darker"
+        ),
+    ]
+    p_fake: Annotated[Probability, Field(description="calibrated P(fake) of the face after it")]
 
 
 @with_config(CLOSED)
@@ -57,7 +71,16 @@ class FaceDocument(TypedDict):
     reasons: Annotated[
         list[Reason],
         Field(
-            description="what weakens the verdict on this face or, without one, why there is none"
+            description="what weakens the verdict on this face or, without one, why there is none; "
+            'unstable: the changes of `variations` turn "fake" into "real" or the other way round, '
+            'so that the verdict is "uncertain"'
+        ),
+    ]
+    variations: Annotated[
+        list[VariationDocument],
+        Field(
+            description="the face judged again after changes that do not matter; empty where that "
+            "was not asked for (`--fragility`), and for all faces but the one that decided"
         ),
     ]
 
@@ -101,6 +124,9 @@ class TimingsDocument(TypedDict):
     faces: Annotated[float, Field(ge=0, description="finding faces")]
     preprocessing: Annotated[float, Field(ge=0, description="cropping and scaling the faces")]
     model: Annotated[float, Field(ge=0, description="the network, for all faces together")]
+    fragility: Annotated[
+        float, Field(ge=0, description="judging the changed face; next to nothing if not asked for")
+    ]
     total: Annotated[float, Field(ge=0, description="from the call to the report")]
 
 

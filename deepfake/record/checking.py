@@ -80,8 +80,9 @@ def check(recorded: Recorded, picture: Picture, model: LoadedModel, settings: Se
     limits = recorded.limits
     settings = replace(settings, max_faces=limits.max_faces, min_face=limits.min_face)
     was = recorded.report
+    fragility = any(face.variations for face in was.faces)
     report = Detector(model, threshold=was.threshold, settings=settings).detect(
-        picture, file=was.file
+        picture, file=was.file, fragility=fragility
     )
     other = [*_other_file(recorded, picture), *_other_model(recorded, report)]
     remarks = _other_version(recorded)
@@ -152,6 +153,10 @@ def _scores(recorded: Recorded, report: Report) -> tuple[list[Difference], float
                 )
             )
         pairs.append((f"Face {number}", old.p_fake, new.p_fake))
+        changed = {one.name: one.p_fake for one in new.variations}
+        for one in old.variations:
+            place = f"Face {number}, changed ({one.name})"
+            pairs.append((place, one.p_fake, changed.get(one.name)))
     whole = None if was.whole_picture is None else was.whole_picture.p_fake
     pairs.append(("The picture as a whole", whole, report.whole_picture_p_fake))
     pairs.append(("The picture's score", was.p_fake, report.p_fake))

@@ -34,12 +34,20 @@ class RecordedPicture(Read):
     bytes: int
 
 
+class RecordedVariation(Read):
+    """A face after a change."""
+
+    name: str
+    p_fake: Probability
+
+
 class RecordedFace(Read):
     """A face, as it was judged."""
 
     box: tuple[int, int, int, int]
     p_fake: Probability | None
     verdict: Verdict
+    variations: tuple[RecordedVariation, ...] = ()
 
 
 class RecordedWhole(Read):

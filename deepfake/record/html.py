@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,15 @@ REASONS = {
     "compressed": "the file was compressed strongly",
     "drawing": "this may be a drawing and no photo",
     "unstable": "small changes of the picture change the verdict",
+}
+CHANGES = {
+    "jpeg_90": "saved again as JPEG, quality 90",
+    "jpeg_60": "saved again as JPEG, quality 60",
+    "jpeg_40": "saved again as JPEG, quality 40",
+    "halved": "half as large",
+    "blurred": "a little blurred",
+    "mirrored": "mirrored",
+    "darkened": "darker",
 }
 
 
@@ -95,8 +104,8 @@ def _box(face: FaceDocument, unit: float) -> dict[str, float]:
     }
 
 
-def _reason(word: str) -> str:
-    return REASONS.get(word, word.replace("_", " "))
+def _words(known: dict[str, str], name: str) -> str:
+    return known.get(name, name.replace("_", " "))
 
 
 @cache
@@ -108,7 +117,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, size=megabytes, reason=_reason)
+    environment.filters.update(
+        percent=percent,
+        size=megabytes,
+        reason=partial(_words, REASONS),
+        change=partial(_words, CHANGES),
+    )
     return environment
 
 

@@ -25,6 +25,20 @@ def test_a_report_of_detect_holds(portrait, other_portrait, tmp_path, capsys):
     assert "does not hold" in said and "This is another file" in said and "now " in said
 
 
+def test_a_verdict_that_was_tried_on_changed_pictures_is_tried_so_again(portrait, tmp_path, capsys):
+    page, report = tmp_path / "report.html", tmp_path / "report.json"
+    arguments = ["detect", str(portrait), "--fragility", "--report", str(page)]
+    assert main([*arguments, "--report", str(report)]) == 0
+    assert "saved again as JPEG, quality 60" in page.read_text()
+    assert verify(report, portrait) == 0
+    document = json.loads(report.read_text())
+    document["report"]["faces"][0]["variations"][1]["p_fake"] += 0.1
+    report.write_text(json.dumps(document))
+    capsys.readouterr()
+    assert verify(report, portrait) == 3
+    assert "Face 1, changed (jpeg_60): P(fake) was" in capsys.readouterr().out
+
+
 def test_the_limits_of_the_report_count_not_those_of_today(portrait, write, monkeypatch):
     monkeypatch.setenv("DEEPFAKE_MIN_FACE", "400")
     assert verify(write(), portrait) == 0
