@@ -1,4 +1,4 @@
-"""What programs get: the JSON documents of `deepfake detect --json`, `/detect` and `/compare`.
+"""What programs get: the JSON documents of `deepfake detect --json`, of the page's API and MCP.
 
 docs/api.md and docs/detect.schema.json are written from these types (docs/make_api.py); mypy holds
 the code that fills them to them. Nothing else is in a document, and all of it is always there.
@@ -6,9 +6,9 @@ the code that fills them to them. Nothing else is in a document, and all of it i
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
 
 # Pydantic cannot read those of `typing` before Python 3.12.
 from typing_extensions import TypedDict
@@ -21,6 +21,7 @@ Box = Annotated[list[int], Field(min_length=4, max_length=4)]
 Point = Annotated[list[float], Field(min_length=2, max_length=2)]
 Keypoints = Annotated[list[Point], Field(min_length=6, max_length=6)]
 CLOSED = ConfigDict(extra="forbid")
+SUFFIX = "Document"
 
 
 @with_config(CLOSED)
@@ -247,3 +248,40 @@ class ErrorDocument(TypedDict):
 
     file: Annotated[str, Field(description="the path")]
     error: Annotated[str, Field(description="why, in a sentence for people")]
+
+
+@with_config(CLOSED)
+class LabelsDocument(TypedDict):
+    """The answer of `/predict`, which is `deepfake.predict`'s: two numbers whose sum is 1."""
+
+    Fake: Annotated[Probability, Field(description="P(fake): the highest of the faces")]
+    Real: Annotated[Probability, Field(description="1 − P(fake)")]
+
+
+def json_schema(kind: Any) -> dict[str, Any]:
+    """The JSON schema of a document, or of a union of documents.
+
+    Args:
+        kind: type. One or several of those above.
+
+    Returns:
+        The schema, with the documents' names as docs/api.md has them.
+    """
+    made: dict[str, Any] = TypeAdapter(kind).json_schema(ref_template="#/$defs/{model}")
+    tidied: dict[str, Any] = _tidy(made)
+    return tidied
+
+
+def _tidy(part: Any) -> Any:
+    """Without the titles that Pydantic makes of names, and without the types' suffix."""
+    if isinstance(part, dict):
+        return {
+            key.removesuffix(SUFFIX): _tidy(value)
+            for key, value in part.items()
+            if not (key == "title" and isinstance(value, str))
+        }
+    if isinstance(part, list):
+        return [_tidy(item) for item in part]
+    if isinstance(part, str) and part.startswith("#/$defs/"):
+        return part.removesuffix(SUFFIX)
+    return part

@@ -60,6 +60,7 @@ class Settings:
         share: bool. Whether the page also gets a temporary public address.
         auth: str. File with a `user:password` a line; empty to let everybody in.
         root_path: str. Where a proxy puts the page, such as "/deepfake", or its whole address.
+        mcp: bool. Whether assistants can ask, too, at /mcp.
     """
 
     model: str = "default"
@@ -85,6 +86,7 @@ class Settings:
     share: bool = False
     auth: str = ""
     root_path: str = ""
+    mcp: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):

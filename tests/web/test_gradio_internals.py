@@ -142,9 +142,9 @@ def test_a_page_that_cannot_reach_itself_is_told_from_other_mistakes(monkeypatch
 
 
 def call(served, photo):
-    url = f"{served.url}/gradio_api/call/detect"
-    event = httpx.post(url, json={"data": [photo]}).json()["event_id"]
-    return httpx.get(f"{url}/{event}", timeout=60).text
+    url = f"{served.url}/gradio_api/call"
+    event = httpx.post(f"{url}/v2/detect", json={"photo": photo}).json()["event_id"]
+    return httpx.get(f"{url}/detect/{event}", timeout=60).text
 
 
 @pytest.mark.parametrize(
