@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "examples" / "eileen_collins.png"
 HOST = "127.0.0.1"
 PORTS = {"ours": 7896, "naive": 7897}
-START_SECONDS = 120
+START_SECONDS = 300
 NAIVE = f"""
 import gradio as gr, keras, numpy as np
 model = keras.models.load_model({str(ROOT / "models/default/model.keras")!r})
@@ -41,7 +41,8 @@ size = model.input_shape[1:3]
 
 def predict(photo):
     batch = np.asarray(photo.convert("RGB").resize(size), np.float32)[None] / 255
-    return {{"Fake": float(model.predict(batch, verbose=0).ravel()[0])}}
+    logit = model.predict(batch, verbose=0)["logit"].ravel()[0]
+    return {{"Fake": float(1 / (1 + np.exp(-logit)))}}
 
 gr.Interface(predict, gr.Image(type="pil"), gr.Label(), api_name="predict").launch(
     server_port={PORTS["naive"]}

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import gradio as gr
 import httpx
+from gradio.blocks import BlocksConfig
 from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from gradio.routes import templates
@@ -36,6 +37,9 @@ PAGES = ("frontend/index.html", "frontend/share.html")
 SAID = re.compile(
     r'<title>.*?</title>|<meta\s+(property="og:|name="(twitter:|description)).*?>', re.S
 )
+
+# Between two looks of the queue: a hundredth of what an analysis takes, and what an eye notices.
+QUEUE_SECONDS, PROGRESS_SECONDS = 0.004, 0.05
 
 GONE = "The photo is no longer here. Please choose it again."
 UNFIT = "This request does not fit. Send a photo that was uploaded, such as with handle_file(path)."
@@ -118,6 +122,36 @@ def keep_names_private(blocks: gr.Blocks) -> None:
             raise gr.Error(UNFIT, print_exception=False) from None
 
     blocks.preprocess_data = preprocess_data
+
+
+def lighten(blocks: gr.Blocks) -> None:
+    """Spare a page that has been launched what Gradio does over and over for each event.
+
+    Each call of a program is a session to Gradio, for which it would describe every component of
+    the page anew: a quarter of its event loop's time, for links to a state that we do not offer.
+    Its queue would look a thousand times a second for events, and for progress. And each open tab
+    would hold a connection, of the six that browsers have for a host (HTTP/1.1), by which Gradio
+    learns of tabs that are closed: ours keep nothing that does not go by itself.
+
+    Args:
+        blocks: gradio.Blocks. The page.
+    """
+    blocks.config["connect_heartbeat"] = False
+    blocks._queue.sleep_when_free = QUEUE_SECONDS
+    blocks._queue.progress_update_sleep_when_free = PROGRESS_SECONDS
+    make = BlocksConfig.config_for_block
+    kept = {key: make(key, [], block) for key, block in blocks.blocks.items()}
+
+    def config_for_block(
+        key: int, rendered_ids: list[int], block: Any, renderable: Any = None
+    ) -> dict[str, Any]:
+        if renderable is not None or block is not blocks.blocks.get(key):
+            made: dict[str, Any] = make(key, rendered_ids, block, renderable)
+            return made
+        # The session writes its values into it.
+        return {**kept[key], "props": dict(kept[key]["props"])}
+
+    BlocksConfig.config_for_block = staticmethod(config_for_block)
 
 
 def describe(title: str, description: str) -> None:

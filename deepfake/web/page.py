@@ -52,14 +52,14 @@ class Page:
         blocks: gradio.Blocks. What visitors see, and its endpoints.
         door: Door. Lets events and uploads in.
         scratch: Path. The folder that visitors' pictures pass through.
-        routes: list of Route. What it says of itself, besides, and the door for assistants.
+        routes: sequence of Route. What it says of itself, besides, and the door for assistants.
         lifespan: callable. What runs as long as the page does; nothing for nothing.
     """
 
     blocks: gr.Blocks
     door: Door
     scratch: Path
-    routes: list[BaseRoute]
+    routes: Sequence[BaseRoute]
     lifespan: Any = None
 
 
@@ -144,7 +144,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     scratch.start_sweeper(page.scratch, gradio_internals.kept_files(page.blocks))
     try:
-        return page.blocks.launch(
+        launched = page.blocks.launch(
             # Gradio makes an address of it, where IPv6 needs brackets.
             server_name=f"[{host}]" if ":" in host else host,
             server_port=settings.port,
@@ -169,12 +169,14 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             # Ours is a route of the page's; Gradio's would offer the page's own events, too.
             mcp_server=False,
             app_kwargs={
-                "routes": page.routes,
+                "routes": list(page.routes),
                 "lifespan": page.lifespan,
                 "middleware": [Middleware(DoorMiddleware, door=page.door)],
             },
             **options,
         )
+        gradio_internals.lighten(page.blocks)
+        return launched
     except OSError as error:
         raise SettingError(
             f"The page cannot listen on {settings.host}, port {settings.port}: it is in use or not "
