@@ -126,6 +126,8 @@ class Detector:
             width=picture.width,
             height=picture.height,
             format=picture.format,
+            byte_count=picture.byte_count,
+            sha256=picture.sha256,
             verdict=decide(p_fake),
             p_fake=p_fake,
             threshold=self.threshold,

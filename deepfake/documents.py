@@ -6,9 +6,9 @@ the code that fills them to them. Nothing else is in a document, and all of it i
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import ConfigDict, Field, with_config
 
 # Pydantic cannot read those of `typing` before Python 3.12.
 from typing_extensions import TypedDict
@@ -21,7 +21,6 @@ Box = Annotated[list[int], Field(min_length=4, max_length=4)]
 Point = Annotated[list[float], Field(min_length=2, max_length=2)]
 Keypoints = Annotated[list[Point], Field(min_length=6, max_length=6)]
 CLOSED = ConfigDict(extra="forbid")
-SUFFIX = "Document"
 
 
 @with_config(CLOSED)
@@ -80,6 +79,8 @@ class PictureDocument(TypedDict):
     format: Annotated[str, Field(description='by its content, such as "JPEG"')]
     width: Annotated[int, Field(ge=1, description="in pixels, of the upright picture")]
     height: Annotated[int, Field(ge=1, description="in pixels, of the upright picture")]
+    bytes: Annotated[int, Field(ge=0, description="size of the file")]
+    sha256: Annotated[str, Field(description="of the file")]
 
 
 @with_config(CLOSED)
@@ -170,6 +171,76 @@ class OperatingPointDocument(TypedDict):
 
 
 @with_config(CLOSED)
+class LimitsDocument(TypedDict):
+    """Settings that decide which faces are judged."""
+
+    max_faces: Annotated[int, Field(ge=1, description="how many, the largest first")]
+    min_face: Annotated[int, Field(ge=1, description="side in pixels of the smallest one")]
+
+
+@with_config(CLOSED)
+class MeasuredDocument(TypedDict):
+    """How often the model was wrong when that was measured."""
+
+    on: Annotated[str, Field(description='the pictures, as in its manifest; "" for none')]
+    reals: Annotated[int, Field(ge=0, description="real faces among them")]
+    fakes: Annotated[int, Field(ge=0, description="fake faces among them")]
+    operating_point: Annotated[
+        OperatingPointDocument | None, Field(description="null where it was not measured")
+    ]
+
+
+@with_config(CLOSED)
+class VersionsDocument(TypedDict):
+    """The programs that took part."""
+
+    deepfake: Annotated[str, Field(description="this program")]
+    python: Annotated[str, Field(description="what ran it")]
+    litert: Annotated[str, Field(description="ai-edge-litert, which finds the faces")]
+    numpy: Annotated[str, Field(description="arrays")]
+    pillow: Annotated[str, Field(description="decoding and scaling")]
+
+
+@with_config(CLOSED)
+class FacePicturesDocument(TypedDict):
+    """A face that was judged, as JPEGs in data: addresses."""
+
+    crop: Annotated[str, Field(description="as the network saw it")]
+    evidence: Annotated[
+        str | None,
+        Field(description="what raised (orange) and lowered (blue) its score; null for no map"),
+    ]
+
+
+@with_config(CLOSED)
+class PicturesDocument(TypedDict):
+    """What people look at: pictures made anew, with nothing of the file's metadata."""
+
+    picture: Annotated[str, Field(description="the photo, smaller, as a JPEG in a data: address")]
+    faces: Annotated[
+        list[FacePicturesDocument | None],
+        Field(description="in the order of the faces; null where one was not judged, or left out"),
+    ]
+
+
+@with_config(CLOSED)
+class RecordDocument(TypedDict):
+    """A verdict that can be checked again: `detect --report FILE.json`, read by `verify`."""
+
+    record: Annotated[Literal[1], Field(description="the version of this document")]
+    made: Annotated[str, Field(description="when, in UTC (ISO 8601)")]
+    report: Annotated[
+        ReportDocument, Field(description="the verdict; `file` is the name without its folder")
+    ]
+    limits: Annotated[LimitsDocument, Field(description="settings that decide which faces count")]
+    measured: Annotated[MeasuredDocument, Field(description="how often the model was wrong")]
+    versions: Annotated[VersionsDocument, Field(description="of the programs")]
+    pictures: Annotated[
+        PicturesDocument | None, Field(description="null in the history of the page")
+    ]
+
+
+@with_config(CLOSED)
 class RowDocument(Judgement):
     """What one of several models says."""
 
@@ -256,32 +327,3 @@ class LabelsDocument(TypedDict):
 
     Fake: Annotated[Probability, Field(description="P(fake): the highest of the faces")]
     Real: Annotated[Probability, Field(description="1 − P(fake)")]
-
-
-def json_schema(kind: Any) -> dict[str, Any]:
-    """The JSON schema of a document, or of a union of documents.
-
-    Args:
-        kind: type. One or several of those above.
-
-    Returns:
-        The schema, with the documents' names as docs/api.md has them.
-    """
-    made: dict[str, Any] = TypeAdapter(kind).json_schema(ref_template="#/$defs/{model}")
-    tidied: dict[str, Any] = _tidy(made)
-    return tidied
-
-
-def _tidy(part: Any) -> Any:
-    """Without the titles that Pydantic makes of names, and without the types' suffix."""
-    if isinstance(part, dict):
-        return {
-            key.removesuffix(SUFFIX): _tidy(value)
-            for key, value in part.items()
-            if not (key == "title" and isinstance(value, str))
-        }
-    if isinstance(part, list):
-        return [_tidy(item) for item in part]
-    if isinstance(part, str) and part.startswith("#/$defs/"):
-        return part.removesuffix(SUFFIX)
-    return part

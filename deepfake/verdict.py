@@ -150,21 +150,25 @@ def decide(p_fake: float | None, threshold: float, band: tuple[float, float]) ->
     return "uncertain" if p_fake >= low else "real"
 
 
-def operating_point(manifest: ModelManifest, threshold: float) -> OperatingPoint | None:
+def operating_point(
+    manifest: ModelManifest, threshold: float, *, elsewhere: bool = False
+) -> OperatingPoint | None:
     """The measured error rates at the measured threshold that is nearest.
 
     Args:
         manifest: ModelManifest. Its operating points.
         threshold: float. The threshold in use.
+        elsewhere: bool. Whether to take those that were measured on sources that the training was
+            without. Defaults to those of the sources that it knows.
 
     Returns:
         The operating point, with the threshold that it was measured at; None where the manifest
         has none within 0.01, since error rates are not to be guessed.
     """
-    if manifest.operating_points is None:
+    measured = manifest.operating_points_elsewhere if elsewhere else manifest.operating_points
+    if measured is None:
         return None
-    points = manifest.operating_points.points
-    nearest = min(points, key=lambda point: abs(point.threshold - threshold))
+    nearest = min(measured.points, key=lambda point: abs(point.threshold - threshold))
     return nearest if abs(nearest.threshold - threshold) < MEASURED_WITHIN else None
 
 

@@ -13,9 +13,10 @@ from deepfake.documents import (
     ComparisonDocument,
     ErrorDocument,
     LabelsDocument,
+    RecordDocument,
     ReportDocument,
-    json_schema,
 )
+from deepfake.schema import json_schema
 
 HEAD = r"""# What programs get
 
@@ -40,6 +41,9 @@ schema = json.load(open("docs/detect.schema.json"))
 for line in open("verdicts.jsonl"):
     jsonschema.validate(json.loads(line), schema)
 ```
+
+`detect --report FILE.json PHOTO` writes [a record](#record): a report with all that is needed to
+look at it (pictures, error rates) and to check it (`deepfake verify FILE.json PHOTO`).
 
 ## Asking a page
 
@@ -126,20 +130,22 @@ PLAIN = {"string": "text", "integer": "whole number", "number": "number", "null"
 PLAIN["boolean"] = "true or false"
 
 
-def schema() -> dict[str, Any]:
+LINES = ReportDocument | ComparisonDocument | ErrorDocument
+
+
+def schema(documents: Any = LINES) -> dict[str, Any]:
     """The JSON schema of a line of `deepfake detect --json`."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of `deepfake detect --json`",
-        **json_schema(ReportDocument | ComparisonDocument | ErrorDocument),
+        **json_schema(documents),
     }
 
 
 def text() -> str:
     """All documents with their fields, in Markdown."""
-    parts = schema()["$defs"]
-    parts["Labels"] = json_schema(LabelsDocument)
-    return HEAD + "".join(_table(name, parts[name]) for name in [*_in_order(schema()), "Labels"])
+    whole = schema(LINES | RecordDocument | LabelsDocument)
+    return HEAD + "".join(_table(name, whole["$defs"][name]) for name in _in_order(whole))
 
 
 def schema_text() -> str:

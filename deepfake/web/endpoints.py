@@ -14,11 +14,11 @@ from deepfake.documents import (
     ComparisonDocument,
     LabelsDocument,
     ReportDocument,
-    json_schema,
 )
 from deepfake.errors import DeepfakeError, ImageError, LimitError
 from deepfake.progress import listening
 from deepfake.report import Report
+from deepfake.schema import json_schema
 from deepfake.verdict import check_threshold
 from deepfake.web import wording
 from deepfake.web.choices import Choices

@@ -30,6 +30,7 @@ from deepfake.web.visitors.accounts import read_accounts
 from deepfake.web.visitors.admission import Admission
 
 ASSETS = Path(__file__).parent / "assets"
+STYLES, SCRIPTS = ("page.css", "history.css"), ("page.js", "history.js")
 TITLE = "deepfake: is this face real?"
 DESCRIPTION = (
     "Send a photo and see whether its faces carry signs of a deepfake, how sure that is, and how "
@@ -157,10 +158,13 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             theme=gr.themes.Soft(primary_hue="blue", font=FONT, font_mono=MONO).set(
                 body_text_color_subdued="*neutral_500"
             ),
-            css=(ASSETS / "page.css").read_text(encoding="utf-8"),
-            js=(ASSETS / "page.js")
-            .read_text(encoding="utf-8")
-            .replace("MAX_BYTES", str(settings.max_bytes)),
+            css="".join(_asset(name) for name in STYLES),
+            # Each is a function; Gradio runs one.
+            js="() => {"
+            + "".join(f"({_asset(name)})();" for name in SCRIPTS).replace(
+                "MAX_BYTES", str(settings.max_bytes)
+            )
+            + "}",
             footer_links=["api", "settings"],
             run_history=False,
             state_session_capacity=SESSIONS,
@@ -189,6 +193,10 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             "The page started but cannot reach itself, probably because of a proxy. "
             "Set NO_PROXY=localhost,127.0.0.1 and start again."
         ) from error
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8").strip()
 
 
 def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) -> list[Route]:
