@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.commands.options import add_answers
-from deepfake.errors import ImageError
+from deepfake.errors import ImageError, RecordError, SettingError
 from deepfake.formatting import on_one_line, printable
 from deepfake.modelstore.answers import Answers
 
@@ -53,6 +53,16 @@ def add_command(commands: Any) -> None:
         help="'default', a model's folder or file, or hf://OWNER/REPO; several, each after its own "
         "--model, are compared",
     )  # fmt: skip
+    detect.add_argument(
+        "--report", action="append", metavar="FILE", type=Path,
+        help="also write a report on the photo, with pictures, error rates and hashes: a page "
+        "(.html) or what `deepfake verify` reads (.json); for both, name both",
+    )  # fmt: skip
+    detect.add_argument(
+        "--fragility", action="store_true",
+        help="judge the face that decides also re-encoded, halved, blurred, mirrored and darkened: "
+        "a verdict that does not hold becomes “uncertain” (one model only)",
+    )  # fmt: skip
     add_answers(detect)
     detect.set_defaults(run=run)
 
@@ -69,8 +79,13 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ModelError: the model cannot be loaded; of several, none can.
         SettingError: the threshold is out of range.
+        RecordError: a report cannot be written, or is asked for of several photos or models.
     """
     names = tuple(dict.fromkeys(options.model or ()))
+    files = [found for name in options.files for found in _expand(name)]
+    _require_one(options.report or (), files, names)
+    if options.fragility and len(names) > 1:
+        raise SettingError("--fragility judges with one model. Leave it out, or name one --model.")
     _introduce(names, options)
     code = RAN
     if len(names) < 2:
@@ -78,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         judge, failed = _several(names, options)
         code = SOME_UNREADABLE if failed else RAN
-    for file, problem in [found for name in options.files for found in _expand(name)]:
+    for file, problem in files:
         try:
             if problem:
                 raise ImageError(problem)
@@ -105,13 +120,45 @@ def _introduce(names: tuple[str, ...], options: argparse.Namespace) -> None:
             print(f"deepfake: {remark}", file=sys.stderr)
 
 
+def _require_one(
+    reports: Sequence[Path], files: Sequence[tuple[str, str]], models: Sequence[str]
+) -> None:
+    """Raise RecordError unless what is asked for can be reported on."""
+    if not reports:
+        return
+    from deepfake.record.file import require_suffix
+
+    if len(files) != 1 or len(models) > 1:
+        many = f"{len(models)} models" if len(models) > 1 else f"{len(files)} photos"
+        raise RecordError(
+            f"--report is of one photo and one model, and {many} are named. Name one at a time."
+        )
+    ((photo, _),) = files
+    for path in reports:
+        require_suffix(path)
+        if path.exists() and Path(photo).exists() and path.samefile(photo):
+            raise RecordError(f"The report {path} would replace the photo. Name another place.")
+
+
 def _one(model: str | None, options: argparse.Namespace) -> Callable[[str], str]:
     from deepfake.detector import Detector
 
     detector = Detector(model, threshold=options.threshold)
 
     def judge(file: str) -> str:
-        report = detector.detect(_source(file, detector.settings), file=file)
+        source = _source(file, detector.settings)
+        if not options.report:
+            report = detector.detect(source, file=file, fragility=options.fragility)
+        else:
+            from deepfake import imaging
+            from deepfake.record import file as record_file
+            from deepfake.record.making import pictures, record
+
+            picture = imaging.read(source, detector.settings)
+            report = detector.detect(picture, file=file, fragility=options.fragility)
+            document = record(report, pictures(picture.pixels, report), detector.settings)
+            for path in options.report:
+                record_file.write(document, path)
         return json.dumps(printable(report.to_dict())) if options.json else _as_line(report)
 
     return judge
@@ -225,10 +272,11 @@ def _as_line(report: Report) -> str:
         count += f", {len(left_out)} too {' or '.join(why)} to judge"
     score = "P(fake)    -" if report.p_fake is None else f"P(fake) {report.p_fake:.2f}"
     word = report.verdict.replace("_", " ")
-    return (
-        f"{word:<14}  {score}  {count if report.faces else 'no face'}  {on_one_line(report.file)}"
-        + _behind(report.notes)
-    )
+    found = count if report.faces else "no face"
+    changed = [v.p_fake for face in report.faces for v in face.variations]
+    if changed:
+        found += f", {min(changed):.2f} to {max(changed):.2f} when changed"
+    return f"{word:<14}  {score}  {found}  {on_one_line(report.file)}" + _behind(report.notes)
 
 
 def _behind(notes: Sequence[str]) -> str:
