@@ -61,6 +61,9 @@ def chunks_of(data: bytes) -> Chunks:
         elif name in KEPT or _says_orientation(name, body):
             kept.append(data[place:following])
         place = following
+    if cicp:
+        # What a code says comes before a profile.
+        kept = [chunk for chunk in kept if chunk[4:8] != b"iCCP"]
     # A file that is cut off keeps its rest, so that the decoder sees that it is.
     kept.append(data[place:] if end is None else b"")
     named = ", ".join(dict.fromkeys(name.decode("ascii", "replace") for name in damaged))

@@ -31,6 +31,8 @@ _LARGE = threading.Lock()
 # An animation may fade in from nothing. Its frames together are no more pixels than a picture's.
 MAX_EMPTY_FRAMES = 50
 EMPTY_SPREAD, LOOKED_AT = 16, 256
+# Some phones write a line of their own before the video of a motion photo.
+VIDEO_WITHIN = 64
 # A JPEG with a second picture inside (a depth map, a gain map) is Pillow's format "MPO".
 DECODERS = {"JPEG": ("JPEG", "MPO")}
 
@@ -217,7 +219,7 @@ def _trailing(data: bytes, end: int | None) -> list[str]:
     tail = b"" if end is None else data[end:]
     if not tail.strip(jpeg.PADDING):
         return []
-    if tail[4:8] == b"ftyp":
+    if b"ftyp" in tail[:VIDEO_WITHIN]:
         return [
             f"A video of {len(tail):,} bytes stands behind the picture, as phones write it; only "
             "the picture was looked at."
