@@ -137,6 +137,8 @@ class Detector:
             width=picture.width,
             height=picture.height,
             format=picture.format,
+            byte_count=picture.byte_count,
+            sha256=picture.sha256,
             verdict=verdict.worst([face.verdict for face in faces]),
             p_fake=max(p_fakes) if judged else None,
             threshold=self.threshold,

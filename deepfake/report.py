@@ -138,6 +138,8 @@ class Report:
         width: int. Of the upright picture in pixels.
         height: int. Of the upright picture in pixels.
         format: str. As in `Picture.format`.
+        byte_count: int. Of the file.
+        sha256: str. Of the file.
         verdict: Verdict. "fake" if any face is, else "uncertain" if any face is, else "real".
         p_fake: float in [0, 1]. The highest of the faces; None where no face was judged.
         threshold: float. P(fake) that the verdict was made at.
@@ -155,6 +157,8 @@ class Report:
     width: int
     height: int
     format: str
+    byte_count: int
+    sha256: str
     verdict: Verdict
     p_fake: float | None
     threshold: float
@@ -228,7 +232,13 @@ class Report:
         """The Report as JSON has it."""
         return {
             "file": self.file,
-            "picture": {"format": self.format, "width": self.width, "height": self.height},
+            "picture": {
+                "format": self.format,
+                "width": self.width,
+                "height": self.height,
+                "bytes": self.byte_count,
+                "sha256": self.sha256,
+            },
             **self.judgement(),
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from PIL import Image
@@ -79,7 +80,7 @@ class Analyser:
             return self._failure(error.public, threshold, model)
         shown, share = drawing.shrink(picture.pixels)
         session = Session(report, jpeg.encode(Image.fromarray(shown), 92), share, model)
-        return self.view.show(session, history_row(report, shown, picture.sha256))
+        return self.view.show(session, self._row(session))
 
     def choose_model(
         self,
@@ -137,10 +138,10 @@ class Analyser:
     ) -> Changes:
         """Another threshold, the same scores."""
         if session is None:
-            return {self.view.meaning: self._meaning(threshold, model)}
+            return {self.view.meaning: self._meaning(threshold, model), self.view.row: None}
         face = min(face or 0, max(0, len(session.report.faces) - 1))
         session = replace(session, report=session.report.at(threshold))
-        return self.view.show_verdict(session, face)
+        return {**self.view.show_verdict(session, face), self.view.row: self._row(session)}
 
     def forget(self, threshold: float, model: str | None) -> Changes:
         """The photo was removed: everything as at the start."""
@@ -169,7 +170,8 @@ class Analyser:
         faces = list(session.report.faces)
         faces[index] = chosen
         report = replace(session.report, faces=tuple(faces))
-        return self.view.show_look(replace(session, report=report), index)
+        session = replace(session, report=report)
+        return {**self.view.show_look(session, index), self.view.row: self._row(session)}
 
     def choose_face(self, session: Session | None, face: int | None) -> Changes:
         """Another face."""
@@ -183,6 +185,9 @@ class Analyser:
         if session is None or face is None:
             return stays()
         return {self.view.face: face, **self.view.show_face(session, face)}
+
+    def _row(self, session: Session) -> dict[str, Any]:
+        return history_row(session, self.choices.shelf.settings)
 
     def _load(self, model: str | None, progress: gr.Progress) -> Detector:
         if not self.choices.is_ready(model):

@@ -7,12 +7,15 @@ from typing import Any
 import gradio as gr
 
 from deepfake.manifest import ModelManifest
+from deepfake.settings import Settings
 from deepfake.web import wording
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import TYPE_ONE, Choices
 from deepfake.web.examples import examples_for
 from deepfake.web.gradio_internals import PhotoInput, chosen
 from deepfake.web.history import history_list, remember
+from deepfake.web.misjudged_panel import misjudged_panel
+from deepfake.web.record_panel import record_panel
 from deepfake.web.session import SESSION_SECONDS
 from deepfake.web.view import PhotoView
 from deepfake.web.visitors.admission import Admission
@@ -57,7 +60,10 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
             )  # fmt: skip
             examples = examples_for(photo, "examples")
         with gr.Column(scale=6, min_width=300):
-            view = _result(manifest, session=session, row=row, threshold=threshold, card=card)
+            view = _result(
+                manifest, choices.shelf.settings, photo, admission,
+                session=session, row=row, threshold=threshold, card=card,
+            )  # fmt: skip
     analyser = Analyser(choices, admission, view)
     handler = {"fn": analyser.analyse, "inputs": [photo, threshold, model], "outputs": view.result}
     shown = {"show_progress_on": [view.verdict], "concurrency_id": "analyse"}
@@ -71,11 +77,12 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
         **{**shown, **LOADING}, **PRIVATE,
     ).success(**{**handler, "fn": analyser.analyse_again}, **shown, **PRIVATE)  # fmt: skip
     remember(again, row)
-    threshold.change(
+    decided = threshold.change(
         analyser.decide_again, [session, threshold, view.face, model],
-        [session, view.verdict, view.picture, view.face, view.meaning],
+        [session, view.verdict, view.picture, view.face, view.meaning, row],
         trigger_mode="always_last", show_progress="hidden", queue=False, **PRIVATE,
     )  # fmt: skip
+    remember(decided, row, "add")
     photo.clear(
         analyser.forget, [threshold, model], view.result, show_progress="hidden", **PRIVATE,
     )  # fmt: skip
@@ -90,14 +97,21 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
         [view.face, view.picture, view.evidence, view.look],
         show_progress="hidden", **PRIVATE,
     )  # fmt: skip
-    view.look.click(
-        analyser.look, [session, view.face], [session, view.evidence, view.look],
+    looked = view.look.click(
+        analyser.look, [session, view.face], [session, view.evidence, view.look, row],
         show_progress_on=[view.look], concurrency_id="analyse", **PRIVATE,
     )  # fmt: skip
+    remember(looked, row, "add")
     history_list()
 
 
-def _result(manifest: ModelManifest, **others: Any) -> PhotoView:
+def _result(
+    manifest: ModelManifest,
+    settings: Settings,
+    photo: gr.Image,
+    admission: Admission,
+    **others: Any,
+) -> PhotoView:
     """Lay the result's side out; the view's other components are there already."""
     verdict = gr.HTML(wording.WELCOME, elem_id="verdict")
     bars = gr.Label(label="Confidence", show_heading=False, visible=False, elem_id="bars")
@@ -105,7 +119,7 @@ def _result(manifest: ModelManifest, **others: Any) -> PhotoView:
         picture = gr.Image(
             label="Faces (click one for its evidence)", interactive=False,
             alt_text="The photo with a numbered box around each face", height=440,
-            buttons=["fullscreen"], elem_id="faces",
+            buttons=["fullscreen"], elem_id="faces", format="jpeg",
         )  # fmt: skip
         face = gr.Radio(
             [], label="Show the evidence of face", type="value", visible=False,
@@ -113,10 +127,12 @@ def _result(manifest: ModelManifest, **others: Any) -> PhotoView:
         )  # fmt: skip
         evidence = gr.ImageSlider(
             label="Evidence", interactive=False, max_height=420, elem_id="evidence",
-            buttons=["fullscreen"],
+            buttons=["fullscreen"], format="jpeg",
         )  # fmt: skip
         look = gr.Button("Show what it looked at (slow)", size="sm", visible=False, elem_id="look")
         gr.HTML(wording.EVIDENCE_CAPTION, elem_id="evidence-caption")
+        record_panel(others["session"], settings)
+        misjudged_panel(photo, others["session"], settings, admission)
     meaning = gr.HTML(wording.meaning(manifest, manifest.threshold), elem_id="meaning")
     return PhotoView(
         verdict=verdict, bars=bars, details=details, picture=picture, face=face, evidence=evidence,

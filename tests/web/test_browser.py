@@ -75,7 +75,7 @@ def test_the_card_of_the_model_is_shown_with_its_figures(page):
 def test_the_page_shows_the_score_of_the_library(page, portrait, detector):
     upload(page, portrait)
     expect(page.locator("#history-rows tbody tr")).to_have_count(1)
-    rows = page.evaluate("JSON.parse(sessionStorage.getItem('deepfake-history'))")
+    rows = page.evaluate("JSON.parse(localStorage.getItem('deepfake-history'))")
     assert rows[0]["p_fake"] == pytest.approx(detector.detect(portrait).p_fake, abs=1e-6)
 
 
@@ -216,28 +216,6 @@ def test_another_face_shows_its_evidence(page, portrait, other_portrait, tmp_pat
     box = faces.bounding_box()
     faces.click(position={"x": box["width"] * 0.76, "y": box["height"] * 0.45})
     expect(page.locator("#face input").first).to_be_checked()
-
-
-def test_earlier_results_stay_in_this_tab_only(page, portrait, faceless):
-    upload(page, portrait)
-    rows = page.locator("#history-rows tbody tr")
-    expect(rows).to_have_count(1)
-    upload(page, faceless)
-    expect(rows).to_have_count(2)
-    expect(rows.first).to_contain_text("coffee.png")
-    upload(page, portrait)
-    expect(rows.first).to_contain_text("eileen_collins.png")
-    expect(rows.first).to_contain_text("under 1 %")
-    expect(rows).to_have_count(2)
-    with page.expect_download() as download:
-        page.locator("#history-save").click()
-    lines = download.value.path().read_text().splitlines()
-    assert lines[0].startswith("time,file,verdict,p_fake")
-    assert len(lines) == 3 and '"eileen_collins.png"' in lines[1]
-    page.reload()
-    expect(rows).to_have_count(2, timeout=30_000)
-    page.locator("#history-clear").click()
-    expect(rows).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
