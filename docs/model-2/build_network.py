@@ -2,7 +2,7 @@
 
 Usage: build_network.py HEADS.npz TRUNK.keras NETWORK.keras
 
-HEADS: `weights` (2, features) and `biases` (2,) of the experts for seams and for synthesis, over the
+HEADS: `weights` (4, features) and `biases` (4,) of `networks.heads.TRACES`, over the
 means of the taps and of the stages' outputs and the standard deviations of the latter, as
 `fit_heads.py … all` writes them. TRUNK: a plain EfficientNet-Lite0 with taps. NETWORK: the
 architecture `efficientnet-lite0-experts` at the trunk's size, not averaged over the mirror image.
@@ -31,7 +31,7 @@ names = sorted(
 for name in names:
     layer = network.get_layer(name)
     width = layer.kernel.shape[2]
-    part = found["weights"][:, start : start + width].T.reshape(1, 1, width, 2)
+    part = found["weights"][:, start : start + width].T.reshape(1, 1, width, -1)
     layer.set_weights([part, found["biases"]] if layer.use_bias else [part])
     start += width
 assert start == found["weights"].shape[1], (start, found["weights"].shape)
