@@ -4,13 +4,19 @@ Usage: bank.py PART PARTS BATCHES; and bank.py served|home PART PARTS for the se
 second edition / a sample of the first: crop of 1.3 and its mirror, crops of 1.05 and mirror.
 """
 
-import os, sys, time
-import cv2, numpy as np
+import os
+import sys
+import time
+
+import cv2
+import numpy as np
+import serving
+import table
+import tune
+import views
 from ai_edge_litert.interpreter import Interpreter
-from dataclasses import replace
-import serving, table, tune, views
+
 from deepfake.forging import blending
-import pickle
 
 MODEL = os.environ.get("FEATURES", "/work/m2/cache/features2.tflite")
 TAG = os.environ.get("TAG", "")

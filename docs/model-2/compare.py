@@ -1,8 +1,12 @@
 """Fold networks together: compare.py NAME ALPHA [FOLDS]"""
 
-import sys, numpy as np
+import sys
+
+import evaluate
+import heads
+import numpy as np
+import table
 from sklearn.metrics import roc_auc_score
-import evaluate, heads, table
 
 data = table.load()
 

@@ -1,7 +1,9 @@
 """Heads on all folds, as M: final/heads4_-1.npz; left-out logits final/left_out4.npz."""
 
-import numpy as np, table
-from lin import *
+import numpy as np
+import table
+from fit2 import Bank, Served, columns, logits, roc_auc_score
+from lin import bagged, options, orn
 
 data = table.load()
 b = Bank(data)

@@ -3,11 +3,18 @@
 fit2.py SPEC...; SPEC = name=value between commas: pull, even, pair, dims (all, stages, taps), worst.
 """
 
-import glob, pickle, sys, time
+import glob
+import pickle
+import sys
+import time
+
+import evaluate
+import heads
+import network
 import numpy as np
+import table
 from scipy.optimize import minimize
 from sklearn.metrics import roc_auc_score
-import evaluate, heads, network, table
 
 TAG = ""
 # Order of features2's means: 4 x 96 taps, 1280 head, then the blocks' outputs.
@@ -205,7 +212,6 @@ def report(data, s, score, full=False):
     r = evaluate.elsewhere(data, s.index, score)
     reals = {n: score[(data.source[s.index] == n) & (data.label[s.index] == 0)] for n in r.alarms}
     t = max(np.quantile(v, 0.85) for v in reals.values() if len(v) >= 20) + 1e-6
-    t10 = sorted((np.quantile(v, 0.85) for v in reals.values() if len(v) >= 15))[-3]
     q = evaluate.elsewhere(data, s.index, score, t)
     top = sorted(
         ((round(v, 2), str(n)) for n, v in r.alarms.items() if r.sizes["real " + n] >= 15),

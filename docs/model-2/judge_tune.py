@@ -4,10 +4,17 @@ Usage: judge_tune.py NAME FOLD ALPHA [home]; weights ALPHA of the way from 1.3.0
 `model2` to the tuned ones. FOLD -1 judges a sample of the first edition's valid and test, and twins.
 """
 
-import pickle, sys
+import pickle
+import sys
 from dataclasses import replace
-import numpy as np, torch
-import network, serving, table, tune, views
+
+import network
+import numpy as np
+import serving
+import table
+import torch
+import tune
+import views
 
 
 def between(name, fold, alpha):

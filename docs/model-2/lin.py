@@ -3,9 +3,15 @@
 keys: way (2, 3, 4, 5 experts), epochs, wd, drop, dims, gdro, mix, even, lr, real (share of the reals' weight), name
 """
 
-import sys, time, numpy as np, torch, table, heads
+import sys
+import time
+
+import heads
+import numpy as np
+import table
+import torch
+from fit2 import Bank, Served, columns, logits, odds, report, roc_auc_score
 from torch.nn import functional as F
-from fit2 import *
 
 torch.set_num_threads(1)
 G = {

@@ -5,9 +5,15 @@ of diffusion models run, half in float32 (.64); one in four with a little noise 
 that the twin is not only a copy.
 """
 
-import pickle, sys, time
-import cv2, numpy as np, torch
-import table, taef
+import pickle
+import sys
+import time
+
+import cv2
+import numpy as np
+import table
+import taef
+import torch
 
 SIDE = 256
 

@@ -3,7 +3,8 @@
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
-import keras, torch
+import keras
+import torch
 from torch.nn import functional as F
 
 

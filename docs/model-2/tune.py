@@ -5,12 +5,21 @@ folds the second edition's sources are left out (1.3.0, which it starts from, ha
 Writes runs/tune_NAME.pt: moving averages of the weights.
 """
 
-import os, pickle, sys, time
-import cv2, numpy as np, torch
+import pickle
+import sys
+import time
 from dataclasses import replace
+
+import cv2
+import network
+import numpy as np
+import serving
+import table
+import torch
+import views
 from torch import nn
 from torch.nn import functional as F
-import heads, network, serving, table, views
+
 from deepfake.forging import augmentation, blending
 
 RATE, PULL, EMA, DROPOUT = 2e-4, 5e-4, 0.985, 0.1
