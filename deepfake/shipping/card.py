@@ -44,9 +44,9 @@ RULES = {
     "by most (Youden's J) on the validation faces, as they are and damaged at random, the blended "
     "fakes among them.",
     # Of a network whose left-out logits were measured (docs/model-2.md); no rule of `deepfake train`.
-    "elsewhere": "The threshold is the lowest of 0.01 to 0.99 at which at most 5 % of the real faces "
-    "from elsewhere (see “Left out of training”; a source weighs by the root of its faces), and at "
-    "most 20 % of any of their sources with 20 faces or more, are called fake.",
+    "elsewhere": "The threshold is the lowest of 0.01 to 0.99 at which at most 5 % of the real "
+    "faces from elsewhere (see “Left out of training”; a source weighs by the root of its faces), "
+    "and at most 20 % of any of their sources with 20 faces or more, are called fake.",
 }
 INTENDED = """\
 To give a second opinion on whether a photographed face was generated or manipulated, to people who
