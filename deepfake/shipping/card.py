@@ -43,7 +43,7 @@ RULES = {
     "youden": "The threshold is where the share of caught fakes exceeds that of reals called fake "
     "by most (Youden's J) on the validation faces, as they are and damaged at random, the blended "
     "fakes among them.",
-    # Of a network whose left-out logits were measured (docs/model-2.md); no rule of `deepfake train`.
+    # Chosen on left-out logits (docs/model-2.md); no rule of `deepfake train`.
     "elsewhere": "The threshold is the lowest of 0.01 to 0.99 at which at most 5 % of the real "
     "faces from elsewhere (see “Left out of training”; a source weighs by the root of its faces), "
     "and at most 20 % of any of their sources with 20 faces or more, are called fake.",
