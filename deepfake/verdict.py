@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from deepfake.errors import SettingError
-from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
+from deepfake.manifest import Calibration, ModelManifest, OperatingPoint, OperatingPoints
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
 Reason = Literal["small", "dark", "burnt_out", "turned", "many_faces"]
@@ -161,10 +161,14 @@ def operating_point(manifest: ModelManifest, threshold: float) -> OperatingPoint
         The operating point, with the threshold that it was measured at; None where the manifest
         has none within 0.01, since error rates are not to be guessed.
     """
-    if manifest.operating_points is None:
+    return nearest_point(manifest.operating_points, threshold)
+
+
+def nearest_point(measured: OperatingPoints | None, threshold: float) -> OperatingPoint | None:
+    """The same of any measured points, such as those of sources left out of training."""
+    if measured is None:
         return None
-    points = manifest.operating_points.points
-    nearest = min(points, key=lambda point: abs(point.threshold - threshold))
+    nearest = min(measured.points, key=lambda point: abs(point.threshold - threshold))
     return nearest if abs(nearest.threshold - threshold) < MEASURED_WITHIN else None
 
 

@@ -15,15 +15,16 @@ from deepfake.errors import DeepfakeError, LimitError, ModelError
 from deepfake.progress import listening
 from deepfake.web import drawing, jpeg, wording
 from deepfake.web.about import about
+from deepfake.web.adjust import meaning
 from deepfake.web.choices import Choices
 from deepfake.web.history import history_row
 from deepfake.web.session import Session
+from deepfake.web.texts import say
 from deepfake.web.view import Changes, PhotoView, stays
 from deepfake.web.visitors.admission import Admission
 
 # Visitors between the two steps of choosing a model.
 COUNTED = 500
-NOTHING = "Choose a photo first: drop it on the page, paste it, or take one of the examples."
 
 
 class Analyser:
@@ -70,7 +71,7 @@ class Analyser:
         except ModelError as error:
             return self._failure(error.public, threshold, model, wording.UNUSABLE_MODEL)
         if not photo:
-            return self._failure(NOTHING, threshold, model, wording.NO_PHOTO)
+            return self._failure(say("photo.first"), threshold, model, wording.NO_PHOTO)
         progress(0.3, desc="Looking for faces")
         try:
             picture = imaging.read(photo, detector.settings)
@@ -105,7 +106,7 @@ class Analyser:
         return {
             self.view.session: None,
             self.view.threshold: threshold,
-            self.view.meaning: wording.meaning(loaded.manifest, threshold),
+            self.view.meaning: meaning(loaded.manifest, threshold),
             self.view.card: about(loaded),
         }
 
@@ -177,13 +178,6 @@ class Analyser:
             return stays()
         return self.view.show_face(session, face)
 
-    def click_picture(self, session: Session | None, event: gr.SelectData) -> Changes:
-        """A click on a face of the picture."""
-        face = None if session is None else session.face_at(*event.index[:2])
-        if session is None or face is None:
-            return stays()
-        return {self.view.face: face, **self.view.show_face(session, face)}
-
     def _load(self, model: str | None, progress: gr.Progress) -> Detector:
         if not self.choices.is_ready(model):
             progress(0.1, desc="Loading the model")
@@ -212,7 +206,7 @@ class Analyser:
         try:
             if not self._costs_nothing(model):
                 return ""
-            return wording.meaning(self.choices.manifest(model), threshold)
+            return meaning(self.choices.manifest(model), threshold)
         except ModelError:
             return ""  # the panel above says what is wrong with the model
 

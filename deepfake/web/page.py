@@ -25,10 +25,12 @@ from deepfake.web.endpoints import add_endpoints
 from deepfake.web.health import Readiness, health_routes, readiness
 from deepfake.web.photo_tab import photo_tab
 from deepfake.web.session import SESSIONS
+from deepfake.web.texts import say
 from deepfake.web.visitors.accounts import read_accounts
 from deepfake.web.visitors.admission import Admission
 
 ASSETS = Path(__file__).parent / "assets"
+STYLES, SCRIPTS = ("page.css", "result.css"), ("page.js", "result.js")
 TITLE = "deepfake: is this face real?"
 # Larger uploads are cut off on the way; between the limit and this our own sentence is shown.
 UPLOAD_SLACK = 2
@@ -82,13 +84,15 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         analytics_enabled=False,
         delete_cache=(scratch.SWEEP_SECONDS, scratch.MAX_AGE_SECONDS),
     ) as blocks:
-        gr.Markdown(
-            "# Is this face real?\nSend a photo and see whether its faces carry signs of a "
-            "deepfake, how sure that is, and how often such a verdict is wrong."
-        )
+        gr.Markdown(f"# {say('page.heading')}\n{say('page.intro')}")
+        # It is there before any verdict, so that screen readers tell of the first one, too.
+        gr.HTML('<div class="unseen" aria-live="polite"></div>', elem_id="told")
         with gr.Tab("Photo"):
             # Made now, shown in its own tab further down.
-            card = gr.Markdown(about(choices.detector(None).model), render=False, elem_id="about")
+            card = gr.Markdown(
+                about(choices.detector(None).model), header_links=True, render=False,
+                elem_id="about",
+            )  # fmt: skip
             photo_tab(choices, admission, card)
         if len(choices.labels) > 1:
             with gr.Tab("Compare models"):
@@ -137,12 +141,27 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             max_file_size=UPLOAD_SLACK * settings.max_bytes,
             # The grey of small print, darker than Gradio's, which is hard to read (WCAG 1.4.3).
             theme=gr.themes.Soft(primary_hue="blue", font=FONT, font_mono=MONO).set(
-                body_text_color_subdued="*neutral_500"
+                body_text_color_subdued="*neutral_600",
+                body_text_color_subdued_dark="*neutral_300",
+                # Blue on pale blue, as Gradio has it, is hard to read as well.
+                block_label_text_color="*primary_900",
+                block_title_text_color="*primary_900",
+                button_primary_background_fill="*primary_700",
+                button_primary_background_fill_hover="*primary_800",
+                # What can be used has an edge (WCAG 1.4.11).
+                block_border_width="1px",
+                block_border_color="*neutral_300",
+                border_color_primary="*neutral_300",
+                input_border_width="1px",
+                input_border_color="*neutral_400",
             ),
-            css=(ASSETS / "page.css").read_text(encoding="utf-8"),
-            js=(ASSETS / "page.js")
-            .read_text(encoding="utf-8")
-            .replace("MAX_BYTES", str(settings.max_bytes)),
+            css="".join(_asset(name) for name in STYLES),
+            # Each is a function; Gradio runs one.
+            js="() => {"
+            + "".join(f"({_asset(name)})();" for name in SCRIPTS).replace(
+                "MAX_BYTES", str(settings.max_bytes)
+            )
+            + "}",
             footer_links=["api", "settings"],
             run_history=False,
             state_session_capacity=SESSIONS,
@@ -166,6 +185,10 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             "The page started but cannot reach itself, probably because of a proxy. "
             "Set NO_PROXY=localhost,127.0.0.1 and start again."
         ) from error
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8").strip()
 
 
 def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) -> list[Route]:

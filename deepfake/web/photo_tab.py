@@ -8,12 +8,14 @@ import gradio as gr
 
 from deepfake.manifest import ModelManifest
 from deepfake.web import wording
+from deepfake.web.adjust import meaning
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import TYPE_ONE, Choices
 from deepfake.web.examples import examples_for
 from deepfake.web.gradio_internals import PhotoInput, chosen
 from deepfake.web.history import history_list, remember
 from deepfake.web.session import SESSION_SECONDS
+from deepfake.web.texts import say
 from deepfake.web.view import PhotoView
 from deepfake.web.visitors.admission import Admission
 
@@ -36,28 +38,25 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     session = gr.State(None, time_to_live=SESSION_SECONDS)
     row = gr.JSON(visible="hidden")
     with gr.Row(equal_height=False):
-        with gr.Column(scale=5, min_width=300):
+        with gr.Column(scale=5, min_width=300, elem_id="giving"):
+            picture = gr.HTML("", elem_id="faces", elem_classes=["of-photo"])
             photo = PhotoInput(
-                label="Photo", type="filepath", image_mode=None,
-                sources=["upload", "clipboard", "webcam"], height=360, elem_id="photo", buttons=[],
-                alt_text="The photo that was chosen",
+                label=say("photo.label"), type="filepath", image_mode=None,
+                sources=["upload", "clipboard", "webcam"], height=280, elem_id="photo", buttons=[],
+                alt_text=say("photo.alt"),
             )  # fmt: skip
+            gr.HTML(wording.PRIVACY, elem_id="privacy")
             model = gr.Dropdown(
                 choices.labels, value=choices.default, label="Model",
                 info=TYPE_ONE if choices.can_type else None, allow_custom_value=choices.can_type,
                 # With nothing to choose there is nothing to show.
                 visible=len(choices.labels) > 1 or choices.can_type, elem_id="model",
             )  # fmt: skip
-            analyse = gr.Button("Analyse", variant="primary", elem_id="analyse")
-            threshold = gr.Slider(
-                0.0, 1.0, value=manifest.threshold, step=0.01, label="Threshold",
-                info="Scores from here on count as fake. Lower catches more fakes, and calls more "
-                "real faces fake.",
-                elem_id="threshold",
-            )  # fmt: skip
+            analyse = gr.Button(say("photo.analyse"), variant="primary", elem_id="analyse")
             examples = examples_for(photo, "examples")
-        with gr.Column(scale=6, min_width=300):
-            view = _result(manifest, session=session, row=row, threshold=threshold, card=card)
+        with gr.Column(scale=6, min_width=300, elem_id="result"):
+            view = _result(manifest, session=session, row=row, picture=picture, card=card)
+            threshold = view.threshold
     analyser = Analyser(choices, admission, view)
     handler = {"fn": analyser.analyse, "inputs": [photo, threshold, model], "outputs": view.result}
     shown = {"show_progress_on": [view.verdict], "concurrency_id": "analyse"}
@@ -82,12 +81,8 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     # Not `change`, which an analysis triggers too: everything would be drawn and sent twice, and
     # Gradio would rewrite files while the browser reads them.
     view.face.input(
-        analyser.choose_face, [session, view.face], [view.picture, view.evidence, view.look],
-        show_progress="hidden", **PRIVATE,
-    )  # fmt: skip
-    view.picture.select(
-        analyser.click_picture, [session],
-        [view.face, view.picture, view.evidence, view.look],
+        analyser.choose_face, [session, view.face],
+        [view.picture, view.evidence, view.look, view.strip],
         show_progress="hidden", **PRIVATE,
     )  # fmt: skip
     view.look.click(
@@ -100,25 +95,24 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
 def _result(manifest: ModelManifest, **others: Any) -> PhotoView:
     """Lay the result's side out; the view's other components are there already."""
     verdict = gr.HTML(wording.WELCOME, elem_id="verdict")
-    bars = gr.Label(label="Confidence", show_heading=False, visible=False, elem_id="bars")
     with gr.Column(visible=False) as details:
-        picture = gr.Image(
-            label="Faces (click one for its evidence)", interactive=False,
-            alt_text="The photo with a numbered box around each face", height=440,
-            buttons=["fullscreen"], elem_id="faces",
-        )  # fmt: skip
         face = gr.Radio(
-            [], label="Show the evidence of face", type="value", visible=False,
-            elem_id="face",
+            [], label=say("faces.label"), type="value", visible=False, elem_id="face",
         )  # fmt: skip
         evidence = gr.ImageSlider(
-            label="Evidence", interactive=False, max_height=420, elem_id="evidence",
+            label=say("evidence.label"), interactive=False, max_height=320, elem_id="evidence",
             buttons=["fullscreen"],
         )  # fmt: skip
-        look = gr.Button("Show what it looked at (slow)", size="sm", visible=False, elem_id="look")
+        look = gr.Button(say("evidence.work_out"), size="sm", visible=False, elem_id="look")
         gr.HTML(wording.EVIDENCE_CAPTION, elem_id="evidence-caption")
-    meaning = gr.HTML(wording.meaning(manifest, manifest.threshold), elem_id="meaning")
+        strip = gr.HTML("", elem_id="strip")
+        with gr.Accordion(say("adjust.title"), open=False, elem_id="adjust"):
+            threshold = gr.Slider(
+                0.0, 1.0, value=manifest.threshold, step=0.01, label=say("adjust.label"),
+                info=say("adjust.info"), elem_id="threshold",
+            )  # fmt: skip
+            figures = gr.HTML(meaning(manifest, manifest.threshold), elem_id="meaning")
     return PhotoView(
-        verdict=verdict, bars=bars, details=details, picture=picture, face=face, evidence=evidence,
-        look=look, meaning=meaning, **others,
+        verdict=verdict, details=details, face=face, evidence=evidence, look=look, strip=strip,
+        threshold=threshold, meaning=figures, **others,
     )  # fmt: skip
