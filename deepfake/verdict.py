@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from deepfake.errors import SettingError
-from deepfake.manifest import Calibration, ModelManifest, OperatingPoint, OperatingPoints
+from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
 Reason = Literal["small", "dark", "burnt_out", "turned", "many_faces"]
@@ -150,22 +150,22 @@ def decide(p_fake: float | None, threshold: float, band: tuple[float, float]) ->
     return "uncertain" if p_fake >= low else "real"
 
 
-def operating_point(manifest: ModelManifest, threshold: float) -> OperatingPoint | None:
+def operating_point(
+    manifest: ModelManifest, threshold: float, *, elsewhere: bool = False
+) -> OperatingPoint | None:
     """The measured error rates at the measured threshold that is nearest.
 
     Args:
         manifest: ModelManifest. Its operating points.
         threshold: float. The threshold in use.
+        elsewhere: bool. Whether to take those that were measured on sources that the training was
+            without. Defaults to those of the sources that it knows.
 
     Returns:
         The operating point, with the threshold that it was measured at; None where the manifest
         has none within 0.01, since error rates are not to be guessed.
     """
-    return nearest_point(manifest.operating_points, threshold)
-
-
-def nearest_point(measured: OperatingPoints | None, threshold: float) -> OperatingPoint | None:
-    """The same of any measured points, such as those of sources left out of training."""
+    measured = manifest.operating_points_elsewhere if elsewhere else manifest.operating_points
     if measured is None:
         return None
     nearest = min(measured.points, key=lambda point: abs(point.threshold - threshold))

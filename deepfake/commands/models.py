@@ -290,6 +290,7 @@ def _words(model: LoadedModel) -> list[tuple[str, str]]:
         ("threshold", f"P(fake) of {manifest.threshold:g} and more is called fake"),
         ("uncertain", "from {:g} to {:g}".format(*manifest.uncertain_band)),
         ("errors", _errors(manifest)),
+        ("elsewhere", _errors(manifest, elsewhere=True)),
         ("evidence", "a map of its own" if manifest.output.evidence else "no map of its own"),
         ("trained on", manifest.training_data),
         ("licence", manifest.licence),
@@ -326,10 +327,10 @@ def _calibration(manifest: ModelManifest) -> str:
     )
 
 
-def _errors(manifest: ModelManifest) -> str:
+def _errors(manifest: ModelManifest, elsewhere: bool = False) -> str:
     from deepfake.verdict import percent
 
-    measured = manifest.operating_points
+    measured = manifest.operating_points_elsewhere if elsewhere else manifest.operating_points
     if measured is None:
         return "not measured: run `deepfake evaluate` on labelled photos"
     point = min(measured.points, key=lambda point: abs(point.threshold - manifest.threshold))

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.resolve import LoadedModel
-from deepfake.verdict import uncertain_band
-from deepfake.web import worth
+from deepfake.verdict import operating_point, uncertain_band
 from deepfake.web.adjust import sources
-from deepfake.web.texts import of_hundred, say
+from deepfake.web.texts import counts, has, of_hundred, say
 from deepfake.web.wording import plain
 
 PICTURES = {".png": "image/png", ".jpg": "image/jpeg"}
@@ -53,15 +52,26 @@ def _first(manifest: ModelManifest, card: str) -> str:
 
 
 def _errors(manifest: ModelManifest) -> list[str]:
-    measured = worth.elsewhere(manifest)
-    at = worth.rates(measured, uncertain_band(manifest, manifest.threshold)[1])
-    if measured is None or at is None:
+    measured = manifest.operating_points_elsewhere
+    called_fake_from = uncertain_band(manifest, manifest.threshold)[1]
+    point = operating_point(manifest, called_fake_from, elsewhere=True)
+    if measured is None or point is None:
         return [say("worth.not_measured")]
-    counts = say(
-        "about.errors_text", false_alarms=of_hundred(at.false_alarms), found=of_hundred(at.found)
-    )
     basis = say("about.errors_basis", reals=f"{measured.reals:,}", fakes=f"{measured.fakes:,}")
-    return [f"**{counts}** {basis}", " ".join(plain(line) for line in sources(measured))]
+    lines = [
+        f"**{say('about.errors_text', **counts(point))}** {basis}",
+        " ".join(plain(line) for line in sources(measured)),
+    ]
+    if measured.by_kind:
+        kinds = ", ".join(
+            say(
+                "about.kind", kind=say(f"kind.{name}") if has("kind", name) else plain(name),
+                found=of_hundred(kind.true_positive_rate),
+            )
+            for name, kind in measured.by_kind.items()
+        )  # fmt: skip
+        lines.append(say("about.kinds", kinds=kinds))
+    return lines
 
 
 def _failures(card: str) -> list[str]:

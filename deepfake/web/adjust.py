@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from html import escape
 
-from deepfake.manifest import ModelManifest, OperatingPoints
+from deepfake.manifest import ModelManifest, OperatingPoint, OperatingPointsElsewhere
 from deepfake.report import Report
-from deepfake.verdict import uncertain_band
+from deepfake.verdict import operating_point, uncertain_band
 from deepfake.web import worth
 from deepfake.web.roc import roc
-from deepfake.web.texts import of_hundred, say, share
+from deepfake.web.texts import counts, say, share
 
 # Of a thousand faces, until the visitor says otherwise.
 FAKES_AT_FIRST = 100
@@ -23,12 +23,10 @@ def meaning(manifest: ModelManifest, threshold: float, report: Report | None = N
         threshold: float. The threshold in use.
         report: Report. The result, which tells how it was made.
     """
-    measured = worth.elsewhere(manifest) or manifest.operating_points
     low, high = uncertain_band(manifest, threshold)
-    now = worth.rates(measured, high)
     return (
         f'<section class="meaning">{_presets(manifest, threshold)}'
-        f"{_consequences(manifest, measured, now)}{_details(manifest, low, high, report)}</section>"
+        f"{_consequences(manifest, high)}{_details(manifest, low, high, report)}</section>"
     )
 
 
@@ -43,33 +41,37 @@ def _presets(manifest: ModelManifest, threshold: float) -> str:
     return f'<div class="presets" role="group" aria-label="{title}">{buttons}</div>'
 
 
-def _consequences(
-    manifest: ModelManifest, measured: OperatingPoints | None, now: worth.Rates | None
-) -> str:
+def _consequences(manifest: ModelManifest, threshold: float) -> str:
+    elsewhere = manifest.operating_points_elsewhere
+    measured = elsewhere or manifest.operating_points
     if measured is None:
         return f"<p>{escape(say('worth.not_measured'))}</p>"
-    is_elsewhere = worth.elsewhere(manifest) is not None
+    now = operating_point(manifest, threshold, elsewhere=elsewhere is not None)
     basis = say(
-        "adjust.measured_elsewhere" if is_elsewhere else "adjust.measured_inside",
+        "adjust.measured_inside" if elsewhere is None else "adjust.measured_elsewhere",
         reals=f"{measured.reals:,}", fakes=f"{measured.fakes:,}",
     )  # fmt: skip
-    words = say("worth.not_here") if now is None else _counts("adjust.now", now)
+    if now is None:
+        words = say("worth.not_here")
+    else:
+        words = say("adjust.now", threshold=share(now.threshold), **counts(now))
     return (
         f'<div class="consequences">{roc(measured, now)}<div><p>{escape(words)}</p>'
         f'<p class="caption">{escape(basis)}</p>{"" if now is None else _mix(now)}</div></div>'
     )
 
 
-def _mix(now: worth.Rates) -> str:
+def _mix(now: OperatingPoint) -> str:
     """How many of those called fake would be fake: worked out anew in the browser (worth.js)."""
     fakes, reals = FAKES_AT_FIRST, 1000 - FAKES_AT_FIRST
-    right, wrong = round(fakes * now.found), round(reals * now.false_alarms)
+    right, wrong = round(fakes * now.true_positive_rate), round(reals * now.false_positive_rate)
     answer = say("adjust.mix_answer", flagged=right + wrong, right=right, wrong=wrong)
     template = say("adjust.mix_answer", flagged="{flagged}", right="{right}", wrong="{wrong}")
     return (
         f'<label for="mix">{escape(say("adjust.mix"))}</label> '
         f'<input type="number" id="mix" min="0" max="1000" step="1" value="{fakes}" '
-        f'inputmode="numeric" data-found="{now.found}" data-false-alarms="{now.false_alarms}">'
+        f'inputmode="numeric" data-found="{now.true_positive_rate}" '
+        f'data-false-alarms="{now.false_positive_rate}">'
         f'<p id="mix-answer" aria-live="polite" data-template="{escape(template)}">'
         f"{escape(answer)}</p>"
     )
@@ -77,22 +79,23 @@ def _mix(now: worth.Rates) -> str:
 
 def _details(manifest: ModelManifest, low: float, high: float, report: Report | None) -> str:
     lines = []
-    measured, inside = worth.elsewhere(manifest), manifest.operating_points
-    for message, points in (("details.elsewhere", measured), ("details.inside", inside)):
-        at = worth.rates(points, high)
-        if points is not None and at is not None:
+    elsewhere = manifest.operating_points_elsewhere
+    for message, measured in (
+        ("details.elsewhere", elsewhere),
+        ("details.inside", manifest.operating_points),
+    ):
+        point = operating_point(manifest, high, elsewhere=measured is elsewhere)
+        if measured is not None and point is not None:
             lines.append(
                 say(
-                    message, threshold=f"{at.threshold:.2f}",
-                    false_alarms=f"{100 * at.false_alarms:.1f} %", found=f"{100 * at.found:.1f} %",
-                    measured_on=points.measured_on, reals=f"{points.reals:,}",
-                    fakes=f"{points.fakes:,}",
+                    message, threshold=f"{point.threshold:.2f}",
+                    false_alarms=f"{100 * point.false_positive_rate:.1f} %",
+                    found=f"{100 * point.true_positive_rate:.1f} %",
+                    measured_on=measured.measured_on, reals=f"{measured.reals:,}",
+                    fakes=f"{measured.fakes:,}",
                 )
             )  # fmt: skip
-    if measured is None:
-        lines.insert(0, say("worth.not_measured"))
-    else:
-        lines += sources(measured)
+    lines += [say("worth.not_measured")] if elsewhere is None else sources(elsewhere)
     if high > low:
         lines.append(say("details.band", low=share(low), high=share(high)))
     lines.append(say("details.limits"))
@@ -108,7 +111,7 @@ def _details(manifest: ModelManifest, low: float, high: float, report: Report | 
     return f'<details id="figures"><summary>{title}</summary><ul>{items}</ul></details>'
 
 
-def sources(measured: OperatingPoints) -> list[str]:
+def sources(measured: OperatingPointsElsewhere) -> list[str]:
     """From how many collections the figures from elsewhere come, and the hardest of them."""
     lines = [say("details.sources", reals=measured.real_sources, fakes=measured.fake_sources)]
     worst = measured.worst_real_source
@@ -120,10 +123,3 @@ def sources(measured: OperatingPoints) -> list[str]:
             )
         )  # fmt: skip
     return lines
-
-
-def _counts(message: str, at: worth.Rates) -> str:
-    return say(
-        message, threshold=share(at.threshold), false_alarms=of_hundred(at.false_alarms),
-        found=of_hundred(at.found),
-    )  # fmt: skip

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from html import escape
 
-from deepfake.manifest import OperatingPoints
-from deepfake.web.texts import of_hundred, say
-from deepfake.web.worth import Rates
+from deepfake.manifest import OperatingPoint, OperatingPoints
+from deepfake.web.texts import counts, say
 
 SIDE = 150
 # Left and below for the words.
 MARGIN = 22
 
 
-def roc(measured: OperatingPoints, now: Rates | None) -> str:
+def roc(measured: OperatingPoints, now: OperatingPoint | None) -> str:
     """Draw real faces called fake (across) against fakes found (up), with the threshold of now.
 
     Args:
         measured: OperatingPoints. All thresholds.
-        now: Rates. Where the dot stands; None without one.
+        now: OperatingPoint. Where the dot stands; None without one.
 
     Returns:
         SVG that says in words what it shows.
@@ -27,10 +26,9 @@ def roc(measured: OperatingPoints, now: Rates | None) -> str:
     line = " ".join(_place(*point) for point in ((0.0, 0.0), *points, (1.0, 1.0)))
     dot, alt = "", say("adjust.curve_alone")
     if now is not None:
-        x, y = _place(now.false_alarms, now.found).split(",")
+        x, y = _place(now.false_positive_rate, now.true_positive_rate).split(",")
         dot = f'<circle cx="{x}" cy="{y}" r="5" class="dot"/>'
-        counts = {"false_alarms": of_hundred(now.false_alarms), "found": of_hundred(now.found)}
-        alt = say("adjust.curve", **counts)
+        alt = say("adjust.curve", **counts(now))
     start, end, top = _place(0, 0), _place(1, 1), _place(0, 1)
     across, up = escape(say("adjust.curve_across")), escape(say("adjust.curve_up"))
     middle, whole = MARGIN + SIDE / 2, SIDE + MARGIN + 6

@@ -6,9 +6,9 @@ import re
 from html import escape
 
 from deepfake.report import FaceReport, Report
-from deepfake.verdict import decide, uncertain_band
+from deepfake.verdict import decide, operating_point, uncertain_band
 from deepfake.web import worth
-from deepfake.web.texts import has, of_hundred, say, share
+from deepfake.web.texts import counts, has, of_hundred, say, share
 
 # Shape and words carry the meaning; colour only repeats it.
 ICONS = {"fake": "▲", "uncertain": "◆", "real": "●", "not_applicable": "○"}
@@ -142,18 +142,17 @@ def _worth(report: Report) -> str:
     """How often such a verdict is wrong, from sources that the model had never seen."""
     if report.p_fake is None:
         return ""
-    measured = worth.elsewhere(report.manifest)
-    at = worth.rates(measured, worth.called_fake_from(report))
-    if measured is None:
+    manifest = report.manifest
+    point = operating_point(manifest, worth.called_fake_from(report), elsewhere=True)
+    if manifest.operating_points_elsewhere is None:
         lines = [say("worth.not_measured")]
-    elif at is None:
+    elif point is None:
         lines = [say("worth.not_here")]
     else:
-        counts = {"false_alarms": of_hundred(at.false_alarms), "found": of_hundred(at.found)}
-        lines = [say("worth.elsewhere", **counts)]
+        lines = [say("worth.elsewhere", **counts(point))]
         judged = sum(face.p_fake is not None for face in report.faces)
         if judged > 1:
-            group = of_hundred(worth.group_false_alarms(at, judged))
+            group = of_hundred(worth.group_false_alarms(point, judged))
             lines.append(say("worth.group", faces=judged, false_alarms=group))
     return "".join(f'<p class="worth">{escape(line)}</p>' for line in lines)
 

@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from deepfake import verdict
-from deepfake.manifest import ModelManifest, OperatingPoints
+from deepfake.manifest import ModelManifest, OperatingPoint
 from deepfake.report import Report
+from deepfake.verdict import operating_point
 
 # Presets of the threshold, by what they promise where it was measured.
 FEW_ALARMS = 0.01
 FEW_MISSES = 0.9
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Shares of faces that are called fake at a threshold.
-
-    Attributes:
-        threshold: float. The measured threshold.
-        false_alarms: float in [0, 1]. Of the real faces.
-        found: float in [0, 1]. Of the fakes.
-    """
-
-    threshold: float
-    false_alarms: float
-    found: float
-
-
-def elsewhere(manifest: ModelManifest) -> OperatingPoints | None:
-    """What was measured on sources left out of training; None where that was not done."""
-    return getattr(manifest, "operating_points_elsewhere", None)
-
-
-def rates(measured: OperatingPoints | None, threshold: float) -> Rates | None:
-    """The measured rates at a threshold; None where none was measured close by."""
-    point = verdict.nearest_point(measured, threshold)
-    if point is None:
-        return None
-    return Rates(point.threshold, point.false_positive_rate, point.true_positive_rate)
 
 
 def called_fake_from(report: Report) -> float:
@@ -46,15 +16,16 @@ def called_fake_from(report: Report) -> float:
     return max(report.threshold, report.uncertain_band[1])
 
 
-def group_false_alarms(one: Rates, faces: int) -> float:
+def group_false_alarms(point: OperatingPoint, faces: int) -> float:
     """The chance that one of several real faces is called fake, if they err independently."""
-    return 1.0 - (1.0 - one.false_alarms) ** faces
+    return 1.0 - (1.0 - point.false_positive_rate) ** faces
 
 
 def missed_alike(report: Report) -> float | None:
     """Of fakes from elsewhere, the share that is called real at this threshold; None if unknown."""
-    at = rates(elsewhere(report.manifest), min(report.threshold, report.uncertain_band[0]))
-    return None if at is None else 1.0 - at.found
+    low = min(report.threshold, report.uncertain_band[0])
+    point = operating_point(report.manifest, low, elsewhere=True)
+    return None if point is None else 1.0 - point.true_positive_rate
 
 
 def presets(manifest: ModelManifest) -> dict[str, float]:
@@ -65,7 +36,7 @@ def presets(manifest: ModelManifest) -> dict[str, float]:
     found, or the lowest. By what was measured elsewhere, where it was.
     """
     made = {"balanced": manifest.threshold}
-    measured = elsewhere(manifest) or manifest.operating_points
+    measured = manifest.operating_points_elsewhere or manifest.operating_points
     if measured is None:
         return made
     # At 0 and 1 there is nothing to decide.

@@ -1,8 +1,6 @@
 """A model that was measured elsewhere, with round figures."""
 
-from types import SimpleNamespace
-
-from deepfake.manifest import OperatingPoint
+from deepfake.manifest import OperatingPoint, OperatingPointsElsewhere, WorstRealSource
 
 # From a threshold on: of the reals called fake, of the fakes found.
 RATES = {0.0: (1, 1), 0.1: (0.5, 0.9), 0.5: (0.2, 0.7), 0.65: (0.08, 0.61), 0.9: (0.01, 0.3)}
@@ -17,8 +15,8 @@ def elsewhere(manifest):
         for percent in range(0, 98)
         for alarms, found in [RATES[max(start for start in RATES if 100 * start <= percent)]]
     )
-    worst = SimpleNamespace(name="studio", false_positive_rate=0.2, reals=50)
-    measured = SimpleNamespace(
+    worst = WorstRealSource(name="studio", false_positive_rate=0.2, reals=50)
+    measured = OperatingPointsElsewhere(
         measured_on="sources left out of training", reals=400, fakes=300, points=points,
         real_sources=12, fake_sources=9, worst_real_source=worst,
     )  # fmt: skip
