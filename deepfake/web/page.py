@@ -148,6 +148,11 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
                 block_title_text_color="*primary_900",
                 button_primary_background_fill="*primary_700",
                 button_primary_background_fill_hover="*primary_800",
+                checkbox_label_background_fill_selected="*primary_700",
+                link_text_color_dark="*primary_300",
+                link_text_color_visited_dark="*primary_300",
+                link_text_color_hover_dark="*primary_200",
+                link_text_color_active_dark="*primary_200",
                 # What can be used has an edge (WCAG 1.4.11).
                 block_border_width="1px",
                 block_border_color="*neutral_300",
