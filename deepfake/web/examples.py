@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 import gradio as gr
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+ADDRESS = "/examples"
 
 
-def examples_for(photo: gr.Image, name: str) -> gr.Examples | None:
-    """Lay the example photos out; none where the package was installed without them.
+def example_photos() -> list[Path]:
+    """The files; none where the package was installed without them."""
+    return sorted(path for path in EXAMPLES.glob("*") if path.suffix in (".jpg", ".png"))
+
+
+def examples(name: str) -> gr.HTML | None:
+    """Lay buttons for the example photos out, if there are any.
+
+    The script takes what has `data-example`, an address of this page, as it takes any photo.
 
     Args:
-        photo: gradio.Image. Where they are put.
         name: str. What the page's style calls them.
     """
-    paths = sorted(path for path in EXAMPLES.glob("*") if path.suffix in (".jpg", ".png"))
-    if not paths:
+    buttons = "".join(
+        f'<button type="button" data-example="{ADDRESS}/{quote(path.name)}">'
+        f"{escape(path.stem.replace('_', ' ').title())}</button>"
+        for path in example_photos()
+    )
+    if not buttons:
         return None
-    return gr.Examples(
-        [[str(path)] for path in paths], [photo], label="Examples", elem_id=name,
-        example_labels=[path.stem.replace("_", " ").title() for path in paths],
-        api_visibility="private",
-    )  # fmt: skip
+    return gr.HTML(f'<p>Examples</p><div class="examples">{buttons}</div>', elem_id=name)
+
+
+def example_routes() -> list[Mount]:
+    """Where the example photos are fetched from."""
+    if not example_photos():
+        return []
+    return [Mount(ADDRESS, StaticFiles(directory=EXAMPLES))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +12,18 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names, say_failure
-from deepfake.web import gradio_internals, scratch
+from deepfake.web import gradio_internals, scratch, wording
 from deepfake.web.about import about
 from deepfake.web.choices import Choices, refuse_programs
 from deepfake.web.compare_tab import compare_tab
 from deepfake.web.door import Door, DoorMiddleware
 from deepfake.web.endpoints import add_endpoints
+from deepfake.web.examples import example_routes
 from deepfake.web.health import Readiness, health_routes, readiness
 from deepfake.web.photo_tab import photo_tab
 from deepfake.web.session import SESSIONS
@@ -47,13 +49,13 @@ class Page:
         blocks: gradio.Blocks. What visitors see, and its endpoints.
         door: Door. Lets events and uploads in.
         scratch: Path. The folder that visitors' pictures pass through.
-        routes: list of Route. What it says of itself, besides.
+        routes: list of BaseRoute. What it says of itself, besides, and its example photos.
     """
 
     blocks: gr.Blocks
     door: Door
     scratch: Path
-    routes: list[Route]
+    routes: list[BaseRoute]
 
 
 def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> Page:
@@ -124,7 +126,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
     host = settings.host.removeprefix("[").removesuffix("]")
     # Uvicorn would put what a header says in the place of the peer, and trust all of this machine.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
-    scratch.start_sweeper(page.scratch, gradio_internals.kept_files(page.blocks))
+    scratch.start_sweeper(page.scratch)
     try:
         return page.blocks.launch(
             # Gradio makes an address of it, where IPv6 needs brackets.
@@ -140,9 +142,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
                 body_text_color_subdued="*neutral_500"
             ),
             css=(ASSETS / "page.css").read_text(encoding="utf-8"),
-            js=(ASSETS / "page.js")
-            .read_text(encoding="utf-8")
-            .replace("MAX_BYTES", str(settings.max_bytes)),
+            js=_script(settings),
             footer_links=["api", "settings"],
             run_history=False,
             state_session_capacity=SESSIONS,
@@ -168,7 +168,14 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
         ) from error
 
 
-def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) -> list[Route]:
+def _script(settings: Settings) -> str:
+    words = {**wording.PHOTO_WORDS, "max_bytes": settings.max_bytes}
+    words["too_large"] = words["too_large"].format(size=f"{settings.max_bytes / 1e6:g} MB")
+    photo, page = ((ASSETS / name).read_text(encoding="utf-8") for name in ("photo.js", "page.js"))
+    return f"() => {{ ({photo.strip()})({json.dumps(words)}); ({page.strip()})(); }}"
+
+
+def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) -> list[BaseRoute]:
     limiter = admission.limiter
 
     def ask() -> Readiness:
@@ -179,4 +186,4 @@ def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) 
             stopping=door.stopping,
         )
 
-    return health_routes(ask)
+    return [*health_routes(ask), *example_routes()]

@@ -10,9 +10,9 @@ from deepfake.manifest import ModelManifest
 from deepfake.web import wording
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import TYPE_ONE, Choices
-from deepfake.web.examples import examples_for
-from deepfake.web.gradio_internals import PhotoInput, chosen
+from deepfake.web.examples import examples
 from deepfake.web.history import history_list, remember
+from deepfake.web.intake import Intake, notice
 from deepfake.web.session import SESSION_SECONDS
 from deepfake.web.view import PhotoView
 from deepfake.web.visitors.admission import Admission
@@ -37,9 +37,8 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     row = gr.JSON(visible="hidden")
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
-            photo = PhotoInput(
-                label="Photo", type="filepath", image_mode=None,
-                sources=["upload", "clipboard", "webcam"], height=360, elem_id="photo", buttons=[],
+            intake = Intake.lay_out(
+                "photo", sources=["upload", "clipboard", "webcam"], height=360, elem_id="photo",
                 alt_text="The photo that was chosen",
             )  # fmt: skip
             model = gr.Dropdown(
@@ -55,50 +54,60 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
                 "real faces fake.",
                 elem_id="threshold",
             )  # fmt: skip
-            examples = examples_for(photo, "examples")
-        with gr.Column(scale=6, min_width=300):
+            examples("examples")
+        with gr.Column(scale=6, min_width=300, elem_id="result"):
             view = _result(manifest, session=session, row=row, threshold=threshold, card=card)
     analyser = Analyser(choices, admission, view)
-    handler = {"fn": analyser.analyse, "inputs": [photo, threshold, model], "outputs": view.result}
-    shown = {"show_progress_on": [view.verdict], "concurrency_id": "analyse"}
-    others = [] if examples is None else [chosen(examples).then]
-    for trigger in (analyse.click, photo.upload, *others):
-        remember(trigger(**handler, **shown, **PRIVATE), row)
-
-    # Not `change`, which would run at the start, too.
-    again = model.input(
-        analyser.choose_model, [model], [session, threshold, view.meaning, card],
-        **{**shown, **LOADING}, **PRIVATE,
-    ).success(**{**handler, "fn": analyser.analyse_again}, **shown, **PRIVATE)  # fmt: skip
-    remember(again, row)
+    photo, ticket = intake.photo, intake.ticket
+    handler = {
+        "fn": analyser.analyse, "inputs": [photo, threshold, model, ticket],
+        "outputs": view.result, "js": intake.sign,
+    }  # fmt: skip
+    # The newest question is answered, and at most one waits.
+    shown = {
+        "show_progress_on": [view.verdict], "concurrency_id": "analyse",
+        "trigger_mode": "always_last", **PRIVATE,
+    }  # fmt: skip
+    signed = {"js": intake.sign, "show_progress": "hidden", **PRIVATE}
+    analysing = analyse.click(**handler, **shown)
     threshold.change(
-        analyser.decide_again, [session, threshold, view.face, model],
+        analyser.decide_again, [session, threshold, view.face, model, ticket],
         [session, view.verdict, view.picture, view.face, view.meaning],
-        trigger_mode="always_last", show_progress="hidden", queue=False, **PRIVATE,
-    )  # fmt: skip
-    photo.clear(
-        analyser.forget, [threshold, model], view.result, show_progress="hidden", **PRIVATE,
+        trigger_mode="always_last", queue=False, **signed,
     )  # fmt: skip
     # Not `change`, which an analysis triggers too: everything would be drawn and sent twice, and
     # Gradio would rewrite files while the browser reads them.
-    view.face.input(
-        analyser.choose_face, [session, view.face], [view.picture, view.evidence, view.look],
-        show_progress="hidden", **PRIVATE,
+    choosing = view.face.input(
+        analyser.choose_face, [session, view.face, ticket],
+        [view.picture, view.evidence, view.look], **signed,
     )  # fmt: skip
-    view.picture.select(
-        analyser.click_picture, [session],
-        [view.face, view.picture, view.evidence, view.look],
-        show_progress="hidden", **PRIVATE,
+    clicking = view.picture.select(
+        analyser.click_picture, [session, ticket],
+        [view.face, view.picture, view.evidence, view.look], **signed,
     )  # fmt: skip
-    view.look.click(
-        analyser.look, [session, view.face], [session, view.evidence, view.look],
-        show_progress_on=[view.look], concurrency_id="analyse", **PRIVATE,
+    looking = view.look.click(
+        analyser.look, [session, view.face, ticket], [session, view.evidence, view.look],
+        show_progress_on=[view.look], concurrency_id="analyse", js=intake.sign, **PRIVATE,
     )  # fmt: skip
+    results = [analysing, choosing, clicking, looking]
+    # Not `change`, which would run at the start, too.
+    loading = model.input(
+        analyser.choose_model, [model, ticket], [session, threshold, view.meaning, card],
+        cancels=results, **{**shown, **LOADING, "js": intake.rejudge},
+    )  # fmt: skip
+    again = loading.success(**{**handler, "fn": analyser.analyse_again}, **shown)
+    forget = {
+        "fn": analyser.forget, "inputs": [threshold, model, ticket], "outputs": view.result,
+    }  # fmt: skip
+    intake.connect(forget, [*results, again], [view.picture, view.evidence])
+    for analysis in (analysing, again):
+        remember(analysis, row)
     history_list()
 
 
 def _result(manifest: ModelManifest, **others: Any) -> PhotoView:
     """Lay the result's side out; the view's other components are there already."""
+    notice("notice")
     verdict = gr.HTML(wording.WELCOME, elem_id="verdict")
     bars = gr.Label(label="Confidence", show_heading=False, visible=False, elem_id="bars")
     with gr.Column(visible=False) as details:

@@ -12,6 +12,7 @@ from deepfake.comparison import Comparison
 from deepfake.report import FaceReport, Report
 from deepfake.web import drawing, wording
 from deepfake.web.comparison_panel import WELCOME, comparison_panel
+from deepfake.web.intake import ticketed
 from deepfake.web.session import Session
 
 EVIDENCE_SIDE = 448
@@ -85,7 +86,7 @@ class PhotoView:
         report = session.report
         return {
             self.session: session,
-            self.verdict: wording.verdict_panel(report),
+            self.verdict: ticketed(wording.verdict_panel(report), session.ticket),
             self.picture: session.marked(face),
             self.face: _choices(report, face),
             self.meaning: wording.meaning(report.manifest, report.threshold),
@@ -102,16 +103,17 @@ class PhotoView:
         """Evidence of a face that has just been worked out."""
         return {self.session: session, **self._show_evidence(session.report.faces[face])}
 
-    def show_nothing(self, panel: str, meaning: str) -> Changes:
+    def show_nothing(self, panel: str, meaning: str, ticket: str) -> Changes:
         """No result.
 
         Args:
             panel: str. HTML that says why.
             meaning: str. HTML on how often a verdict would be wrong.
+            ticket: str. Of the photo, or of its removal.
         """
         return {
             self.session: None,
-            self.verdict: panel,
+            self.verdict: ticketed(panel, ticket),
             self.bars: gr.update(value=None, visible=False),
             self.details: gr.update(visible=False),
             self.picture: None,
@@ -138,7 +140,7 @@ class ComparisonView:
     """The tab "Compare models".
 
     Attributes:
-        session: holds a Comparison, on the server.
+        session: holds a Comparison and its photo's ticket, on the server.
         comparison: the comparison, or why there is none.
         look: works out the heat maps that no model has built in.
     """
@@ -152,19 +154,19 @@ class ComparisonView:
         """All that a result fills."""
         return [self.session, self.comparison, self.look]
 
-    def show(self, comparison: Comparison) -> Changes:
+    def show(self, comparison: Comparison, ticket: str) -> Changes:
         """A new result."""
         return {
-            self.session: comparison,
-            self.comparison: comparison_panel(comparison),
+            self.session: (comparison, ticket),
+            self.comparison: ticketed(comparison_panel(comparison), ticket),
             self.look: gr.update(visible=any(row.lacks_map for row in comparison.rows)),
         }
 
-    def show_nothing(self, panel: str = WELCOME) -> Changes:
+    def show_nothing(self, ticket: str, panel: str = WELCOME) -> Changes:
         """No result; the panel, as HTML, says why."""
         return {
             self.session: None,
-            self.comparison: panel,
+            self.comparison: ticketed(panel, ticket),
             self.look: gr.update(visible=False),
         }
 

@@ -20,6 +20,23 @@ WELCOME = (
 NO_PHOTO = "No photo yet"
 UNREADABLE_FILE = "This file could not be checked"
 REFUSED = "Not analysed"
+AGAIN = "Try again"
+# What the script says of a photo that has no answer yet, or gets none.
+PHOTO_WORDS: dict[str, str] = {
+    "again": AGAIN,
+    "failed": REFUSED,
+    "sending": "Sending the photo …",
+    "judging": "Looking at the photo …",
+    "lost": "The connection to this page was lost, so the photo has no result. Try again when you "
+    "are online.",
+    "no_answer": "There was no answer for this photo.",
+    "too_large": "The file is larger than {size}. Send a smaller copy of it.",
+    "folder": "This is a folder. Drop one photo out of it.",
+    "several": "These are several files. Give one photo at a time.",
+    "no_file": "This is a link or a text, not a photo. Save the picture as a file, and drop that.",
+    "no_picture": "There is no picture in the clipboard. Copy one, or choose a file.",
+    "no_clipboard": "The browser does not let this page read the clipboard. Press Ctrl+V instead.",
+}
 UNUSABLE_MODEL = "This model cannot be used"
 EVIDENCE_CAPTION = (
     '<p class="caption">Left of the handle: the face as the model saw it. Right: orange places '
@@ -43,12 +60,13 @@ def verdict_panel(report: Report) -> str:
     )
 
 
-def error_panel(message: str, heading: str = UNREADABLE_FILE) -> str:
-    """An error as a sentence of ours."""
+def error_panel(message: str, heading: str = UNREADABLE_FILE, again: bool = False) -> str:
+    """An error as a sentence of ours; `again`: with a button that asks once more."""
+    button = f'<button type="button" class="again">{AGAIN}</button>' if again else ""
     return (
         '<section class="verdict verdict-error" role="alert">'
         f'<h2><span aria-hidden="true">✕</span> {escape(heading)}</h2>'
-        f"<p>{escape(message)}</p></section>"
+        f"<p>{escape(message)}</p>{button}</section>"
     )
 
 
