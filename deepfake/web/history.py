@@ -14,19 +14,21 @@ from deepfake.web import jpeg
 THUMBNAIL_SIDE = 96
 
 
-def history_row(report: Report, shown: np.ndarray, sha256: str) -> dict[str, Any]:
+def history_row(report: Report, shown: np.ndarray, sha256: str, ticket: str) -> dict[str, Any]:
     """One result, as the browser keeps it.
 
     Args:
         report: Report. The result.
         shown: uint8 array (height, width, 3). The picture, small enough to show.
         sha256: str. Of the file, which has one line however often it is checked.
+        ticket: str. Of the photo; a row that comes after another was chosen is not taken in.
     """
     thumbnail = Image.fromarray(shown)
     thumbnail.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     return {
         "file": report.file,
         "sha256": sha256,
+        "ticket": ticket,
         "verdict": report.verdict,
         "sentence": report.sentence,
         "p_fake": report.p_fake,
@@ -44,9 +46,11 @@ def remember(analysis: Any, row: gr.JSON) -> None:
         analysis: what an event returned. The analysis.
         row: gradio.JSON. Where it puts its row; nothing where there is none.
     """
+    owned = "window.deepfake.photo.owns(row)"
     analysis.then(
-        None, [row], js="(row) => { window.deepfakeHistory.finish(row) }", api_visibility="private"
-    )
+        None, [row], js=f"(row) => {{ if ({owned}) window.deepfakeHistory.finish(row) }}",
+        api_visibility="private",
+    )  # fmt: skip
 
 
 def history_list() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +12,18 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names, say_failure
-from deepfake.web import gradio_internals, scratch
+from deepfake.web import gradio_internals, scratch, wording
 from deepfake.web.about import about
 from deepfake.web.choices import Choices, refuse_programs
 from deepfake.web.compare_tab import compare_tab
 from deepfake.web.door import Door, DoorMiddleware
 from deepfake.web.endpoints import add_endpoints
+from deepfake.web.examples import example_routes
 from deepfake.web.health import Readiness, health_routes, readiness
 from deepfake.web.photo_tab import photo_tab
 from deepfake.web.session import SESSIONS
@@ -30,7 +32,7 @@ from deepfake.web.visitors.accounts import read_accounts
 from deepfake.web.visitors.admission import Admission
 
 ASSETS = Path(__file__).parent / "assets"
-STYLES, SCRIPTS = ("page.css", "result.css"), ("page.js", "result.js")
+STYLES, SCRIPTS = ("page.css", "result.css"), ("photo.js", "page.js", "result.js")
 TITLE = "deepfake: is this face real?"
 # Larger uploads are cut off on the way; between the limit and this our own sentence is shown.
 UPLOAD_SLACK = 2
@@ -49,13 +51,13 @@ class Page:
         blocks: gradio.Blocks. What visitors see, and its endpoints.
         door: Door. Lets events and uploads in.
         scratch: Path. The folder that visitors' pictures pass through.
-        routes: list of Route. What it says of itself, besides.
+        routes: list of BaseRoute. What it says of itself, besides, and its example photos.
     """
 
     blocks: gr.Blocks
     door: Door
     scratch: Path
-    routes: list[Route]
+    routes: list[BaseRoute]
 
 
 def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> Page:
@@ -128,7 +130,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
     host = settings.host.removeprefix("[").removesuffix("]")
     # Uvicorn would put what a header says in the place of the peer, and trust all of this machine.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
-    scratch.start_sweeper(page.scratch, gradio_internals.kept_files(page.blocks))
+    scratch.start_sweeper(page.scratch)
     try:
         return page.blocks.launch(
             # Gradio makes an address of it, where IPv6 needs brackets.
@@ -161,12 +163,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
                 input_border_color="*neutral_400",
             ),
             css="".join(_asset(name) for name in STYLES),
-            # Each is a function; Gradio runs one.
-            js="() => {"
-            + "".join(f"({_asset(name)})();" for name in SCRIPTS).replace(
-                "MAX_BYTES", str(settings.max_bytes)
-            )
-            + "}",
+            js=_script(settings),
             footer_links=["api", "settings"],
             run_history=False,
             state_session_capacity=SESSIONS,
@@ -196,7 +193,16 @@ def _asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8").strip()
 
 
-def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) -> list[Route]:
+def _script(settings: Settings) -> str:
+    """Each script is a function, the first of words; Gradio runs one."""
+    words = {**wording.PHOTO_WORDS, "max_bytes": settings.max_bytes}
+    words["too_large"] = words["too_large"].format(size=f"{settings.max_bytes / 1e6:g} MB")
+    first, *others = SCRIPTS
+    calls = [f"({_asset(first)})({json.dumps(words)});", *(f"({_asset(s)})();" for s in others)]
+    return f"() => {{ {' '.join(calls)} }}"
+
+
+def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) -> list[BaseRoute]:
     limiter = admission.limiter
 
     def ask() -> Readiness:
@@ -207,4 +213,4 @@ def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) 
             stopping=door.stopping,
         )
 
-    return health_routes(ask)
+    return [*health_routes(ask), *example_routes()]

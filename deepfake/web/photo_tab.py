@@ -11,9 +11,9 @@ from deepfake.web import wording
 from deepfake.web.adjust import meaning
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import TYPE_ONE, Choices
-from deepfake.web.examples import examples_for
-from deepfake.web.gradio_internals import PhotoInput, chosen
+from deepfake.web.examples import examples
 from deepfake.web.history import history_list, remember
+from deepfake.web.intake import Intake, notice
 from deepfake.web.session import SESSION_SECONDS
 from deepfake.web.texts import say
 from deepfake.web.view import PhotoView
@@ -40,9 +40,8 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_id="giving"):
             picture = gr.HTML("", elem_id="faces", elem_classes=["of-photo"])
-            photo = PhotoInput(
-                label=say("photo.label"), type="filepath", image_mode=None,
-                sources=["upload", "clipboard", "webcam"], height=280, elem_id="photo", buttons=[],
+            intake = Intake.lay_out(
+                "photo", sources=["upload", "clipboard", "webcam"], height=280, elem_id="photo",
                 alt_text=say("photo.alt"),
             )  # fmt: skip
             gr.HTML(wording.PRIVACY, elem_id="privacy")
@@ -53,47 +52,57 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
                 visible=len(choices.labels) > 1 or choices.can_type, elem_id="model",
             )  # fmt: skip
             analyse = gr.Button(say("photo.analyse"), variant="primary", elem_id="analyse")
-            examples = examples_for(photo, "examples")
+            examples("examples")
         with gr.Column(scale=6, min_width=300, elem_id="result"):
             view = _result(manifest, session=session, row=row, picture=picture, card=card)
             threshold = view.threshold
     analyser = Analyser(choices, admission, view)
-    handler = {"fn": analyser.analyse, "inputs": [photo, threshold, model], "outputs": view.result}
-    shown = {"show_progress_on": [view.verdict], "concurrency_id": "analyse"}
-    others = [] if examples is None else [chosen(examples).then]
-    for trigger in (analyse.click, photo.upload, *others):
-        remember(trigger(**handler, **shown, **PRIVATE), row)
-
-    # Not `change`, which would run at the start, too.
-    again = model.input(
-        analyser.choose_model, [model], [session, threshold, view.meaning, card],
-        **{**shown, **LOADING}, **PRIVATE,
-    ).success(**{**handler, "fn": analyser.analyse_again}, **shown, **PRIVATE)  # fmt: skip
-    remember(again, row)
+    photo, ticket = intake.photo, intake.ticket
+    handler = {
+        "fn": analyser.analyse, "inputs": [photo, threshold, model, ticket],
+        "outputs": view.result, "js": intake.sign,
+    }  # fmt: skip
+    # The newest question is answered, and at most one waits.
+    shown = {
+        "show_progress_on": [view.verdict], "concurrency_id": "analyse",
+        "trigger_mode": "always_last", **PRIVATE,
+    }  # fmt: skip
+    signed = {"js": intake.sign, "show_progress": "hidden", **PRIVATE}
+    analysing = analyse.click(**handler, **shown)
     threshold.change(
-        analyser.decide_again, [session, threshold, view.face, model],
+        analyser.decide_again, [session, threshold, view.face, model, ticket],
         [session, view.verdict, view.picture, view.face, view.meaning],
-        trigger_mode="always_last", show_progress="hidden", queue=False, **PRIVATE,
-    )  # fmt: skip
-    photo.clear(
-        analyser.forget, [threshold, model], view.result, show_progress="hidden", **PRIVATE,
+        trigger_mode="always_last", queue=False, **signed,
     )  # fmt: skip
     # Not `change`, which an analysis triggers too: everything would be drawn and sent twice, and
     # Gradio would rewrite files while the browser reads them.
-    view.face.input(
-        analyser.choose_face, [session, view.face],
-        [view.picture, view.evidence, view.look, view.strip],
-        show_progress="hidden", **PRIVATE,
+    choosing = view.face.input(
+        analyser.choose_face, [session, view.face, ticket],
+        [view.picture, view.evidence, view.look, view.strip], **signed,
     )  # fmt: skip
-    view.look.click(
-        analyser.look, [session, view.face], [session, view.evidence, view.look],
-        show_progress_on=[view.look], concurrency_id="analyse", **PRIVATE,
+    looking = view.look.click(
+        analyser.look, [session, view.face, ticket], [session, view.evidence, view.look],
+        show_progress_on=[view.look], concurrency_id="analyse", js=intake.sign, **PRIVATE,
     )  # fmt: skip
+    results = [analysing, choosing, looking]
+    # Not `change`, which would run at the start, too.
+    loading = model.input(
+        analyser.choose_model, [model, ticket], [session, threshold, view.meaning, card],
+        cancels=results, **{**shown, **LOADING, "js": intake.rejudge},
+    )  # fmt: skip
+    again = loading.success(**{**handler, "fn": analyser.analyse_again}, **shown)
+    forget = {
+        "fn": analyser.forget, "inputs": [threshold, model, ticket], "outputs": view.result,
+    }  # fmt: skip
+    intake.connect(forget, [*results, again], [view.evidence])
+    for analysis in (analysing, again):
+        remember(analysis, row)
     history_list()
 
 
 def _result(manifest: ModelManifest, **others: Any) -> PhotoView:
     """Lay the result's side out; the view's other components are there already."""
+    notice("notice")
     verdict = gr.HTML(wording.WELCOME, elem_id="verdict")
     with gr.Column(visible=False) as details:
         face = gr.Radio(

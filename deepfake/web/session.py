@@ -22,12 +22,14 @@ class Session:
             visitors' would fill the memory of a small server.
         share: float. Its size as a share of the original's.
         model: str. Label of the model that judged it.
+        ticket: str. Of the photo that it is about, see `intake`.
     """
 
     report: Report
     shown: bytes
     share: float
     model: str | None
+    ticket: str = ""
 
     def marked(self, face: int) -> str:
         """The picture with its faces marked, one of them as selected, as HTML."""

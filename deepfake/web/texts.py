@@ -30,6 +30,21 @@ ENGLISH: dict[str, str] = {
     "examples.real": "Real",
     "examples.fake": "Fake",
     "examples.no_face": "No face",
+    # What the script says while a photo has no answer
+    "intake.again": "Try again",
+    "intake.sending": "Sending the photo …",
+    "intake.judging": "Looking at the photo …",
+    "intake.lost": "The connection to this page was lost, so the photo has no result. Try again "
+    "when you are online.",
+    "intake.no_answer": "There was no answer for this photo.",
+    "intake.too_large": "The file is larger than {size}. Send a smaller copy of it.",
+    "intake.folder": "This is a folder. Drop one photo out of it.",
+    "intake.several": "These are several files. Give one photo at a time.",
+    "intake.no_file": "This is a link or a text, not a photo. Save the picture as a file, and drop "
+    "that.",
+    "intake.no_picture": "There is no picture in the clipboard. Copy one, or choose a file.",
+    "intake.no_clipboard": "The browser does not let this page read the clipboard. Press Ctrl+V "
+    "instead.",
     # What stands where a verdict would
     "welcome.heading": "Is this face real?",
     "welcome.text": "Drop a photo, paste one, or take one of the examples. The verdict appears "

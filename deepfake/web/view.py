@@ -13,6 +13,7 @@ from deepfake.report import FaceReport, Report
 from deepfake.web import drawing, wording
 from deepfake.web.adjust import meaning
 from deepfake.web.comparison_panel import WELCOME, comparison_panel
+from deepfake.web.intake import ticketed
 from deepfake.web.session import Session
 
 EVIDENCE_SIDE = 448
@@ -83,7 +84,7 @@ class PhotoView:
         report = session.report
         return {
             self.session: session,
-            self.verdict: wording.verdict_panel(report),
+            self.verdict: ticketed(wording.verdict_panel(report), session.ticket),
             self.picture: session.marked(face),
             self.face: _choices(report, face),
             self.meaning: meaning(report.manifest, report.threshold, report),
@@ -100,16 +101,17 @@ class PhotoView:
         """Evidence of a face that has just been worked out."""
         return {self.session: session, **self._show_evidence(session.report.faces[face])}
 
-    def show_nothing(self, panel: str, figures: str) -> Changes:
+    def show_nothing(self, panel: str, figures: str, ticket: str) -> Changes:
         """No result.
 
         Args:
             panel: str. HTML that says why.
             figures: str. HTML on how often a verdict would be wrong.
+            ticket: str. Of the photo, or of its removal.
         """
         return {
             self.session: None,
-            self.verdict: panel,
+            self.verdict: ticketed(panel, ticket),
             self.details: gr.update(visible=False),
             self.picture: "",
             self.face: gr.update(choices=[], value=None, visible=False),
@@ -136,7 +138,7 @@ class ComparisonView:
     """The tab "Compare models".
 
     Attributes:
-        session: holds a Comparison, on the server.
+        session: holds a Comparison and its photo's ticket, on the server.
         comparison: the comparison, or why there is none.
         look: works out the heat maps that no model has built in.
     """
@@ -150,19 +152,19 @@ class ComparisonView:
         """All that a result fills."""
         return [self.session, self.comparison, self.look]
 
-    def show(self, comparison: Comparison) -> Changes:
+    def show(self, comparison: Comparison, ticket: str) -> Changes:
         """A new result."""
         return {
-            self.session: comparison,
-            self.comparison: comparison_panel(comparison),
+            self.session: (comparison, ticket),
+            self.comparison: ticketed(comparison_panel(comparison), ticket),
             self.look: gr.update(visible=any(row.lacks_map for row in comparison.rows)),
         }
 
-    def show_nothing(self, panel: str = WELCOME) -> Changes:
+    def show_nothing(self, ticket: str, panel: str = WELCOME) -> Changes:
         """No result; the panel, as HTML, says why."""
         return {
             self.session: None,
-            self.comparison: panel,
+            self.comparison: ticketed(panel, ticket),
             self.look: gr.update(visible=False),
         }
 

@@ -8,7 +8,7 @@ from html import escape
 from deepfake.report import FaceReport, Report
 from deepfake.verdict import decide, operating_point, uncertain_band
 from deepfake.web import worth
-from deepfake.web.texts import counts, has, of_hundred, say, share
+from deepfake.web.texts import ENGLISH, counts, has, of_hundred, say, share
 
 # Shape and words carry the meaning; colour only repeats it.
 ICONS = {"fake": "▲", "uncertain": "◆", "real": "●", "not_applicable": "○"}
@@ -21,6 +21,17 @@ NO_PHOTO = say("error.no_photo")
 UNREADABLE_FILE = say("error.file")
 REFUSED = say("error.refused")
 UNUSABLE_MODEL = say("error.model")
+AGAIN = say("intake.again")
+# What the script says of a photo that has no answer yet, or gets none.
+PHOTO_WORDS: dict[str, str] = {
+    "failed": REFUSED,
+    **{
+        name: text
+        for key, text in ENGLISH.items()
+        for place, _, name in [key.partition(".")]
+        if place == "intake"
+    },
+}
 EVIDENCE_CAPTION = f'<p class="caption">{escape(say("evidence.caption"))}</p>'
 PRIVACY = f'<p class="caption">{escape(say("photo.privacy"))}</p>'
 
@@ -40,12 +51,13 @@ def verdict_panel(report: Report) -> str:
     )
 
 
-def error_panel(message: str, heading: str = UNREADABLE_FILE) -> str:
-    """An error as a sentence of ours."""
+def error_panel(message: str, heading: str = UNREADABLE_FILE, again: bool = False) -> str:
+    """An error as a sentence of ours; `again`: with a button that asks once more."""
+    button = f'<button type="button" class="again">{AGAIN}</button>' if again else ""
     return (
         '<section class="verdict verdict-error" role="alert">'
         f'<h2><span aria-hidden="true">✕</span> {escape(heading)}</h2>'
-        f"<p>{escape(message)}</p></section>"
+        f"<p>{escape(message)}</p>{button}</section>"
     )
 
 

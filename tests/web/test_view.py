@@ -32,14 +32,14 @@ def test_a_result_leaves_nothing_of_the_one_before(analyser, portrait, faceless,
     garbage.write_bytes(b"garbage")
     everything = set(analyser.view.result)
     for photo in (portrait, faceless, garbage):
-        assert set(analyser.analyse(str(photo), 0.5, None)) == everything
-    assert set(analyser.analyse(None, 0.5, None)) == everything
-    assert set(analyser.forget(0.5, None)) == everything
+        assert set(analyser.analyse(str(photo), 0.5, None, "")) == everything
+    assert set(analyser.analyse(None, 0.5, None, "")) == everything
+    assert set(analyser.forget(0.5, None, "")) == everything
 
 
 def test_a_picture_without_a_face_has_a_verdict_and_no_details(analyser, faceless):
     view = analyser.view
-    shown = analyser.analyse(str(faceless), 0.5, None)
+    shown = analyser.analyse(str(faceless), 0.5, None, "")
     assert "No face found" in shown[view.verdict]
     for part in (view.details, view.face, view.evidence, view.look):
         assert not shown[part]["visible"]
@@ -48,9 +48,9 @@ def test_a_picture_without_a_face_has_a_verdict_and_no_details(analyser, faceles
 
 def test_without_a_photo_all_is_as_at_the_start(analyser, portrait):
     view = analyser.view
-    analyser.analyse(str(portrait), 0.5, None)
-    shown = analyser.forget(0.5, None)
-    assert shown[view.verdict] == wording.WELCOME
+    analyser.analyse(str(portrait), 0.5, None, "")
+    shown = analyser.forget(0.5, None, "")
+    assert wording.WELCOME in shown[view.verdict]
     assert shown[view.session] is None and shown[view.picture] == "" and shown[view.row] is None
     assert not shown[view.details]["visible"]
 
@@ -63,7 +63,7 @@ def test_the_face_that_decides_is_chosen_and_comes_first(analyser, examples, tmp
     # The real face is a little larger, so it is number 1.
     pair = [square("grace_hopper.jpg"), square("fake_swap_collins.jpg")]
     Image.fromarray(np.hstack(pair)).save(both)
-    shown = analyser.analyse(str(both), 0.5, None)
+    shown = analyser.analyse(str(both), 0.5, None, "")
     choice = shown[analyser.view.face]
     first, second = choice["choices"]
     assert choice["value"] == first[1] == 1 and second[1] == 0
@@ -71,10 +71,14 @@ def test_the_face_that_decides_is_chosen_and_comes_first(analyser, examples, tmp
 
 
 def test_where_there_is_no_face_to_choose_nothing_changes(analyser, portrait):
-    session = analyser.analyse(str(portrait), 0.5, None)[analyser.view.session]
+    session = analyser.analyse(str(portrait), 0.5, None, "")[analyser.view.session]
     for changes in (
-        analyser.choose_face(session, 7),
-        analyser.choose_face(None, 0),
-        analyser.look(None, 0),
+        analyser.choose_face(session, 7, ""),
+        analyser.choose_face(None, 0, ""),
+        analyser.look(None, 0, ""),
+        # Of a photo that the browser does not show any more.
+        analyser.choose_face(session, 0, "another"),
+        analyser.look(session, 0, "another"),
     ):
         assert changes == gr.skip()
+    assert set(analyser.decide_again(session, 0.1, 0, None, "another")) == {analyser.view.meaning}
