@@ -1,4 +1,4 @@
-"""What programs get: the JSON documents of `deepfake detect --json`, `/detect` and `/compare`.
+"""What programs get: the JSON documents of `deepfake detect --json`, of the page's API and MCP.
 
 docs/api.md and docs/detect.schema.json are written from these types (docs/make_api.py); mypy holds
 the code that fills them to them. Nothing else is in a document, and all of it is always there.
@@ -360,3 +360,11 @@ class ErrorDocument(TypedDict):
 
     file: Annotated[str, Field(description="the path")]
     error: Annotated[str, Field(description="why, in a sentence for people")]
+
+
+@with_config(CLOSED)
+class LabelsDocument(TypedDict):
+    """The answer of `/predict`, which is `deepfake.predict`'s: two numbers whose sum is 1."""
+
+    Fake: Annotated[Probability, Field(description="P(fake): the highest of the faces")]
+    Real: Annotated[Probability, Field(description="1 − P(fake)")]

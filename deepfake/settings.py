@@ -63,6 +63,7 @@ class Settings:
             page or with `deepfake misjudged add`; "off" for none. Where it is not set: `deepfake/
             misjudged` in the user's folder for data, and none on a page that others can reach.
         root_path: str. Where a proxy puts the page, such as "/deepfake", or its whole address.
+        mcp: bool. Whether assistants can ask, too, at /mcp.
     """
 
     model: str = "default"
@@ -88,6 +89,7 @@ class Settings:
     share: bool = False
     auth: str = ""
     root_path: str = ""
+    mcp: bool = False
     misjudged: str = ""
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
@@ -21,8 +21,9 @@ from deepfake.web.about import about
 from deepfake.web.choices import Choices, refuse_programs
 from deepfake.web.compare_tab import compare_tab
 from deepfake.web.door import Door, DoorMiddleware
-from deepfake.web.endpoints import add_endpoints
+from deepfake.web.endpoints import Endpoints, add_endpoints
 from deepfake.web.health import Readiness, health_routes, readiness
+from deepfake.web.mcp_door import mcp_server
 from deepfake.web.photo_tab import photo_tab
 from deepfake.web.session import SESSIONS
 from deepfake.web.visitors.accounts import read_accounts
@@ -31,6 +32,10 @@ from deepfake.web.visitors.admission import Admission
 ASSETS = Path(__file__).parent / "assets"
 STYLES, SCRIPTS = ("page.css", "history.css"), ("page.js", "history.js")
 TITLE = "deepfake: is this face real?"
+DESCRIPTION = (
+    "Send a photo and see whether its faces carry signs of a deepfake, how sure that is, and how "
+    "often such a verdict is wrong."
+)
 # Larger uploads are cut off on the way; between the limit and this our own sentence is shown.
 UPLOAD_SLACK = 2
 # All uploads together, in largest ones; of the default size they fit into a /tmp of 512 MB.
@@ -48,13 +53,15 @@ class Page:
         blocks: gradio.Blocks. What visitors see, and its endpoints.
         door: Door. Lets events and uploads in.
         scratch: Path. The folder that visitors' pictures pass through.
-        routes: list of Route. What it says of itself, besides.
+        routes: sequence of Route. What it says of itself, besides, and the door for assistants.
+        lifespan: callable. What runs as long as the page does; nothing for nothing.
     """
 
     blocks: gr.Blocks
     door: Door
     scratch: Path
-    routes: list[Route]
+    routes: Sequence[BaseRoute]
+    lifespan: Any = None
 
 
 def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> Page:
@@ -70,7 +77,12 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
 
     Raises:
         ModelError: no model can be loaded.
+        SettingError: the door for assistants cannot be opened.
     """
+    if settings.mcp and settings.auth:
+        raise SettingError(
+            "Assistants cannot be asked for a password. Leave out either --mcp or --auth."
+        )
     admission = Admission(settings)
     shelf = Shelf(
         names or model_names(settings), settings, say_failure,
@@ -83,10 +95,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         analytics_enabled=False,
         delete_cache=(scratch.SWEEP_SECONDS, scratch.MAX_AGE_SECONDS),
     ) as blocks:
-        gr.Markdown(
-            "# Is this face real?\nSend a photo and see whether its faces carry signs of a "
-            "deepfake, how sure that is, and how often such a verdict is wrong."
-        )
+        gr.Markdown(f"# Is this face real?\n{DESCRIPTION}")
         with gr.Tab("Photo"):
             # Made now, shown in its own tab further down.
             card = gr.Markdown(about(choices.detector(None).model), render=False, elem_id="about")
@@ -96,18 +105,27 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
                 compare_tab(choices, admission)
         with gr.Tab("About this model"):
             card.render()
-        add_endpoints(choices, admission)
+        endpoints = Endpoints(choices, admission)
+        add_endpoints(endpoints)
     blocks.queue(
         default_concurrency_limit=settings.interpreters, max_size=settings.max_queue,
         # Nobody goes past the queue.
         api_open=False,
     )  # fmt: skip
     gradio_internals.keep_names_private(blocks)
+    gradio_internals.describe(TITLE, DESCRIPTION)
     door = Door(
         gradio_internals.Queue(blocks), settings.max_queue, folder,
         UPLOAD_SLACK * settings.max_bytes, UPLOADS_KEPT * settings.max_bytes,
+        settings.interpreters,
     )  # fmt: skip
-    return Page(blocks, door, folder, _routes(settings, shelf, admission, door))
+    routes = _routes(settings, shelf, admission, door)
+    if not settings.mcp:
+        return Page(blocks, door, folder, routes)
+    assistants = mcp_server(endpoints, door).streamable_http_app()
+    return Page(
+        blocks, door, folder, [*routes, *assistants.routes], assistants.router.lifespan_context
+    )
 
 
 def launch(page: Page, settings: Settings, **options: Any) -> Any:
@@ -127,7 +145,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     scratch.start_sweeper(page.scratch, gradio_internals.kept_files(page.blocks))
     try:
-        return page.blocks.launch(
+        launched = page.blocks.launch(
             # Gradio makes an address of it, where IPv6 needs brackets.
             server_name=f"[{host}]" if ":" in host else host,
             server_port=settings.port,
@@ -152,12 +170,17 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             state_session_capacity=SESSIONS,
             ssr_mode=False,
             show_error=True,
+            # Ours is a route of the page's; Gradio's would offer the page's own events, too.
+            mcp_server=False,
             app_kwargs={
-                "routes": page.routes,
+                "routes": list(page.routes),
+                "lifespan": page.lifespan,
                 "middleware": [Middleware(DoorMiddleware, door=page.door)],
             },
             **options,
         )
+        gradio_internals.lighten(page.blocks)
+        return launched
     except OSError as error:
         raise SettingError(
             f"The page cannot listen on {settings.host}, port {settings.port}: it is in use or not "

@@ -119,7 +119,7 @@ def _result(
         picture = gr.Image(
             label="Faces (click one for its evidence)", interactive=False,
             alt_text="The photo with a numbered box around each face", height=440,
-            buttons=["fullscreen"], elem_id="faces",
+            buttons=["fullscreen"], elem_id="faces", format="jpeg",
         )  # fmt: skip
         face = gr.Radio(
             [], label="Show the evidence of face", type="value", visible=False,
@@ -127,7 +127,7 @@ def _result(
         )  # fmt: skip
         evidence = gr.ImageSlider(
             label="Evidence", interactive=False, max_height=420, elem_id="evidence",
-            buttons=["fullscreen"],
+            buttons=["fullscreen"], format="jpeg",
         )  # fmt: skip
         look = gr.Button("Show what it looked at (slow)", size="sm", visible=False, elem_id="look")
         gr.HTML(wording.EVIDENCE_CAPTION, elem_id="evidence-caption")
