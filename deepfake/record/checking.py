@@ -155,7 +155,7 @@ def _scores(recorded: Recorded, report: Report) -> tuple[list[Difference], float
                 )
             )
         pairs.append((f"Face {number}", old.p_fake, new.p_fake))
-        changed = {one.name: one.p_fake for one in new.variations}
+        changed: dict[str, float] = {one.name: one.p_fake for one in new.variations}
         for one in old.variations:
             place = f"Face {number}, changed ({one.name})"
             pairs.append((place, one.p_fake, changed.get(one.name)))
