@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_serializer, model_validator
 
@@ -14,6 +14,10 @@ from deepfake.figures import MainFigures, Part, Told
 MANIFEST_NAME = "model.json"
 # A manifest is a few kilobytes; a file of another kind should not be read into memory.
 MAX_MANIFEST_BYTES = 1_000_000
+
+# Of a source or a kind of fakes: it stands in sentences and tables.
+MAX_NAME, MAX_KINDS = 80, 32
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 
 
 class Labels(Part):
@@ -123,6 +127,69 @@ class OperatingPoints(Part):
     points: tuple[OperatingPoint, ...] = Field(min_length=1)
 
 
+class WorstRealSource(Part):
+    """The real source that is called fake most often, of those with enough faces to tell.
+
+    Attributes:
+        name: The source.
+        false_positive_rate: Share of its faces at or above the model's own threshold.
+        reals: How many faces were judged.
+    """
+
+    name: Name
+    false_positive_rate: float = Field(ge=0, le=1)
+    reals: int = Field(gt=0)
+
+
+class KindOfFakes(Part):
+    """Fakes of one kind, such as "swaps" or "gan".
+
+    Attributes:
+        true_positive_rate: Share of them at or above the model's own threshold; the mean over
+            sources, as in `OperatingPointsElsewhere`.
+        fakes: How many faces were judged.
+        sources: How many sources they are of.
+    """
+
+    true_positive_rate: float = Field(ge=0, le=1)
+    fakes: int = Field(gt=0)
+    sources: int = Field(gt=0)
+
+
+class OperatingPointsElsewhere(OperatingPoints):
+    """Operating points measured on sources that the training was without.
+
+    Each rate is a mean over sources, in which a source weighs as many faces as it has, at most 20:
+    the next picture comes from a source that nobody has seen, so a source with 300 faces must not
+    count for fifteen with 20; and the share of one with two faces is chance, so it must not count
+    for as much as one that can be measured.
+
+    Attributes:
+        real_sources: How many sources the reals are of.
+        fake_sources: How many sources the fakes are of.
+        worst_real_source: Of the real sources with 20 faces or more; null where there is none.
+        by_kind: Kind of fakes → how many of them are caught. Kinds need not hold all fakes.
+    """
+
+    real_sources: int = Field(gt=0)
+    fake_sources: int = Field(gt=0)
+    worst_real_source: WorstRealSource | None = None
+    by_kind: dict[Name, KindOfFakes] = Field(default_factory=dict, max_length=MAX_KINDS)
+
+    @model_validator(mode="after")
+    def _possible(self) -> OperatingPointsElsewhere:
+        if self.real_sources > self.reals or self.fake_sources > self.fakes:
+            raise ValueError("there cannot be more sources than faces")
+        if self.worst_real_source is not None and self.worst_real_source.reals > self.reals:
+            raise ValueError("'worst_real_source' cannot have more faces than there are reals")
+        for kind, of in self.by_kind.items():
+            if of.sources > min(of.fakes, self.fake_sources) or of.fakes > self.fakes:
+                raise ValueError(f"'by_kind' has more of {kind!r} than there are fakes or sources")
+        if [p.threshold for p in self.points] != sorted({p.threshold for p in self.points}):
+            raise ValueError("'points' must stand by rising threshold, each once")
+        return self
+
+
 class Metrics(Told):
     """What was measured of the model; other entries, as older versions wrote, are kept.
 
@@ -148,7 +215,8 @@ class ModelManifest(Part):
 
     `files` maps a file's name to its SHA-256. `origin` is the address on the Hub that the model
     came from, with the commit. `ensemble_weight` is what its P(fake) counts for in an average with
-    other models.
+    other models. `operating_points` were measured on the sources that it was trained with,
+    `operating_points_elsewhere` on others: these tell what to expect of the next picture.
     """
 
     format: Literal[1]
@@ -162,6 +230,7 @@ class ModelManifest(Part):
     threshold: float = Field(ge=0, le=1)
     uncertain_band: tuple[float, float]
     operating_points: OperatingPoints | None = None
+    operating_points_elsewhere: OperatingPointsElsewhere | None = None
     files: dict[str, str] = Field(min_length=1)
     licence: str
     training_data: str

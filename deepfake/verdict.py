@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,9 @@ from deepfake.errors import SettingError
 from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
-Reason = Literal["small", "dark", "burnt_out", "turned", "many_faces"]
+Reason = Literal["small", "dark", "burnt_out", "turned", "many_faces", "unstable"]
+# What is done to a face to see whether its verdict holds.
+Change = Literal["jpeg_90", "jpeg_60", "jpeg_40", "halved", "blurred", "mirrored", "darkened"]
 # A face that is not judged is too … to judge.
 HINDRANCES = {"small": "small", "many_faces": "many", "dark": "dark", "burnt_out": "bright"}
 # Beyond this the sigmoid is 0 or 1 in double precision.
@@ -150,21 +153,49 @@ def decide(p_fake: float | None, threshold: float, band: tuple[float, float]) ->
     return "uncertain" if p_fake >= low else "real"
 
 
-def operating_point(manifest: ModelManifest, threshold: float) -> OperatingPoint | None:
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict on a picture: "fake" if any face is, else "uncertain" if any is, else "real"."""
+    order: tuple[Verdict, ...] = ("fake", "uncertain", "real")
+    return next((one for one in order if one in verdicts), "not_applicable")
+
+
+def is_unstable(
+    p_fake: float | None,
+    changed: Sequence[float],
+    threshold: float,
+    band: tuple[float, float],
+) -> bool:
+    """Whether a face is called fake as it is and real when changed, or the other way round.
+
+    Args:
+        p_fake: float in [0, 1] or None. Of the face as it is.
+        changed: sequence of float. Of the same face after changes that do not matter.
+        threshold: float. As for `decide`.
+        band: (low, high). Likewise.
+    """
+    found = {decide(p, threshold, band) for p in (p_fake, *changed)}
+    return {"fake", "real"} <= found
+
+
+def operating_point(
+    manifest: ModelManifest, threshold: float, *, elsewhere: bool = False
+) -> OperatingPoint | None:
     """The measured error rates at the measured threshold that is nearest.
 
     Args:
         manifest: ModelManifest. Its operating points.
         threshold: float. The threshold in use.
+        elsewhere: bool. Whether to take those that were measured on sources that the training was
+            without. Defaults to those of the sources that it knows.
 
     Returns:
         The operating point, with the threshold that it was measured at; None where the manifest
         has none within 0.01, since error rates are not to be guessed.
     """
-    if manifest.operating_points is None:
+    measured = manifest.operating_points_elsewhere if elsewhere else manifest.operating_points
+    if measured is None:
         return None
-    points = manifest.operating_points.points
-    nearest = min(points, key=lambda point: abs(point.threshold - threshold))
+    nearest = min(measured.points, key=lambda point: abs(point.threshold - threshold))
     return nearest if abs(nearest.threshold - threshold) < MEASURED_WITHIN else None
 
 

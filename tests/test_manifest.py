@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 
+from deepfake import verdict
 from deepfake.errors import ModelError
 from deepfake.manifest import read_manifest, read_weights
 from deepfake.modelstore.resolve import load_model
@@ -30,6 +31,28 @@ def test_the_shipped_model_loads(model):
     assert loaded.sha256 == loaded.manifest.files["model.tflite"]
 
 
+POINTS = [
+    {"threshold": 0.4, "false_positive_rate": 0.2, "true_positive_rate": 0.7},
+    {"threshold": 0.6, "false_positive_rate": 0.1, "true_positive_rate": 0.5},
+]
+
+
+def elsewhere(**entries):
+    """A change that adds figures from elsewhere, right but for `entries`."""
+    figures = {"measured_on": "x", "reals": 30, "fakes": 40, "real_sources": 3,
+               "fake_sources": 4, "points": POINTS, **entries}  # fmt: skip
+    return lambda document: document.update(operating_points_elsewhere=figures)
+
+
+def test_figures_from_elsewhere_may_be_missing_and_are_read(model):
+    rewrite(model, lambda document: document.pop("operating_points_elsewhere", None))
+    manifest = read_manifest(model)
+    assert verdict.operating_point(manifest, 0.6, elsewhere=True) is None
+    rewrite(model, elsewhere())
+    point = verdict.operating_point(read_manifest(model), 0.6, elsewhere=True)
+    assert (point.false_positive_rate, point.true_positive_rate) == (0.1, 0.5)
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -47,6 +70,21 @@ def test_the_shipped_model_loads(model):
         pytest.param(lambda d: d["calibration"].update(bias=float("nan")), "bias", id="no number"),
         pytest.param(lambda d: d["calibration"].update(temperature=float("inf")), "temperature",
                      id="endless"),
+        pytest.param(elsewhere(reals=2), "more sources than faces", id="sources"),
+        pytest.param(elsewhere(reals=0), "reals", id="no reals"),
+        pytest.param(elsewhere(points=POINTS[::-1]), "rising", id="falling points"),
+        pytest.param(elsewhere(points=[{**POINTS[0], "false_positive_rate": 1.2}]),
+                     "false_positive_rate", id="rate"),
+        pytest.param(elsewhere(worst_real_source={"name": "x" * 10_000, "reals": 3,
+                                                  "false_positive_rate": 0.5}), "name", id="name"),
+        pytest.param(elsewhere(worst_real_source={"name": "x", "reals": 31,
+                                                  "false_positive_rate": 0.5}),
+                     "more faces than", id="worst"),
+        pytest.param(elsewhere(by_kind={"gan": {"true_positive_rate": 0.5, "fakes": 41,
+                                                "sources": 1}}), "more of 'gan'", id="kind"),
+        pytest.param(elsewhere(by_kind={str(i): {"true_positive_rate": 0.5, "fakes": 1,
+                                                 "sources": 1} for i in range(99)}),
+                     "by_kind", id="kinds without end"),
     ],
 )  # fmt: skip
 def test_incomplete_manifests_are_refused_with_a_sentence(model, change, expected):

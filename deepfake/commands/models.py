@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepfake.commands.misjudged import on_new_model
 from deepfake.errors import ModelError
 from deepfake.formatting import megabytes
 from deepfake.settings import Settings
@@ -133,6 +134,8 @@ def _show(options: argparse.Namespace) -> int:
 
 def _pull(options: argparse.Namespace) -> int:
     print(pull(options.address))
+    if said := on_new_model(options.address):
+        print(said)
     return RAN
 
 
@@ -290,6 +293,7 @@ def _words(model: LoadedModel) -> list[tuple[str, str]]:
         ("threshold", f"P(fake) of {manifest.threshold:g} and more is called fake"),
         ("uncertain", "from {:g} to {:g}".format(*manifest.uncertain_band)),
         ("errors", _errors(manifest)),
+        ("elsewhere", _errors(manifest, elsewhere=True)),
         ("evidence", "a map of its own" if manifest.output.evidence else "no map of its own"),
         ("trained on", manifest.training_data),
         ("licence", manifest.licence),
@@ -326,10 +330,10 @@ def _calibration(manifest: ModelManifest) -> str:
     )
 
 
-def _errors(manifest: ModelManifest) -> str:
+def _errors(manifest: ModelManifest, elsewhere: bool = False) -> str:
     from deepfake.verdict import percent
 
-    measured = manifest.operating_points
+    measured = manifest.operating_points_elsewhere if elsewhere else manifest.operating_points
     if measured is None:
         return "not measured: run `deepfake evaluate` on labelled photos"
     point = min(measured.points, key=lambda point: abs(point.threshold - manifest.threshold))

@@ -300,21 +300,30 @@ def wilson(count: int, total: int) -> Interval | None:
     return _rounded(interval.low), _rounded(interval.high)
 
 
-def operating_points(p_fake: np.ndarray, labels: np.ndarray) -> list[dict[str, float]]:
+def operating_points(
+    p_fake: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+) -> list[dict[str, float]]:
     """Error rates at every hundredth.
 
     Args:
         p_fake: float array (count,). Probabilities.
         labels: int array (count,). 1 for fake.
+        weights: float array (count,). What each face counts for. Defaults to the same for all.
 
     Returns:
         For thresholds 0.00 to 1.00: false-positive rate and true-positive rate.
     """
+    weights = np.ones(len(p_fake)) if weights is None else weights
+    reals, fakes = labels == 0, labels == 1
+
+    def rate(members: np.ndarray, threshold: float) -> float:
+        return _rounded(np.average(p_fake[members] >= threshold, weights=weights[members]))
+
     return [
         {
             "threshold": hundredth / 100,
-            "false_positive_rate": _rounded((p_fake[labels == 0] >= hundredth / 100).mean()),
-            "true_positive_rate": _rounded((p_fake[labels == 1] >= hundredth / 100).mean()),
+            "false_positive_rate": rate(reals, hundredth / 100),
+            "true_positive_rate": rate(fakes, hundredth / 100),
         }
         for hundredth in range(101)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from deepfake.evaluation.document import Latency
 from deepfake.evaluation.robustness import Delivery, deliver
 from deepfake.imaging import Picture
 from deepfake.report import Report
-from deepfake.verdict import Verdict
+from deepfake.verdict import Reason, Verdict
 
 WORKERS = 2
 LATENCY_FILES = 25
@@ -55,6 +55,7 @@ class FileScore:
         verdict: Verdict. On the picture.
         faces: int. How many faces were found.
         error: str. Why it was not judged; "" where it was.
+        reasons: tuple of str. What weakens the verdict, as of `Report.reasons`.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class FileScore:
     verdict: Verdict
     faces: int
     error: str
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,16 @@ class Judged:
             np.array([p_fake for p_fake, _, _ in judged], np.float64),
             np.array([label for _, label, _ in judged], np.int64),
             tuple(source for _, _, source in judged),
+        )
+
+    @classmethod
+    def joined(cls, several: Iterable[Judged]) -> Judged:
+        """All of them, one after another."""
+        parts = list(several)
+        return cls(
+            np.concatenate([part.p_fake for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+            tuple(source for part in parts for source in part.sources),
         )
 
 
@@ -188,5 +200,6 @@ def _as_score(file: LabelledFile, report: Report) -> FileScore:
     if report.p_fake is None:
         error = TOO_SMALL if report.faces else NO_FACE
     return FileScore(
-        file.path, file.label, file.source, report.p_fake, report.verdict, len(report.faces), error
-    )
+        file.path, file.label, file.source, report.p_fake, report.verdict, len(report.faces), error,
+        report.reasons,
+    )  # fmt: skip

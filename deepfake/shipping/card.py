@@ -94,7 +94,7 @@ def write(manifest: ModelManifest, document: EvaluationReport) -> str:
         "Intended use": INTENDED,
         "Not for": NOT_FOR,
         # First what is to be expected of photos and generators from elsewhere.
-        "Left out of training": tables.protocols(document.protocols),
+        "Left out of training": tables.elsewhere(manifest) + tables.protocols(document.protocols),
         "How well it works": _test(document, tested),
         "By source": tables.sources(tested.sources, "real")
         + "\n"
@@ -138,10 +138,11 @@ def write(manifest: ModelManifest, document: EvaluationReport) -> str:
     )
 
 
-def readme_table(document: EvaluationReport) -> str:
+def readme_table(manifest: ModelManifest, document: EvaluationReport) -> str:
     """The results for the README of the project.
 
     Args:
+        manifest: ModelManifest. Of the default model.
         document: EvaluationReport. Of the default model.
 
     Returns:
@@ -151,6 +152,7 @@ def readme_table(document: EvaluationReport) -> str:
     tested = model.sets[0]
     low, high = model.uncertain_band
     parts = [
+        tables.elsewhere(manifest),
         tables.protocols(document.protocols),
         f"Measured on {document.measured_on}, at the threshold of {model.threshold:.2f} "
         f"(from {low:.2f} to {high:.2f} is “uncertain”). It is **in-distribution**: the same "
@@ -163,17 +165,18 @@ def readme_table(document: EvaluationReport) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def with_results(readme: str, document: EvaluationReport) -> str:
+def with_results(readme: str, manifest: ModelManifest, document: EvaluationReport) -> str:
     """A README with the results between its markers replaced.
 
     Args:
         readme: str. With `<!-- results -->` and `<!-- /results -->` on lines of their own.
-        document: EvaluationReport. As of `readme_table`.
+        manifest: ModelManifest. As of `readme_table`.
+        document: EvaluationReport. Likewise.
 
     Raises:
         TrainingError: it has no markers.
     """
-    changed, count = RESULTS.subn(lambda _: readme_table(document), readme)
+    changed, count = RESULTS.subn(lambda _: readme_table(manifest, document), readme)
     if count != 1:
         raise TrainingError("The README has no lines <!-- results --> and <!-- /results -->.")
     return changed
@@ -196,9 +199,10 @@ def refresh(folder: Path, readme: Path | None = None, runs: Sequence[Path] = ())
             for row in report.read(run / EVALUATION).protocols
         ]
         document = report.amend(folder / EVALUATION, {"protocols": rows})
-    (folder / FILE).write_text(write(read_manifest(folder), document), encoding="utf-8")
+    manifest = read_manifest(folder)
+    (folder / FILE).write_text(write(manifest, document), encoding="utf-8")
     if readme is not None:
-        text = with_results(readme.read_text(encoding="utf-8"), document)
+        text = with_results(readme.read_text(encoding="utf-8"), manifest, document)
         readme.write_text(text, encoding="utf-8")
 
 

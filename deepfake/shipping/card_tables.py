@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from deepfake import figures
+from deepfake import figures, verdict
 from deepfake.evaluation.document import (
     BlendFigures,
     CellFigures,
@@ -17,6 +17,7 @@ from deepfake.evaluation.document import (
 )
 from deepfake.figures import Figures
 from deepfake.formatting import NOTHING, interval, number, percent
+from deepfake.manifest import ModelManifest
 
 # Of the report, within the folder of the model.
 FOLDER = "evaluation"
@@ -202,6 +203,42 @@ def blends(measured: Sequence[BlendFigures]) -> str:
                 for row in measured
             ],
         )
+    )
+
+
+def elsewhere(manifest: ModelManifest) -> str:
+    """How often the model is wrong on sources that the training was without.
+
+    Args:
+        manifest: ModelManifest. With `operating_points_elsewhere`.
+
+    Returns:
+        Markdown; "" where that was not measured.
+    """
+    measured = manifest.operating_points_elsewhere
+    point = verdict.operating_point(manifest, manifest.threshold, elsewhere=True)
+    if measured is None or point is None:
+        return ""
+    worst = measured.worst_real_source
+    rows = [
+        ("real faces", measured.real_sources, measured.reals,
+         f"{percent(point.false_positive_rate)} called fake"),
+        *([(f"… the worst source, {worst.name}", 1, worst.reals,
+            f"{percent(worst.false_positive_rate)} called fake")] if worst else []),
+        ("fakes", measured.fake_sources, measured.fakes,
+         f"{percent(point.true_positive_rate)} caught"),
+        *((f"… {kind}", of.sources, of.fakes, f"{percent(of.true_positive_rate)} caught")
+          for kind, of in measured.by_kind.items()),
+    ]  # fmt: skip
+    return (
+        f"**What to expect elsewhere**, at the threshold of {point.threshold:.2f}: "
+        f"{plain(measured.measured_on)}. Rates are means over sources, in which a source weighs as "
+        "many faces as it has, at most 20; the worst source is of those with 20 faces or more.\n\n"
+        + table(
+            ("", "sources", "faces", "result"),
+            [(name, str(sources), f"{faces:,}", said) for name, sources, faces, said in rows],
+        )
+        + "\n"
     )
 
 

@@ -74,15 +74,34 @@ def divide(samples: Sequence[Sample], names: str) -> Division:
     return Division(kept, families)
 
 
-def measure(
-    detector: Detector, division: Division, seed: int = 0, taught: bool = False
-) -> list[LeftOut]:
+def judge(detector: Detector, division: Division, seed: int = 0) -> dict[str, Judged]:
     """Judge what was left out.
+
+    Args:
+        detector: Detector. Trained, calibrated and given its threshold without the families.
+        division: Division. What was left out.
+        seed: int. Of the drawing, where a family has more than 500 files.
+
+    Returns:
+        Name of the family → its scores.
+    """
+    return {name: _judge(detector, drawn, seed) for name, drawn in division.families.items()}
+
+
+def measure(
+    detector: Detector,
+    division: Division,
+    seed: int = 0,
+    taught: bool = False,
+    judged: Mapping[str, Judged] | None = None,
+) -> list[LeftOut]:
+    """Measure what was left out, family by family.
 
     Args:
         detector: Detector. Trained, calibrated and given its threshold without the families.
         division: Division. What was left out, and the test reals that generators are told from.
         seed: int. Of the drawing, where there are more than 500 files.
+        judged: dict. As of `judge`, where that was done already. Defaults to doing it.
         taught: bool. Whether other models had a part in the training, which may know the families.
 
     Returns:
@@ -93,9 +112,10 @@ def measure(
     test = [s for s in division.kept if s.split == "test"]
     test = test or [s for s in division.kept if s.split == "valid"]
     known = _judge(detector, [s for s in test if s.label == 0], seed) if division.families else None
+    judged = judge(detector, division, seed) if judged is None else judged
     rows = []
     for name, samples in division.families.items():
-        left_out = _judge(detector, samples, seed)
+        left_out = judged[name]
         label = samples[0].label
         row: dict[str, Any] = {
             "network": "this",

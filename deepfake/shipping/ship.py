@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,13 +33,14 @@ from deepfake.manifest import (
     ModelManifest,
     OperatingPoint,
     OperatingPoints,
+    OperatingPointsElsewhere,
     Output,
 )
 from deepfake.modelstore.backends.litert import LiteRTBackend
 from deepfake.modelstore.resolve import LoadedModel
 from deepfake.networks import flip_averaging
 from deepfake.settings import Settings
-from deepfake.shipping import calibration, card, cross_source, export, forgeries
+from deepfake.shipping import calibration, card, cross_source, elsewhere, export, forgeries
 from deepfake.shipping.description import Description
 from deepfake.shipping.forgeries import ScoredSet
 from deepfake.training.config import TrainingConfig
@@ -53,6 +54,7 @@ FITTED_ON = (
     "the validation split, as it is and damaged at random, both classes weighing the same, without "
     "face swaps, for which it does not hold"
 )
+LEFT_OUT_OF = "faces of sources that were left out of the training"
 ONE_CLASS = (
     "Faces were found in only one class of the validation or the test pictures, so nothing can be "
     "measured. Look at the lines “skipped” above."
@@ -137,17 +139,20 @@ def ship(
         if test is not valid
         else "the validation split, which the threshold was chosen on: expect more errors"
     )
+    left_out = cross_source.judge(detector, division, config.seed)
     document = report.build([scores]).with_entries(
         measured_on=measured_on,
         threshold_rule=description.threshold_rule,
         threshold_reached=decision.reached(),
         blends=forgeries.by_kind(manifest, forged(test)),
         protocols=cross_source.measure(
-            detector, division, config.seed, taught=bool(config.teachers)
+            detector, division, config.seed, bool(config.teachers), left_out
         ),
         card=CardText(command=description.command, data=description.data),
     )
-    manifest = _measured(manifest, scores, document, difference)
+    manifest = _measured(manifest, scores, document, difference).model_copy(
+        update={"operating_points_elsewhere": _elsewhere(left_out, manifest, bool(config.teachers))}
+    )
     history = folder / HISTORY
     document = report.write(
         document, [scores], folder / card.EVALUATION,
@@ -256,6 +261,16 @@ def _calibrated(
         "uncertain_band": decision.band,
     }
     return manifest.model_copy(update=update), decision
+
+
+def _elsewhere(
+    left_out: Mapping[str, Judged], manifest: ModelManifest, taught: bool
+) -> OperatingPointsElsewhere | None:
+    """Of all families together, where reals and fakes are among them."""
+    if taught or not left_out:
+        # Teachers may have met the sources.
+        return None
+    return elsewhere.measure(Judged.joined(left_out.values()), manifest.threshold, LEFT_OUT_OF)
 
 
 def _measured(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import gradio as gr
 from PIL import Image
@@ -16,15 +16,16 @@ from deepfake.errors import DeepfakeError, LimitError, ModelError
 from deepfake.progress import listening
 from deepfake.web import drawing, jpeg, wording
 from deepfake.web.about import about
+from deepfake.web.adjust import meaning
 from deepfake.web.choices import Choices
 from deepfake.web.history import history_row
 from deepfake.web.session import Session
+from deepfake.web.texts import say
 from deepfake.web.view import Changes, PhotoView, stays
 from deepfake.web.visitors.admission import Admission
 
 # Visitors between the two steps of choosing a model.
 COUNTED = 500
-NOTHING = "Choose a photo first: drop it on the page, paste it, or take one of the examples."
 
 
 class Analyser:
@@ -75,16 +76,16 @@ class Analyser:
         except ModelError as error:
             return self._failure(error.public, threshold, model, ticket, wording.UNUSABLE_MODEL)
         if not photo:
-            return self._failure(NOTHING, threshold, model, ticket, wording.NO_PHOTO)
+            return self._failure(say("photo.first"), threshold, model, ticket, wording.NO_PHOTO)
         progress(0.3, desc="Looking for faces")
         try:
             picture = imaging.read(photo, detector.settings)
-            report = detector.detect(picture, file=Path(photo).name).at(threshold)
+            report = detector.detect(picture, file=Path(photo).name, fragility=True).at(threshold)
         except DeepfakeError as error:
             return self._failure(error.public, threshold, model, ticket)
         shown, share = drawing.shrink(picture.pixels)
         session = Session(report, jpeg.encode(Image.fromarray(shown), 92), share, model, ticket)
-        return self.view.show(session, history_row(report, shown, picture.sha256, ticket))
+        return self.view.show(session, self._row(session))
 
     def choose_model(
         self,
@@ -111,7 +112,7 @@ class Analyser:
         return {
             self.view.session: None,
             self.view.threshold: threshold,
-            self.view.meaning: wording.meaning(loaded.manifest, threshold),
+            self.view.meaning: meaning(loaded.manifest, threshold),
             self.view.card: about(loaded),
         }
 
@@ -148,10 +149,10 @@ class Analyser:
     ) -> Changes:
         """Another threshold, the same scores."""
         if session is None or session.ticket != ticket:
-            return {self.view.meaning: self._meaning(threshold, model)}
+            return {self.view.meaning: self._meaning(threshold, model), self.view.row: None}
         face = min(face or 0, max(0, len(session.report.faces) - 1))
         session = replace(session, report=session.report.at(threshold))
-        return self.view.show_verdict(session, face)
+        return {**self.view.show_verdict(session, face), self.view.row: self._row(session)}
 
     def forget(self, threshold: float, model: str | None, ticket: str) -> Changes:
         """The photo was removed: everything as at the start."""
@@ -181,7 +182,8 @@ class Analyser:
         faces = list(session.report.faces)
         faces[index] = chosen
         report = replace(session.report, faces=tuple(faces))
-        return self.view.show_look(replace(session, report=report), index)
+        session = replace(session, report=report)
+        return {**self.view.show_look(session, index), self.view.row: self._row(session)}
 
     def choose_face(self, session: Session | None, face: int | None, ticket: str) -> Changes:
         """Another face."""
@@ -189,14 +191,8 @@ class Analyser:
             return stays()
         return self.view.show_face(session, face)
 
-    def click_picture(self, session: Session | None, ticket: str, event: gr.SelectData) -> Changes:
-        """A click on a face of the picture."""
-        if not _is_shown(session, ticket):
-            return stays()
-        face = session.face_at(*event.index[:2])
-        if face is None:
-            return stays()
-        return {self.view.face: face, **self.view.show_face(session, face)}
+    def _row(self, session: Session) -> dict[str, Any]:
+        return history_row(session, self.choices.shelf.settings)
 
     def _load(self, model: str | None, progress: gr.Progress) -> Detector:
         if not self.choices.is_ready(model):
@@ -226,7 +222,7 @@ class Analyser:
         try:
             if not self._costs_nothing(model):
                 return ""
-            return wording.meaning(self.choices.manifest(model), threshold)
+            return meaning(self.choices.manifest(model), threshold)
         except ModelError:
             return ""  # the panel above says what is wrong with the model
 

@@ -7,11 +7,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 import gradio as gr
+from PIL import Image, ImageOps
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from deepfake.web import jpeg
+from deepfake.web.texts import say
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ADDRESS = "/examples"
+KINDS = ("real", "fake", "no_face")
+FACELESS = ("coffee",)
+# Twice as many pixels as are shown, for sharp screens.
+THUMBNAIL_SIDE = 112
 
 
 def example_photos() -> list[Path]:
@@ -27,14 +35,33 @@ def examples(name: str) -> gr.HTML | None:
     Args:
         name: str. What the page's style calls them.
     """
-    buttons = "".join(
-        f'<button type="button" data-example="{ADDRESS}/{quote(path.name)}">'
-        f"{escape(path.stem.replace('_', ' ').title())}</button>"
-        for path in example_photos()
-    )
-    if not buttons:
+    photos = example_photos()
+    if not photos:
         return None
-    return gr.HTML(f'<p>Examples</p><div class="examples">{buttons}</div>', elem_id=name)
+    groups = "".join(
+        f'<div role="group" aria-label="{escape(say(f"examples.{kind}"))}">'
+        f"<p>{escape(say(f'examples.{kind}'))}</p>{''.join(buttons)}</div>"
+        for kind in KINDS
+        if (buttons := [_button(path) for path in photos if _kind(path) == kind])
+    )
+    title = escape(say("examples.title"))
+    return gr.HTML(f'<p>{title}</p><div class="examples">{groups}</div>', elem_id=name)
+
+
+def _button(path: Path) -> str:
+    thumbnail = ImageOps.fit(Image.open(path).convert("RGB"), (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    title = escape(path.stem.replace("_", " ").title())
+    return (
+        f'<button type="button" data-example="{ADDRESS}/{quote(path.name)}" title="{title}">'
+        f'<img src="{jpeg.address(thumbnail, 80)}" alt="{title}"></button>'
+    )
+
+
+def _kind(path: Path) -> str:
+    """What `examples/README.md` says of it, by its name."""
+    if path.stem in FACELESS:
+        return "no_face"
+    return "fake" if path.stem.startswith("fake_") else "real"
 
 
 def example_routes() -> list[Mount]:

@@ -7,13 +7,18 @@ from typing import Any
 import gradio as gr
 
 from deepfake.manifest import ModelManifest
+from deepfake.settings import Settings
 from deepfake.web import wording
+from deepfake.web.adjust import meaning
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import TYPE_ONE, Choices
 from deepfake.web.examples import examples
 from deepfake.web.history import history_list, remember
 from deepfake.web.intake import Intake, notice
+from deepfake.web.misjudged_panel import misjudged_panel
+from deepfake.web.record_panel import record_panel
 from deepfake.web.session import SESSION_SECONDS
+from deepfake.web.texts import say
 from deepfake.web.view import PhotoView
 from deepfake.web.visitors.admission import Admission
 
@@ -36,29 +41,29 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     session = gr.State(None, time_to_live=SESSION_SECONDS)
     row = gr.JSON(visible="hidden")
     with gr.Row(equal_height=False):
-        with gr.Column(scale=5, min_width=300):
+        with gr.Column(scale=5, min_width=300, elem_id="giving"):
+            picture = gr.HTML("", elem_id="faces", elem_classes=["of-photo"])
             intake = Intake.lay_out(
-                "photo", sources=["upload", "clipboard", "webcam"], height=360, elem_id="photo",
-                alt_text="The photo that was chosen",
+                "photo", sources=["upload", "clipboard", "webcam"], height=280, elem_id="photo",
+                alt_text=say("photo.alt"),
             )  # fmt: skip
+            gr.HTML(wording.PRIVACY, elem_id="privacy")
             model = gr.Dropdown(
                 choices.labels, value=choices.default, label="Model",
                 info=TYPE_ONE if choices.can_type else None, allow_custom_value=choices.can_type,
                 # With nothing to choose there is nothing to show.
                 visible=len(choices.labels) > 1 or choices.can_type, elem_id="model",
             )  # fmt: skip
-            analyse = gr.Button("Analyse", variant="primary", elem_id="analyse")
-            threshold = gr.Slider(
-                0.0, 1.0, value=manifest.threshold, step=0.01, label="Threshold",
-                info="Scores from here on count as fake. Lower catches more fakes, and calls more "
-                "real faces fake.",
-                elem_id="threshold",
-            )  # fmt: skip
+            analyse = gr.Button(say("photo.analyse"), variant="primary", elem_id="analyse")
             examples("examples")
+        photo, ticket, settings = intake.photo, intake.ticket, choices.shelf.settings
         with gr.Column(scale=6, min_width=300, elem_id="result"):
-            view = _result(manifest, session=session, row=row, threshold=threshold, card=card)
+            view = _result(
+                manifest, settings, photo, admission,
+                session=session, row=row, picture=picture, card=card,
+            )  # fmt: skip
+            threshold = view.threshold
     analyser = Analyser(choices, admission, view)
-    photo, ticket = intake.photo, intake.ticket
     handler = {
         "fn": analyser.analyse, "inputs": [photo, threshold, model, ticket],
         "outputs": view.result, "js": intake.sign,
@@ -70,26 +75,22 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     }  # fmt: skip
     signed = {"js": intake.sign, "show_progress": "hidden", **PRIVATE}
     analysing = analyse.click(**handler, **shown)
-    threshold.change(
+    deciding = threshold.change(
         analyser.decide_again, [session, threshold, view.face, model, ticket],
-        [session, view.verdict, view.picture, view.face, view.meaning],
+        [session, view.verdict, view.picture, view.face, view.meaning, row],
         trigger_mode="always_last", queue=False, **signed,
     )  # fmt: skip
     # Not `change`, which an analysis triggers too: everything would be drawn and sent twice, and
     # Gradio would rewrite files while the browser reads them.
     choosing = view.face.input(
         analyser.choose_face, [session, view.face, ticket],
-        [view.picture, view.evidence, view.look], **signed,
-    )  # fmt: skip
-    clicking = view.picture.select(
-        analyser.click_picture, [session, ticket],
-        [view.face, view.picture, view.evidence, view.look], **signed,
+        [view.picture, view.evidence, view.look, view.strip], **signed,
     )  # fmt: skip
     looking = view.look.click(
-        analyser.look, [session, view.face, ticket], [session, view.evidence, view.look],
+        analyser.look, [session, view.face, ticket], [session, view.evidence, view.look, row],
         show_progress_on=[view.look], concurrency_id="analyse", js=intake.sign, **PRIVATE,
     )  # fmt: skip
-    results = [analysing, choosing, clicking, looking]
+    results = [analysing, choosing, looking]
     # Not `change`, which would run at the start, too.
     loading = model.input(
         analyser.choose_model, [model, ticket], [session, threshold, view.meaning, card],
@@ -99,35 +100,44 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     forget = {
         "fn": analyser.forget, "inputs": [threshold, model, ticket], "outputs": view.result,
     }  # fmt: skip
-    intake.connect(forget, [*results, again], [view.picture, view.evidence])
+    intake.connect(forget, [*results, again], [view.evidence])
     for analysis in (analysing, again):
         remember(analysis, row)
+    for change in (deciding, looking):
+        remember(change, row, "add")
     history_list()
 
 
-def _result(manifest: ModelManifest, **others: Any) -> PhotoView:
+def _result(
+    manifest: ModelManifest,
+    settings: Settings,
+    photo: gr.Image,
+    admission: Admission,
+    **others: Any,
+) -> PhotoView:
     """Lay the result's side out; the view's other components are there already."""
     notice("notice")
     verdict = gr.HTML(wording.WELCOME, elem_id="verdict")
-    bars = gr.Label(label="Confidence", show_heading=False, visible=False, elem_id="bars")
     with gr.Column(visible=False) as details:
-        picture = gr.Image(
-            label="Faces (click one for its evidence)", interactive=False,
-            alt_text="The photo with a numbered box around each face", height=440,
-            buttons=["fullscreen"], elem_id="faces",
-        )  # fmt: skip
         face = gr.Radio(
-            [], label="Show the evidence of face", type="value", visible=False,
-            elem_id="face",
+            [], label=say("faces.label"), type="value", visible=False, elem_id="face",
         )  # fmt: skip
         evidence = gr.ImageSlider(
-            label="Evidence", interactive=False, max_height=420, elem_id="evidence",
-            buttons=["fullscreen"],
+            label=say("evidence.label"), interactive=False, max_height=320, elem_id="evidence",
+            buttons=["fullscreen"], format="jpeg",
         )  # fmt: skip
-        look = gr.Button("Show what it looked at (slow)", size="sm", visible=False, elem_id="look")
+        look = gr.Button(say("evidence.work_out"), size="sm", visible=False, elem_id="look")
         gr.HTML(wording.EVIDENCE_CAPTION, elem_id="evidence-caption")
-    meaning = gr.HTML(wording.meaning(manifest, manifest.threshold), elem_id="meaning")
+        strip = gr.HTML("", elem_id="strip")
+        with gr.Accordion(say("adjust.title"), open=False, elem_id="adjust"):
+            threshold = gr.Slider(
+                0.0, 1.0, value=manifest.threshold, step=0.01, label=say("adjust.label"),
+                info=say("adjust.info"), elem_id="threshold",
+            )  # fmt: skip
+            figures = gr.HTML(meaning(manifest, manifest.threshold), elem_id="meaning")
+        record_panel(others["session"], settings)
+        misjudged_panel(photo, others["session"], settings, admission)
     return PhotoView(
-        verdict=verdict, bars=bars, details=details, picture=picture, face=face, evidence=evidence,
-        look=look, meaning=meaning, **others,
+        verdict=verdict, details=details, face=face, evidence=evidence, look=look, strip=strip,
+        threshold=threshold, meaning=figures, **others,
     )  # fmt: skip

@@ -30,9 +30,9 @@ def test_the_card_is_what_was_measured(document, manifest):
     assert written == card.write(manifest, document), REMEDY
 
 
-def test_the_readme_is_what_was_measured(document):
+def test_the_readme_is_what_was_measured(document, manifest):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme == card.with_results(readme, document), REMEDY
+    assert readme == card.with_results(readme, manifest, document), REMEDY
 
 
 def test_the_manifest_is_what_was_measured(document, manifest):
@@ -66,12 +66,12 @@ def test_a_changed_figure_changes_the_card(document, manifest):
     rows = [row.model_copy(update={"roc_auc": 0.1234}) for row in document.blends]
     changed = document.with_entries(blends=rows)
     assert card.write(manifest, changed) != text
-    assert card.readme_table(changed) != card.readme_table(document)
+    assert card.readme_table(manifest, changed) != card.readme_table(manifest, document)
 
 
-def test_a_readme_without_markers_gets_a_sentence(document):
+def test_a_readme_without_markers_gets_a_sentence(document, manifest):
     with pytest.raises(TrainingError, match="no lines"):
-        card.with_results("# Hello\n", document)
+        card.with_results("# Hello\n", manifest, document)
 
 
 @pytest.mark.parametrize(
