@@ -138,17 +138,16 @@ def _srgb_light(values: np.ndarray) -> np.ndarray:
 
 
 def _srgb_values() -> np.ndarray:
-    """SRGB's byte for each 65,536th of its light."""
+    """The byte of sRGB for each 65,536th of light."""
     light = np.arange(65_536) / 65_535
     coded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.rint(coded * 255).astype(np.uint8)
+    rounded: np.ndarray = np.rint(coded * 255)
+    return rounded.astype(np.uint8)
 
 
 def _converted(image: Image.Image, light: np.ndarray, matrix: np.ndarray) -> Image.Image:
-    def linear(rows: np.ndarray) -> np.ndarray:
-        return light.astype(np.float32)[rows]
-
-    return Image.fromarray(_shown(np.asarray(image), linear, matrix))
+    table = light.astype(np.float32)
+    return Image.fromarray(_shown(np.asarray(image), lambda rows: table[rows], matrix))
 
 
 def _shown(
@@ -167,10 +166,11 @@ def _shown(
 def _tone_mapped(
     pixels: np.ndarray, matrix: np.ndarray, transfer: int, levels: np.ndarray
 ) -> np.ndarray:
-    table = (_pq_light(levels) if transfer == PQ else _hlg_light(levels)).astype(np.float32)
+    coded = _pq_light(levels) if transfer == PQ else _hlg_light(levels)
+    table: np.ndarray = coded.astype(np.float32)
 
     def nits(rows: np.ndarray) -> np.ndarray:
-        light = table[rows]
+        light: np.ndarray = table[rows]
         if transfer == HLG:
             # The scene's light → a screen's, which is a little steeper.
             light = HLG_PEAK * light * (light @ LUMINANCE)[..., None] ** (HLG_GAMMA - 1)
@@ -186,8 +186,9 @@ def _tone_mapped(
     def light(rows: np.ndarray) -> np.ndarray:
         wide = nits(rows)
         brightest = wide.max(axis=2)
-        factor = np.interp(brightest, seen, rolled) / np.maximum(brightest, 1e-6)
-        return wide * (factor / WHITE)[..., None].astype(np.float32)
+        factor = np.interp(brightest, seen, rolled) / np.maximum(brightest, 1e-6) / WHITE
+        shown: np.ndarray = wide * factor[..., None].astype(np.float32)
+        return shown
 
     return _shown(pixels, light, matrix)
 
@@ -195,7 +196,7 @@ def _tone_mapped(
 def _rolled_off(values: np.ndarray, white: float, peak: float) -> np.ndarray:
     """The curve of BT.2390 on PQ values: `peak` becomes `white`, what is dark stays as it is."""
     if peak <= white:
-        return np.minimum(values, white)
+        return np.where(values < white, values, white)
     highest = white / peak
     knee = max(0.0, 1.5 * highest - 0.5)
     e = np.clip(values / peak, 0, 1)
@@ -205,15 +206,16 @@ def _rolled_off(values: np.ndarray, white: float, peak: float) -> np.ndarray:
         + (t**3 - 2 * t**2 + t) * (1 - knee)
         + (-2 * t**3 + 3 * t**2) * highest
     )
-    return np.where(e < knee, e, curve) * peak
+    rolled: np.ndarray = np.where(e < knee, e, curve)
+    return rolled * peak
 
 
 def _pq_light(values: np.ndarray) -> np.ndarray:
     """PQ → cd/m² (SMPTE ST 2084)."""
-    power = values ** (32 / 2523)
-    return PQ_PEAK * (np.maximum(power - 107 / 128, 0) / (2413 / 128 - 2392 / 128 * power)) ** (
-        8192 / 1305
-    )
+    power: np.ndarray = values ** (32 / 2523)
+    light = np.maximum(power - 107 / 128, 0) / (2413 / 128 - 2392 / 128 * power)
+    nits: np.ndarray = PQ_PEAK * light ** (8192 / 1305)
+    return nits
 
 
 def _pq_value(light: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -30,16 +31,25 @@ def apply(image: Image.Image, data: bytes) -> tuple[Image.Image, list[str]]:
     if image.mode not in ("L", "RGB", "CMYK", "LAB"):
         return image, []
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
-        # Most photographs say sRGB and are: the conversion would change nothing and take 20 ms.
-        # The name alone is not believed, since it may be "Linear sRGB".
-        if image.mode == "RGB" and "srgb" in ImageCms.getProfileDescription(profile).lower():
-            probed = np.asarray(_converted(Image.fromarray(PROBE), profile), int)
-            if abs(probed - PROBE).max() <= SAME:
-                return image, []
-        return _converted(image, profile), []
+        if image.mode == "RGB" and _is_srgb(data):
+            return image, []
+        return _converted(image, ImageCms.ImageCmsProfile(io.BytesIO(data))), []
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image, ["The colour profile is damaged or does not fit; sRGB was assumed."]
+
+
+@lru_cache(maxsize=32)
+def _is_srgb(data: bytes) -> bool:
+    """Whether a profile is called sRGB, and is.
+
+    Most photographs' profile is: the conversion would change nothing and take 20 ms. The name
+    alone is not believed, since it may be "Linear sRGB".
+    """
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+    if "srgb" not in ImageCms.getProfileDescription(profile).lower():
+        return False
+    probed = np.asarray(_converted(Image.fromarray(PROBE), profile), int)
+    return bool(abs(probed - PROBE).max() <= SAME)
 
 
 def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:

@@ -53,9 +53,8 @@ def floats_to_8_bit(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
     few = flat[:: max(1, flat.size // ENOUGH)].astype(np.float64)
     few = few[np.isfinite(few)]
     most = float(np.percentile(few, 90)) if few.size else 0.0
-    infinite = not np.isfinite(values).all()
-    values = np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=0.0)
-    highest = float(np.max(values, initial=0, where=np.isfinite(values)))
+    finite = np.isfinite(values)
+    highest, infinite = float(np.max(values, initial=0, where=finite)), not finite.all()
     if most <= UNIT[1]:
         white = 1.0
     elif most >= BYTES[0] and highest <= BYTES[1]:
@@ -69,7 +68,8 @@ def floats_to_8_bit(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
         )
     narrow = np.empty(values.shape, np.uint8)
     for row, wide in zip(narrow, values, strict=True):
-        row[...] = np.rint(np.clip(wide / white, 0, 1) * 255)
+        known = np.nan_to_num(wide.astype(np.float64), nan=0.0, posinf=white, neginf=0.0)
+        row[...] = np.rint(np.clip(known / white, 0, 1) * 255)
     notes = []
     if infinite:
         notes.append(

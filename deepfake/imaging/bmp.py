@@ -47,6 +47,16 @@ def read_bit_fields(data: bytes, settings: Settings) -> Image.Image:
     return Image.fromarray(stacked if height < 0 else stacked[::-1])
 
 
+def shown_opaque(image: Image.Image) -> Image.Image:
+    """A bitmap whose alpha is zero everywhere as all programs show it, others as they are.
+
+    Whoever wrote it did not know what the fourth byte is for.
+    """
+    if image.format != "BMP" or image.mode != "RGBA":
+        return image
+    return image.convert("RGB") if image.getchannel("A").getextrema() == (0, 0) else image
+
+
 def _channel(values: np.ndarray, mask: int) -> np.ndarray:
     if not mask:
         raise ValueError("a colour without bits")
@@ -54,4 +64,5 @@ def _channel(values: np.ndarray, mask: int) -> np.ndarray:
     highest = mask >> shift
     if highest & (highest + 1):
         raise ValueError("a colour whose bits lie apart")
-    return np.rint(((values & mask) >> shift) * (255 / highest)).astype(np.uint8)
+    scaled: np.ndarray = np.rint(((values & mask) >> shift) * (255 / highest))
+    return scaled.astype(np.uint8)

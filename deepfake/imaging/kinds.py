@@ -19,8 +19,8 @@ MAGIC = (
 )
 # Endings of picture files, for data sets, whose files are too many to open each.
 SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic",
-     ".heif")
+    (".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".jfi", ".mpo", ".png", ".apng", ".webp", ".bmp",
+     ".dib", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif", ".hif")
 )  # fmt: skip
 NOT_PICTURES = (
     ("a web page", re.compile(rb"\s*<(!doctype html|html|head)", re.IGNORECASE)),

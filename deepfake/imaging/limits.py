@@ -53,7 +53,8 @@ def unreadable(kind: str, error: Exception) -> ImageError:
         return ImageError(
             f"The {kind} file is cut off before its end. Download or export the photo again."
         )
+    a = "an" if kind == "AVIF" else "a"
     return ImageError(
-        f"The file starts like a {kind} picture, but what follows is damaged or something else. "
+        f"The file starts like {a} {kind} picture, but what follows is damaged or something else. "
         "Download or export the photo again."
     )

@@ -10,6 +10,7 @@ from PIL import Image
 
 from deepfake.colour import to_srgb
 from deepfake.errors import ImageError
+from deepfake.imaging.bmp import shown_opaque
 from deepfake.imaging.limits import check_dimensions, unreadable
 from deepfake.imaging.tiff import read_otherwise
 from deepfake.imaging.upright import turn_upright
@@ -90,7 +91,7 @@ class Picture:
                     "of the opened picture."
                 )
             # Pillow forgets the format of what is made from a file, but not its orientation.
-            upright, notes = turn_upright(image) if image.format else (image, [])
+            upright, notes = turn_upright(shown_opaque(image)) if image.format else (image, [])
             colour, note = to_srgb(upright)
             taken = cls.from_array(np.asarray(colour))
         except ImageError:

@@ -13,11 +13,12 @@ SIGNATURE_BYTES = 8
 # Beside the critical chunks, which have a capital letter first.
 KEPT = frozenset((b"tRNS", b"iCCP", b"gAMA", b"cHRM", b"sRGB", b"eXIf", b"acTL", b"fcTL", b"fdAT"))
 LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
-# It may say which way is up. Pillow unpacks what is compressed, and refuses what gets too long.
-XMP = b"XML:com.adobe.xmp\0\0"
-MAX_XMP_BYTES = 1_000_000
+# Texts that may say which way is up: XMP, and what ImageMagick makes of EXIF data.
+TEXTS = frozenset((b"tEXt", b"zTXt", b"iTXt"))
+ORIENTING = (b"XML:com.adobe.xmp\0\0", b"Raw profile type exif\0")
+PACKED = frozenset((b"iCCP", b"zTXt"))
 # Pillow's own limit, above which it refuses the file.
-MAX_PROFILE_BYTES = 1_000_000
+MAX_UNPACKED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,12 @@ def chunks_of(data: bytes) -> Chunks:
             damaged.append(name)
         elif name == b"cICP":
             cicp = (body[0], body[1])
-        elif name in KEPT or (
-            name == b"iTXt" and body.startswith(XMP) and len(body) < MAX_XMP_BYTES
-        ):
+        elif name in KEPT or _says_orientation(name, body):
             kept.append(data[place:following])
         place = following
+    if cicp:
+        # What a code says comes before a profile.
+        kept = [chunk for chunk in kept if chunk[4:8] != b"iCCP"]
     # A file that is cut off keeps its rest, so that the decoder sees that it is.
     kept.append(data[place:] if end is None else b"")
     named = ", ".join(dict.fromkeys(name.decode("ascii", "replace") for name in damaged))
@@ -69,13 +71,17 @@ def chunks_of(data: bytes) -> Chunks:
     return Chunks(b"".join(kept), end, cicp, notes if damaged else ())
 
 
+def _says_orientation(name: bytes, body: bytes) -> bool:
+    return name in TEXTS and body.startswith(ORIENTING) and len(body) < MAX_UNPACKED
+
+
 def _is_whole(name: bytes, body: bytes, checksum: bytes) -> bool:
     if zlib.crc32(name + body) != int.from_bytes(checksum, "big"):
         return False
-    if name == b"iCCP":
+    if name in PACKED and (name in KEPT or _says_orientation(name, body)):
         unpacking = zlib.decompressobj()
         try:
-            unpacking.decompress(body[body.find(b"\0") + 2 :], MAX_PROFILE_BYTES)
+            unpacking.decompress(body[body.find(b"\0") + 2 :], MAX_UNPACKED)
         except zlib.error:
             return False
         return not unpacking.unconsumed_tail

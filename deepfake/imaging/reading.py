@@ -31,6 +31,8 @@ _LARGE = threading.Lock()
 # An animation may fade in from nothing. Its frames together are no more pixels than a picture's.
 MAX_EMPTY_FRAMES = 50
 EMPTY_SPREAD, LOOKED_AT = 16, 256
+# Some phones write a line of their own before the video of a motion photo.
+VIDEO_WITHIN = 64
 # A JPEG with a second picture inside (a depth map, a gain map) is Pillow's format "MPO".
 DECODERS = {"JPEG": ("JPEG", "MPO")}
 
@@ -103,10 +105,7 @@ def _frame(image: Image.Image, cicp: tuple[int, int] | None) -> Pixels:
     image.load()
     if cicp:
         image.info["cicp"] = cicp
-    if image.format == "BMP" and image.mode == "RGBA" and image.getextrema()[3] == (0, 0):
-        # A program that did not know what the fourth byte is for; everybody shows it opaque.
-        image = image.convert("RGB")
-    upright, notes = turn_upright(image)
+    upright, notes = turn_upright(bmp.shown_opaque(image))
     colour, note = to_srgb(upright)
     return np.asarray(colour), notes + note
 
@@ -220,7 +219,7 @@ def _trailing(data: bytes, end: int | None) -> list[str]:
     tail = b"" if end is None else data[end:]
     if not tail.strip(jpeg.PADDING):
         return []
-    if tail[4:8] == b"ftyp":
+    if b"ftyp" in tail[:VIDEO_WITHIN]:
         return [
             f"A video of {len(tail):,} bytes stands behind the picture, as phones write it; only "
             "the picture was looked at."

@@ -128,6 +128,11 @@ def read_samples(data: bytes, tags: Tags) -> tuple[Image.Image, list[str]]:
     profile = tags.get(PROFILE)
     if isinstance(profile, bytes):
         image.info["icc_profile"] = profile
+    elif floating:
+        notes.append(
+            "The picture has floating-point values and no colour profile; they were taken for "
+            "sRGB, not for linear light."
+        )
     return image, notes
 
 

@@ -2,12 +2,14 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from deepfake import imaging
+from tests.colour.test_profiles import with_linear_curves
 from tests.imaging.files import encoded, png
 
 # Every mixture of nine steps, as a picture.
@@ -140,6 +142,12 @@ def test_codes_that_are_not_known_are_said():
     picture = imaging.read(png(COLOURS, cicp(200, 13)))
     assert np.array_equal(picture.pixels, COLOURS)
     assert any("not known here" in note for note in picture.notes)
+
+
+def test_a_code_comes_before_a_profile():
+    profile = b"linear\0\0" + zlib.compress(with_linear_curves())
+    assert off(png(COLOURS, (b"iCCP", profile))) > 10
+    assert off(png(COLOURS, (b"iCCP", profile), cicp(1, 13))) == 0
 
 
 def test_impossible_gamma_is_said():

@@ -1,3 +1,4 @@
+import io
 import struct
 
 import numpy as np
@@ -26,15 +27,9 @@ def test_a_linear_profile_is_applied_though_its_name_says_srgb():
     light = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
     image = Image.fromarray(np.round(light * 255).astype(np.uint8))
     profile = with_linear_curves()
-    assert "sRGB" in ImageCms.getProfileDescription(ImageCms.getOpenProfile(_file(profile)))
+    assert "sRGB" in ImageCms.getProfileDescription(ImageCms.getOpenProfile(io.BytesIO(profile)))
     picture = imaging.read(encoded(image, "PNG", icc_profile=profile))
     assert np.abs(picture.pixels.astype(int) - COLOURS).mean() < 1.5
-
-
-def _file(data):
-    import io
-
-    return io.BytesIO(data)
 
 
 def test_what_is_srgb_keeps_its_pixels_to_the_bit():

@@ -76,7 +76,7 @@ def seeds():
             tiff(packed(noise.astype(np.uint16) << 4, 12), size, 3, 12, 2),
             tiff([*map(bytes, wide.transpose(2, 0, 1))], size, 3, 16, 2, planes=2),
             tiff(zlib.compress((noise / 255).astype(">f8").tobytes()), size, 3, 64, 2, 3, order=">",
-                 tag_259=8, tag_317=3),
+                 tag_259=8),
         ],
         "GIF": [encoded(image, "GIF"), encoded(white, "GIF", **fading)],
     }  # fmt: skip

@@ -45,9 +45,17 @@ def test_a_png_still_needs_whole_pixels():
         imaging.read(png(SMOOTH).replace(b"IDAT", b"IDAT\0", 1))
 
 
-def test_an_orientation_in_xmp_still_counts():
+def test_an_orientation_in_texts_still_counts():
     xmp = b'XML:com.adobe.xmp\0\0\0\0\0<x tiff:Orientation="6"/>'
     picture = imaging.read(png(SMOOTH, (b"iTXt", xmp)))
+    assert (picture.width, picture.height) == (40, 60)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    body = exif.tobytes()
+    raw = b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n%8d\n%s\n" % (
+        len(body), body.hex().encode()
+    ))  # fmt: skip
+    picture = imaging.read(png(SMOOTH, (b"zTXt", raw)))
     assert (picture.width, picture.height) == (40, 60)
 
 
@@ -100,6 +108,8 @@ def test_alpha_that_is_zero_everywhere_hides_nothing():
     whole = values(masks, 32)
     assert np.array_equal(imaging.read(bmp(whole, masks)).pixels, SMOOTH)
     whole[:20] |= np.uint64(0xFF000000)
+    hidden = io.BytesIO(bmp(values(masks, 32), masks))
+    assert np.array_equal(imaging.Picture.from_image(Image.open(hidden)).pixels, SMOOTH)
     half = imaging.read(bmp(whole, masks)).pixels
     assert np.array_equal(half[:20], SMOOTH[:20]) and half[20:].min() == 255
 
