@@ -51,7 +51,7 @@
     const heading = document.querySelector("#verdict .verdict h2, #notice .verdict h2");
     const caveat = document.querySelector("#verdict .caveat");
     const text = heading ? `${heading.lastChild.textContent.trim()}. ${caveat?.textContent ?? ""}` : "";
-    const region = at("told")?.firstElementChild;
+    const region = at("told")?.querySelector("[aria-live]");
     if (!region || text === told) return;
     // Not the welcome at the start.
     if (told !== null) region.textContent = text;
