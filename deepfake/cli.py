@@ -17,16 +17,30 @@ from deepfake.commands import (
     data,
     detect,
     evaluate,
+    misjudged,
     models,
     serve,
     train,
+    verify,
 )
 from deepfake.commands.options import joined
 from deepfake.errors import DeepfakeError
 from deepfake.version import __version__
 
 # In the order of the help text.
-COMMANDS = (detect, serve, data, augment, blend, train, evaluate, models, convert)
+COMMANDS = (
+    detect,
+    verify,
+    serve,
+    data,
+    augment,
+    blend,
+    train,
+    evaluate,
+    misjudged,
+    models,
+    convert,
+)
 RAN, FAILED, INTERRUPTED = 0, 1, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -39,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 ran, 1 failed with a sentence on stderr, 2 wrong options or some file
-        could not be read.
+        could not be read, 3 a report does not hold.
     """
     given = sys.argv[1:] if arguments is None else arguments
     # What the terminal cannot show is escaped, in help texts, too; Pillow's remarks on odd files

@@ -165,6 +165,8 @@ class Comparison:
         width: int. Of the upright picture in pixels.
         height: int. Of the upright picture in pixels.
         format: str. As in `Picture.format`.
+        byte_count: int. Of the file.
+        sha256: str. Of the file.
         rows: tuple of Row. In the order that the models were named.
         ensemble: Ensemble; None where fewer than two models answered.
     """
@@ -173,6 +175,8 @@ class Comparison:
     width: int
     height: int
     format: str
+    byte_count: int
+    sha256: str
     rows: tuple[Row, ...]
     ensemble: Ensemble | None
 
@@ -198,7 +202,13 @@ class Comparison:
         """
         return {
             "file": self.file,
-            "picture": {"format": self.format, "width": self.width, "height": self.height},
+            "picture": {
+                "format": self.format,
+                "width": self.width,
+                "height": self.height,
+                "bytes": self.byte_count,
+                "sha256": self.sha256,
+            },
             "sentence": self.sentence,
             "models": [row.to_dict(public=public) for row in self.rows],
             "ensemble": None if self.ensemble is None else self.ensemble.to_dict(),
@@ -254,6 +264,8 @@ def compare(
         width=picture.width,
         height=picture.height,
         format=picture.format,
+        byte_count=picture.byte_count,
+        sha256=picture.sha256,
         rows=tuple(rows),
         ensemble=combine(reports) if len(reports) > 1 else None,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -13,13 +12,15 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from PIL import Image
 
+from deepfake import fragility as changes
 from deepfake import imaging, preprocessing, verdict
 from deepfake.errors import ImageError, NoFaceError
 from deepfake.evidence import occlusion
 from deepfake.faces import Face, FaceDetector
 from deepfake.imaging import Picture
+from deepfake.modelstore.backends.protocol import Scores
 from deepfake.modelstore.resolve import LoadedModel, load_model
-from deepfake.report import FaceReport, Report
+from deepfake.report import FaceReport, Report, Variation
 from deepfake.settings import Settings
 from deepfake.verdict import Reason
 
@@ -76,7 +77,12 @@ class Detector:
         self._faces = faces or FaceDetector(self.settings)
 
     def detect(
-        self, source: Source, *, file: str | None = None, found: Sequence[Face] | None = None
+        self,
+        source: Source,
+        *,
+        file: str | None = None,
+        found: Sequence[Face] | None = None,
+        fragility: bool = False,
     ) -> Report:
         """Judge a picture.
 
@@ -86,6 +92,9 @@ class Detector:
             file: str. What the Report calls it. Defaults to the path.
             found: sequence of Face. The picture's faces, the largest first, where they are known
                 already. Defaults to looking for them.
+            fragility: bool. Whether the face that decides is judged again re-encoded, halved,
+                blurred, mirrored and darkened (`FaceReport.variations`): a verdict that turns into
+                its opposite becomes "uncertain". Defaults to not.
 
         Returns:
             The Report.
@@ -107,27 +116,30 @@ class Detector:
         batch = preprocessing.scale(np.stack(crops), manifest.input)
         clock.lap("preprocessing")
         scores = self.model.backend.scores(batch)
-        p_fakes = verdict.calibrate(
-            verdict.fake_logits(scores.raw, manifest), manifest.calibration
-        ).tolist()
+        p_fakes = self._p_fakes(scores)
         clock.lap("model")
+        decided = max(judged, key=lambda index: p_fakes[judged.index(index)], default=None)
+        variations: tuple[Variation, ...] = ()
+        if fragility and decided is not None:
+            variations = self._variations(picture, found[decided])
+        clock.lap("fragility")
         band = verdict.uncertain_band(manifest, self.threshold, len(judged))
-        decide = partial(verdict.decide, threshold=self.threshold, band=band)
         for row, index in enumerate(judged):
             faces[index] = replace(
                 faces[index],
                 p_fake=p_fakes[row],
-                verdict=decide(p_fakes[row]),
+                variations=variations if index == decided else (),
                 evidence=None if scores.evidence is None else scores.evidence[row],
-            )
-        p_fake = max((face.p_fake for face in faces if face.p_fake is not None), default=None)
+            ).decided(self.threshold, band)
         return Report(
             file=_name(source) if file is None else file,
             width=picture.width,
             height=picture.height,
             format=picture.format,
-            verdict=decide(p_fake),
-            p_fake=p_fake,
+            byte_count=picture.byte_count,
+            sha256=picture.sha256,
+            verdict=verdict.worst([face.verdict for face in faces]),
+            p_fake=max(p_fakes) if judged else None,
             threshold=self.threshold,
             uncertain_band=band,
             faces=tuple(faces),
@@ -161,6 +173,19 @@ class Detector:
         if face.crop is None:
             raise NoFaceError(f"This face was not judged. {face.note}")
         return occlusion(self._logits, face.crop)
+
+    def _p_fakes(self, scores: Scores) -> list[float]:
+        manifest = self.model.manifest
+        logits = verdict.fake_logits(scores.raw, manifest)
+        p_fakes: list[float] = verdict.calibrate(logits, manifest.calibration).tolist()
+        return p_fakes
+
+    def _variations(self, picture: Picture, face: Face) -> tuple[Variation, ...]:
+        spec = self.model.manifest.input
+        changed = changes.changed(picture, face, spec)
+        batch = preprocessing.scale(np.stack(list(changed.values())), spec)
+        p_fakes = self._p_fakes(self.model.backend.scores(batch))
+        return tuple(Variation(name, p_fake) for name, p_fake in zip(changed, p_fakes, strict=True))
 
     def _logits(self, crops: np.ndarray) -> np.ndarray:
         manifest = self.model.manifest

@@ -1,4 +1,4 @@
-"""What programs get: the JSON documents of `deepfake detect --json`, `/detect` and `/compare`.
+"""What programs get: the JSON documents of `deepfake detect --json`, of the page's API and MCP.
 
 docs/api.md and docs/detect.schema.json are written from these types (docs/make_api.py); mypy holds
 the code that fills them to them. Nothing else is in a document, and all of it is always there.
@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, with_config
 # Pydantic cannot read those of `typing` before Python 3.12.
 from typing_extensions import TypedDict
 
-from deepfake.verdict import Reason, Verdict
+from deepfake.verdict import Change, Reason, Verdict
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Band = Annotated[list[Probability], Field(min_length=2, max_length=2)]
@@ -21,6 +21,20 @@ Box = Annotated[list[int], Field(min_length=4, max_length=4)]
 Point = Annotated[list[float], Field(min_length=2, max_length=2)]
 Keypoints = Annotated[list[Point], Field(min_length=6, max_length=6)]
 CLOSED = ConfigDict(extra="forbid")
+
+
+@with_config(CLOSED)
+class VariationDocument(TypedDict):
+    """What is said of a face after a change that makes no real face a fake."""
+
+    name: Annotated[
+        Change,
+        Field(
+            description="re-encoded as JPEG of quality 90, 60 or 40, at half its size, blurred, "
+            "mirrored, or a stop darker"
+        ),
+    ]
+    p_fake: Annotated[Probability, Field(description="calibrated P(fake) of the face after it")]
 
 
 @with_config(CLOSED)
@@ -57,7 +71,16 @@ class FaceDocument(TypedDict):
     reasons: Annotated[
         list[Reason],
         Field(
-            description="what weakens the verdict on this face or, without one, why there is none"
+            description="what weakens the verdict on this face or, without one, why there is none; "
+            'unstable: the changes of `variations` turn "fake" into "real" or the other way round, '
+            'so that the verdict is "uncertain"'
+        ),
+    ]
+    variations: Annotated[
+        list[VariationDocument],
+        Field(
+            description="the face judged again after changes that do not matter; empty where that "
+            "was not asked for (`--fragility`), and for all faces but the one that decided"
         ),
     ]
 
@@ -79,6 +102,8 @@ class PictureDocument(TypedDict):
     format: Annotated[str, Field(description='by its content, such as "JPEG"')]
     width: Annotated[int, Field(ge=1, description="in pixels, of the upright picture")]
     height: Annotated[int, Field(ge=1, description="in pixels, of the upright picture")]
+    bytes: Annotated[int, Field(ge=0, description="size of the file")]
+    sha256: Annotated[str, Field(description="of the file")]
 
 
 @with_config(CLOSED)
@@ -99,6 +124,9 @@ class TimingsDocument(TypedDict):
     faces: Annotated[float, Field(ge=0, description="finding faces")]
     preprocessing: Annotated[float, Field(ge=0, description="cropping and scaling the faces")]
     model: Annotated[float, Field(ge=0, description="the network, for all faces together")]
+    fragility: Annotated[
+        float, Field(ge=0, description="judging the changed face; next to nothing if not asked for")
+    ]
     total: Annotated[float, Field(ge=0, description="from the call to the report")]
 
 
@@ -165,6 +193,91 @@ class OperatingPointDocument(TypedDict):
     ]
     true_positive_rate: Annotated[
         Probability, Field(description="share of fake faces at or above it")
+    ]
+
+
+@with_config(CLOSED)
+class LimitsDocument(TypedDict):
+    """Settings that decide which faces are judged."""
+
+    max_faces: Annotated[int, Field(ge=1, description="how many, the largest first")]
+    min_face: Annotated[int, Field(ge=1, description="side in pixels of the smallest one")]
+
+
+@with_config(CLOSED)
+class MeasuredDocument(TypedDict):
+    """How often a model was wrong on some pictures."""
+
+    on: Annotated[str, Field(description="which, as in its manifest")]
+    reals: Annotated[int, Field(ge=1, description="real faces among them")]
+    fakes: Annotated[int, Field(ge=1, description="fake faces among them")]
+    operating_point: Annotated[
+        OperatingPointDocument, Field(description="the error rates, and their threshold")
+    ]
+
+
+@with_config(CLOSED)
+class ErrorRatesDocument(TypedDict):
+    """How often a model was wrong; null where that was not measured at the threshold."""
+
+    elsewhere: Annotated[
+        MeasuredDocument | None,
+        Field(description="on sources that its training was without: what to expect of a photo"),
+    ]
+    known: Annotated[
+        MeasuredDocument | None, Field(description="on sources that it was trained with")
+    ]
+
+
+@with_config(CLOSED)
+class VersionsDocument(TypedDict):
+    """The programs that took part."""
+
+    deepfake: Annotated[str, Field(description="this program")]
+    python: Annotated[str, Field(description="what ran it")]
+    litert: Annotated[str, Field(description="ai-edge-litert, which finds the faces")]
+    numpy: Annotated[str, Field(description="arrays")]
+    pillow: Annotated[str, Field(description="decoding and scaling")]
+
+
+@with_config(CLOSED)
+class FacePicturesDocument(TypedDict):
+    """A face that was judged, as JPEGs in data: addresses."""
+
+    crop: Annotated[str, Field(description="as the network saw it")]
+    evidence: Annotated[
+        str | None,
+        Field(description="what raised (orange) and lowered (blue) its score; null for no map"),
+    ]
+
+
+@with_config(CLOSED)
+class PicturesDocument(TypedDict):
+    """What people look at: pictures made anew, with nothing of the file's metadata."""
+
+    picture: Annotated[str, Field(description="the photo, smaller, as a JPEG in a data: address")]
+    faces: Annotated[
+        list[FacePicturesDocument | None],
+        Field(description="in the order of the faces; null where one was not judged, or left out"),
+    ]
+
+
+@with_config(CLOSED)
+class RecordDocument(TypedDict):
+    """A verdict that can be checked again: `detect --report FILE.json`, read by `verify`."""
+
+    record: Annotated[Literal[1], Field(description="the version of this document")]
+    made: Annotated[str, Field(description="when, in UTC (ISO 8601)")]
+    report: Annotated[
+        ReportDocument, Field(description="the verdict; `file` is the name without its folder")
+    ]
+    limits: Annotated[LimitsDocument, Field(description="settings that decide which faces count")]
+    error_rates: Annotated[
+        ErrorRatesDocument, Field(description="how often the model was wrong at the threshold")
+    ]
+    versions: Annotated[VersionsDocument, Field(description="of the programs")]
+    pictures: Annotated[
+        PicturesDocument | None, Field(description="null in the history of the page")
     ]
 
 
@@ -247,3 +360,11 @@ class ErrorDocument(TypedDict):
 
     file: Annotated[str, Field(description="the path")]
     error: Annotated[str, Field(description="why, in a sentence for people")]
+
+
+@with_config(CLOSED)
+class LabelsDocument(TypedDict):
+    """The answer of `/predict`, which is `deepfake.predict`'s: two numbers whose sum is 1."""
+
+    Fake: Annotated[Probability, Field(description="P(fake): the highest of the faces")]
+    Real: Annotated[Probability, Field(description="1 − P(fake)")]

@@ -95,5 +95,13 @@ class NoFaceError(DeepfakeError):
     """A picture without a face that could be judged, where a score was asked for."""
 
 
+class RecordError(DeepfakeError):
+    """A file that is no record of a verdict, or one that cannot be written."""
+
+
+class MisjudgedError(DeepfakeError):
+    """A misjudged photo that cannot be kept, or none to be found."""
+
+
 class LimitError(DeepfakeError):
     """A visitor who has to wait before the next analysis."""

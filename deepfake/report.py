@@ -10,7 +10,7 @@ import numpy as np
 from deepfake import verdict
 from deepfake.errors import NoFaceError
 from deepfake.manifest import ModelManifest
-from deepfake.verdict import Reason, Verdict
+from deepfake.verdict import Change, Reason, Verdict
 
 if TYPE_CHECKING:
     from deepfake.documents import (
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
         ReportDocument,
         TimingsDocument,
     )
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What is said of a face after a change that makes no real face a fake.
+
+    Attributes:
+        name: str. The change, such as "jpeg_60".
+        p_fake: float in [0, 1]. Of the face after it.
+    """
+
+    name: Change
+    p_fake: float
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,10 @@ class FaceReport:
         turn: float. By how many degrees clockwise the face is turned in the picture, if it was
             turned back for `crop` and `evidence`; 0 where they stand as the picture does.
         reasons: tuple of str. What weakens the verdict or, without one, why there is none: "small",
-            "dark", "burnt_out", "turned", "many_faces".
+            "dark", "burnt_out", "turned", "many_faces", "unstable".
+        variations: tuple of Variation. The face re-encoded, halved, blurred, mirrored and darkened,
+            where that was asked for and this face decided the verdict on the picture. If it is
+            called fake as it is or after a change, and real otherwise, the verdict is "uncertain".
         crop: uint8 array (size, size, 3). What the network saw; None where it was not judged.
         evidence: float32 array (rows, columns). Contributions to the logit by place in the crop;
             None where there are none.
@@ -50,8 +66,25 @@ class FaceReport:
     note: str = ""
     turn: float = 0.0
     reasons: tuple[Reason, ...] = ()
+    variations: tuple[Variation, ...] = ()
     crop: np.ndarray | None = None
     evidence: np.ndarray | None = None
+
+    def decided(self, threshold: float, band: tuple[float, float]) -> FaceReport:
+        """The same with the verdict at a threshold.
+
+        Args:
+            threshold: float in [0, 1].
+            band: (low, high). The uncertain band around it.
+        """
+        changed = [variation.p_fake for variation in self.variations]
+        unstable = verdict.is_unstable(self.p_fake, changed, threshold, band)
+        others = tuple(reason for reason in self.reasons if reason != "unstable")
+        return replace(
+            self,
+            verdict="uncertain" if unstable else verdict.decide(self.p_fake, threshold, band),
+            reasons=(*others, "unstable") if unstable else others,
+        )
 
     def to_dict(self) -> FaceDocument:
         """What goes into JSON: everything but the pixels."""
@@ -64,6 +97,7 @@ class FaceReport:
             "note": self.note,
             "turn": round(self.turn, 1),
             "reasons": list(self.reasons),
+            "variations": [{"name": v.name, "p_fake": v.p_fake} for v in self.variations],
         }
 
 
@@ -76,6 +110,8 @@ class Report:
         width: int. Of the upright picture in pixels.
         height: int. Of the upright picture in pixels.
         format: str. As in `Picture.format`.
+        byte_count: int. Of the file.
+        sha256: str. Of the file.
         verdict: Verdict. "fake" if any face is, else "uncertain" if any face is, else "real".
         p_fake: float in [0, 1]. The highest of the faces; None where no face was judged.
         threshold: float. P(fake) that the verdict was made at.
@@ -93,6 +129,8 @@ class Report:
     width: int
     height: int
     format: str
+    byte_count: int
+    sha256: str
     verdict: Verdict
     p_fake: float | None
     threshold: float
@@ -132,16 +170,13 @@ class Report:
         verdict.check_threshold(threshold)
         judged = sum(face.p_fake is not None for face in self.faces)
         band = verdict.uncertain_band(self.manifest, threshold, judged)
-        faces = tuple(
-            replace(face, verdict=verdict.decide(face.p_fake, threshold, band))
-            for face in self.faces
-        )
+        faces = tuple(face.decided(threshold, band) for face in self.faces)
         return replace(
             self,
             threshold=threshold,
             uncertain_band=band,
             faces=faces,
-            verdict=verdict.decide(self.p_fake, threshold, band),
+            verdict=verdict.worst([face.verdict for face in faces]),
         )
 
     def labels(self) -> dict[str, float]:
@@ -158,7 +193,13 @@ class Report:
         """The Report as JSON has it."""
         return {
             "file": self.file,
-            "picture": {"format": self.format, "width": self.width, "height": self.height},
+            "picture": {
+                "format": self.format,
+                "width": self.width,
+                "height": self.height,
+                "bytes": self.byte_count,
+                "sha256": self.sha256,
+            },
             **self.judgement(),
         }
 

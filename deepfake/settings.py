@@ -59,7 +59,11 @@ class Settings:
         port: int. Port that the page listens on.
         share: bool. Whether the page also gets a temporary public address.
         auth: str. File with a `user:password` a line; empty to let everybody in.
+        misjudged: str. Folder that keeps photos with a wrong verdict which somebody reports on the
+            page or with `deepfake misjudged add`; "off" for none. Where it is not set: `deepfake/
+            misjudged` in the user's folder for data, and none on a page that others can reach.
         root_path: str. Where a proxy puts the page, such as "/deepfake", or its whole address.
+        mcp: bool. Whether assistants can ask, too, at /mcp.
     """
 
     model: str = "default"
@@ -85,6 +89,8 @@ class Settings:
     share: bool = False
     auth: str = ""
     root_path: str = ""
+    mcp: bool = False
+    misjudged: str = ""
 
     def __post_init__(self) -> None:
         for field in fields(self):

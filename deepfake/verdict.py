@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,9 @@ from deepfake.errors import SettingError
 from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
-Reason = Literal["small", "dark", "burnt_out", "turned", "many_faces"]
+Reason = Literal["small", "dark", "burnt_out", "turned", "many_faces", "unstable"]
+# What is done to a face to see whether its verdict holds.
+Change = Literal["jpeg_90", "jpeg_60", "jpeg_40", "halved", "blurred", "mirrored", "darkened"]
 # A face that is not judged is too … to judge.
 HINDRANCES = {"small": "small", "many_faces": "many", "dark": "dark", "burnt_out": "bright"}
 # Beyond this the sigmoid is 0 or 1 in double precision.
@@ -148,6 +151,30 @@ def decide(p_fake: float | None, threshold: float, band: tuple[float, float]) ->
     if p_fake >= max(threshold, high):
         return "fake"
     return "uncertain" if p_fake >= low else "real"
+
+
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict on a picture: "fake" if any face is, else "uncertain" if any is, else "real"."""
+    order: tuple[Verdict, ...] = ("fake", "uncertain", "real")
+    return next((one for one in order if one in verdicts), "not_applicable")
+
+
+def is_unstable(
+    p_fake: float | None,
+    changed: Sequence[float],
+    threshold: float,
+    band: tuple[float, float],
+) -> bool:
+    """Whether a face is called fake as it is and real when changed, or the other way round.
+
+    Args:
+        p_fake: float in [0, 1] or None. Of the face as it is.
+        changed: sequence of float. Of the same face after changes that do not matter.
+        threshold: float. As for `decide`.
+        band: (low, high). Likewise.
+    """
+    found = {decide(p, threshold, band) for p in (p_fake, *changed)}
+    return {"fake", "real"} <= found
 
 
 def operating_point(

@@ -9,11 +9,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from deepfake.documents import (
+    ComparisonDocument,
+    ErrorDocument,
+    LabelsDocument,
+    RecordDocument,
+    ReportDocument,
+)
+from deepfake.schema import json_schema
 
-from deepfake.documents import ComparisonDocument, ErrorDocument, ReportDocument
-
-HEAD = """# What programs get
+HEAD = r"""# What programs get
 
 Written by `python docs/make_api.py` from the program itself.
 
@@ -37,61 +42,115 @@ for line in open("verdicts.jsonl"):
     jsonschema.validate(json.loads(line), schema)
 ```
 
-The page answers programs through `gradio_client`, or plain HTTP as Gradio documents it:
+`detect --report FILE.json PHOTO` writes [a record](#record): a report with all that is needed to
+look at it (pictures, error rates) and to check it (`deepfake verify FILE.json PHOTO`).
+
+## Asking a page
+
+A page answers programs, too, through Gradio's clients or plain HTTP: the photo is sent first, then
+the question, then the answer is fetched. `/gradio_api/info` has the schemas.
+
+| endpoint | takes | answers with |
+|---|---|---|
+| `/predict` | `photo`, `model` | [two numbers](#labels); an error where no face was judged |
+| `/detect` | `photo`, `threshold`, `model` | [a report](#report) |
+| `/compare` | `photo`, `threshold`, `models` | [a comparison](#comparison) |
+
+Only `photo` must be given. `model`, `models` (a list) and `/compare` are there on a page with
+several models, which are named as the page shows them.
+
+Python (`pip install gradio_client`):
 
 ```python
 from gradio_client import Client, handle_file
 
 client = Client("http://127.0.0.1:7860")
-client.predict(handle_file("photo.jpg"), api_name="/predict")  # {"Fake": 0.93, "Real": 0.07}
-client.predict(handle_file("photo.jpg"), api_name="/detect")  # a report
-client.predict(handle_file("photo.jpg"), api_name="/compare")  # a comparison
+report = client.predict(handle_file("photo.jpg"), threshold=0.8, api_name="/detect")
+print(report["verdict"], report["p_fake"])
 ```
 
-`/predict` is `deepfake.predict`: P(fake) and 1 − P(fake), or an error where no face was judged.
-With several models, `/predict` and `/detect` take `model=`, and `/compare` takes `models=[…]`, by
-the names that the page shows. Errors are sentences for people.
+JavaScript (Node.js 20, as an `.mjs` file):
+
+```js
+import { openAsBlob } from "node:fs";
+
+const page = "http://127.0.0.1:7860/gradio_api";
+const ask = async (path, options) => {
+  const response = await fetch(page + path, options);
+  if (!response.ok) throw new Error((await response.json()).detail);
+  return response;
+};
+const form = new FormData();
+form.append("files", await openAsBlob("photo.jpg"), "photo.jpg");
+const [path] = await (await ask("/upload", { method: "POST", body: form })).json();
+const photo = { path, meta: { _type: "gradio.FileData" } };
+const question = JSON.stringify({ photo, threshold: 0.8 });
+const headers = { "Content-Type": "application/json" };
+const asked = await ask("/call/v2/detect", { method: "POST", headers, body: question });
+const { event_id } = await asked.json();
+const events = await (await ask(`/call/detect/${event_id}`)).text();
+const [, kind, data] = events.trim().match(/event: (complete|error)\ndata: (.*)$/);
+if (kind === "error") throw new Error(JSON.parse(data).error);
+const [report] = JSON.parse(data);
+console.log(report.verdict, report.p_fake);
+```
+
+curl:
+
+```sh
+page=http://127.0.0.1:7860/gradio_api
+path=$(curl -sS -F files=@photo.jpg $page/upload | tr -d '[]"')
+photo="{\"path\": \"$path\", \"meta\": {\"_type\": \"gradio.FileData\"}}"
+asked=$(curl -sS --json "{\"photo\": $photo, \"threshold\": 0.8}" $page/call/v2/detect)
+event=$(echo "$asked" | cut -d'"' -f4)
+curl -sS $page/call/detect/$event    # event: complete, data: [the report]
+```
+
+**Refusals and errors** are sentences for people. Refused, to be tried again later: at the door by
+HTTP 429 (too many wait) or 507 (no room for uploads) with `Retry-After`; after the door by an
+`event: error` whose `title` is "Not analysed" (the visitor's limit is used up). Any other
+`event: error` is final, such as of a file that is no picture. Addresses of photos are not fetched.
+
+## Asking as an assistant
+
+`pip install 'deepfake[mcp]'`, then `deepfake serve --mcp`: the page then also speaks the [Model
+Context Protocol](https://modelcontextprotocol.io) (streamable HTTP, stateless) at `/mcp`. Its tools
+are the endpoints above and nothing else, with schemas of what they take and answer:
+
+```sh
+claude mcp add --transport http deepfake http://127.0.0.1:7860/mcp
+```
+
+`photo` is a text here: the file as `data:image/jpeg;base64,…` (up to 4 MB of text), or a path. On a
+page that only this machine can reach, that is the path of any photo on this machine, which whoever
+can reach the page may then ask about; on others, the path that `/gradio_api/upload` answered with.
+Limits hold as for the page. Passwords (`--auth`) and `--mcp` do not go together.
 """
-SUFFIX = "Document"
 PLAIN = {"string": "text", "integer": "whole number", "number": "number", "null": "null"}
 PLAIN["boolean"] = "true or false"
 
 
-def schema() -> dict[str, Any]:
+LINES = ReportDocument | ComparisonDocument | ErrorDocument
+
+
+def schema(documents: Any = LINES) -> dict[str, Any]:
     """The JSON schema of a line of `deepfake detect --json`."""
-    lines = TypeAdapter(ReportDocument | ComparisonDocument | ErrorDocument)
-    made = lines.json_schema(ref_template="#/$defs/{model}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of `deepfake detect --json`",
-        **_tidy(made),
+        **json_schema(documents),
     }
 
 
 def text() -> str:
     """All documents with their fields, in Markdown."""
-    parts = schema()["$defs"]
-    return HEAD + "".join(_table(name, parts[name]) for name in _in_order(schema()))
+    whole = schema(LINES | RecordDocument | LabelsDocument)
+    return HEAD + "".join(_table(name, whole["$defs"][name]) for name in _in_order(whole))
 
 
 def schema_text() -> str:
     """The schema as the file has it."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-def _tidy(part: Any) -> Any:
-    """Without the titles that Pydantic makes of names, and with names as docs/api.md has them."""
-    if isinstance(part, dict):
-        return {
-            key.removesuffix(SUFFIX): _tidy(value)
-            for key, value in part.items()
-            if not (key == "title" and isinstance(value, str))
-        }
-    if isinstance(part, list):
-        return [_tidy(item) for item in part]
-    if isinstance(part, str) and part.startswith("#/$defs/"):
-        return part.removesuffix(SUFFIX)
-    return part
 
 
 def _in_order(whole: dict[str, Any]) -> list[str]:

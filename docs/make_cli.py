@@ -10,6 +10,13 @@ from deepfake.cli import parser
 HEAD = """# The command line
 
 Written by `python docs/make_cli.py` from the program itself.
+
+| exit code | of every command |
+|---|---|
+| 0 | it did what was asked; of `detect`: every photo was read, whatever its verdict |
+| 1 | it failed; a sentence on standard error says why and what to do |
+| 2 | the options are wrong; of `detect`: some photo, or some of several models, could not be read |
+| 130 | it was interrupted (Ctrl-C) |
 """
 
 

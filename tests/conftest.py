@@ -50,10 +50,11 @@ def keras_is_no_surprise(request):
 
 @pytest.fixture(scope="session", autouse=True)
 def user_cache(tmp_path_factory):
-    """The tests neither read nor fill the caches of whoever runs them."""
+    """The tests neither read nor fill the caches and data of whoever runs them."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setenv("XDG_DATA_HOME", str(folder / "data"))
         yield folder
 
 

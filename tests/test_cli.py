@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import re
@@ -7,8 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from deepfake import imaging
 from deepfake.cli import main
+from deepfake.errors import ImageError
+from deepfake.formatting import printable
+from deepfake.imaging import source
 from deepfake.version import __version__
 from tests import default_model
 from tests.programs import required
@@ -50,8 +56,64 @@ def test_folders_are_searched_for_pictures(portrait, tmp_path, capsys):
     (tmp_path / "deep" / "Photo.PNG").write_bytes(portrait.read_bytes())
     (tmp_path / "notes.txt").write_text("not looked at")
     assert main(["detect", str(tmp_path)]) == 0
-    (line,) = capsys.readouterr().out.splitlines()
+    output = capsys.readouterr()
+    (line,) = output.out.splitlines()
     assert line.endswith("Photo.PNG")
+    assert output.err == f"deepfake: {tmp_path}: 1 file is no picture and was passed over.\n"
+
+
+def test_files_of_a_folder_are_known_by_their_first_bytes(portrait, tmp_path, capsys):
+    jpeg = io.BytesIO()
+    Image.open(portrait).convert("RGB").save(jpeg, "JPEG")
+    for name in ("a.jpe", "b.jpg_large", "c.hif", "without"):
+        (tmp_path / name).write_bytes(jpeg.getvalue())
+    (tmp_path / "broken.jpg").write_bytes(b"<html>")
+    (tmp_path / "letter").write_text("BMW, Munich")
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x20ftypisom")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert main(["detect", str(tmp_path)]) == 2
+    output = capsys.readouterr()
+    assert len(output.out.splitlines()) == 4
+    assert "broken.jpg: This is a web page" in output.err
+    assert "3 files are no pictures and were passed over" in output.err
+
+
+def test_the_line_carries_the_notes_that_json_has(portrait, tmp_path, capsys):
+    path = tmp_path / "a.gif"
+    frame = Image.open(portrait)
+    frame.save(path, save_all=True, append_images=[frame.rotate(5)])
+    main(["detect", str(path)])
+    main(["detect", "--json", str(path)])
+    line, document = capsys.readouterr().out.splitlines()
+    (note,) = json.loads(document)["notes"]
+    assert line.endswith(f"{path}  ({note})") and "first frame" in note
+
+
+def test_standard_input_is_read(portrait):
+    with portrait.open("rb") as file:
+        result = run("detect", "--json", "-", stdin=file)
+    assert json.loads(result.stdout)["file"] == "-" and result.returncode == 0
+    command = f"cat {portrait} | {sys.executable} -m deepfake detect - missing.png"
+    piped = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert piped.stdout.endswith("1 face  -\n") and piped.returncode == 2
+    closed = run("detect", "-", stdin=subprocess.DEVNULL)
+    assert closed.returncode == 2 and "The file is empty" in closed.stderr
+
+
+def test_a_pipe_is_read_and_one_without_a_writer_is_not_waited_for(portrait, tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "PIPE_SECONDS", 0.2)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ImageError, match="Nothing came through the pipe"):
+        imaging.read(tmp_path / "pipe")
+    monkeypatch.undo()
+    command = f"{sys.executable} -m deepfake detect <(cat {portrait})"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert "1 face  /dev/fd/" in result.stdout
+
+
+def test_an_address_gets_a_sentence_of_its_own(capsys):
+    assert main(["detect", "https://example.org/photo.jpg"]) == 2
+    assert "This is an address" in capsys.readouterr().err
 
 
 def test_the_threshold_option_decides(portrait, capsys):
@@ -172,7 +234,11 @@ def test_odd_file_names_do_not_break_the_output(portrait, tmp_path):
     path.write_bytes(portrait.read_bytes())
     result = run("detect", "--json", path)
     assert result.returncode == 0
-    assert json.loads(result.stdout)["file"] == str(path)
+    # Half characters, which Python makes of bytes that are no UTF-8, are not valid JSON.
+    assert json.loads(result.stdout)["file"] == printable(str(path))
+    assert "\\udcff.png" in json.loads(result.stdout)["file"]
+    missing = json.loads(run("detect", "--json", tmp_path / "\udcfe.png").stdout)
+    assert missing["file"].endswith("\\udcfe.png")
 
 
 def test_detecting_imports_neither_tensorflow_nor_gradio(portrait):

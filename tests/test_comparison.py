@@ -34,7 +34,7 @@ def saying(report, p_fake, threshold=0.5, band=(0.4, 0.6), weight=1.0):
 
 def comparison(*reports):
     rows = tuple(Row(name, name, report) for name, report in zip("ABCD", reports, strict=False))
-    return Comparison("", 1, 1, "PNG", rows, None)
+    return Comparison("", 1, 1, "PNG", 1, "", rows, None)
 
 
 def test_models_side_by_side_score_as_they_do_alone(

@@ -6,22 +6,25 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.commands.options import add_answers
-from deepfake.errors import ImageError
-from deepfake.formatting import on_one_line
+from deepfake.errors import ImageError, RecordError, SettingError
+from deepfake.formatting import on_one_line, printable
 from deepfake.modelstore.answers import Answers
 
 if TYPE_CHECKING:
     from deepfake.comparison import Comparison
     from deepfake.documents import ErrorDocument
     from deepfake.report import Report
+    from deepfake.settings import Settings
 
 RAN, SOME_UNREADABLE = 0, 2
+STANDARD_INPUT = "-"
+SNIFFED_BYTES = 4096
 
 
 def add_command(commands: Any) -> None:
@@ -36,7 +39,10 @@ def add_command(commands: Any) -> None:
         description="Judge photos. Exit code 0: all were read; 2: some file, or some of several "
         "models, could not be read.",
     )
-    detect.add_argument("files", nargs="+", metavar="FILE", help="a photo, or a folder of photos")
+    detect.add_argument(
+        "files", nargs="+", metavar="FILE",
+        help="a photo, a folder of photos, whatever their endings, or - for standard input",
+    )  # fmt: skip
     detect.add_argument("--json", action="store_true", help="one JSON document a line")
     detect.add_argument(
         "--threshold", type=float, metavar="P",
@@ -46,6 +52,16 @@ def add_command(commands: Any) -> None:
         "--model", action="append", metavar="MODEL",
         help="'default', a model's folder or file, or hf://OWNER/REPO; several, each after its own "
         "--model, are compared",
+    )  # fmt: skip
+    detect.add_argument(
+        "--report", action="append", metavar="FILE", type=Path,
+        help="also write a report on the photo, with pictures, error rates and hashes: a page "
+        "(.html) or what `deepfake verify` reads (.json); for both, name both",
+    )  # fmt: skip
+    detect.add_argument(
+        "--fragility", action="store_true",
+        help="judge the face that decides also re-encoded, halved, blurred, mirrored and darkened: "
+        "a verdict that does not hold becomes “uncertain” (one model only)",
     )  # fmt: skip
     add_answers(detect)
     detect.set_defaults(run=run)
@@ -63,8 +79,13 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ModelError: the model cannot be loaded; of several, none can.
         SettingError: the threshold is out of range.
+        RecordError: a report cannot be written, or is asked for of several photos or models.
     """
     names = tuple(dict.fromkeys(options.model or ()))
+    files = [found for name in options.files for found in _expand(name)]
+    _require_one(options.report or (), files, names)
+    if options.fragility and len(names) > 1:
+        raise SettingError("--fragility judges with one model. Leave it out, or name one --model.")
     _introduce(names, options)
     code = RAN
     if len(names) < 2:
@@ -72,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         judge, failed = _several(names, options)
         code = SOME_UNREADABLE if failed else RAN
-    for file, problem in [found for name in options.files for found in _expand(name)]:
+    for file, problem in files:
         try:
             if problem:
                 raise ImageError(problem)
@@ -82,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"deepfake: {on_one_line(file)}: {error}", file=sys.stderr)
             if options.json:
                 line: ErrorDocument = {"file": file, "error": str(error)}
-                print(json.dumps(line), flush=True)
+                print(json.dumps(printable(line)), flush=True)
             continue
         print(text, flush=True)
     return code
@@ -99,14 +120,46 @@ def _introduce(names: tuple[str, ...], options: argparse.Namespace) -> None:
             print(f"deepfake: {remark}", file=sys.stderr)
 
 
+def _require_one(
+    reports: Sequence[Path], files: Sequence[tuple[str, str]], models: Sequence[str]
+) -> None:
+    """Raise RecordError unless what is asked for can be reported on."""
+    if not reports:
+        return
+    from deepfake.record.file import require_suffix
+
+    if len(files) != 1 or len(models) > 1:
+        many = f"{len(models)} models" if len(models) > 1 else f"{len(files)} photos"
+        raise RecordError(
+            f"--report is of one photo and one model, and {many} are named. Name one at a time."
+        )
+    ((photo, _),) = files
+    for path in reports:
+        require_suffix(path)
+        if path.exists() and Path(photo).exists() and path.samefile(photo):
+            raise RecordError(f"The report {path} would replace the photo. Name another place.")
+
+
 def _one(model: str | None, options: argparse.Namespace) -> Callable[[str], str]:
     from deepfake.detector import Detector
 
     detector = Detector(model, threshold=options.threshold)
 
     def judge(file: str) -> str:
-        report = detector.detect(file, file=file)
-        return json.dumps(report.to_dict()) if options.json else _as_line(report)
+        source = _source(file, detector.settings)
+        if not options.report:
+            report = detector.detect(source, file=file, fragility=options.fragility)
+        else:
+            from deepfake import imaging
+            from deepfake.record import file as record_file
+            from deepfake.record.making import pictures, record
+
+            picture = imaging.read(source, detector.settings)
+            report = detector.detect(picture, file=file, fragility=options.fragility)
+            document = record(report, pictures(picture.pixels, report), detector.settings)
+            for path in options.report:
+                record_file.write(document, path)
+        return json.dumps(printable(report.to_dict())) if options.json else _as_line(report)
 
     return judge
 
@@ -138,11 +191,24 @@ def _several(
         raise ModelError("None of the models can be used.")
 
     def judge(file: str) -> str:
-        picture = imaging.read(file, settings)
+        picture = imaging.read(_source(file, settings), settings)
         comparison = compare(picture, names, shelf, threshold=options.threshold, file=file)
-        return json.dumps(comparison.to_dict()) if options.json else _as_table(comparison)
+        if options.json:
+            return json.dumps(printable(comparison.to_dict()))
+        return _as_table(comparison, picture.notes)
 
     return judge, failed
+
+
+def _source(file: str, settings: Settings) -> str | bytes:
+    """What to read: the file, or the bytes of standard input."""
+    if file != STANDARD_INPUT:
+        return file
+    from deepfake.imaging import read_stream
+
+    if sys.stdin is None:
+        raise ImageError("There is no standard input. Name a photo.")
+    return read_stream(sys.stdin.buffer, settings)
 
 
 def _expand(name: str) -> list[tuple[str, str]]:
@@ -150,25 +216,42 @@ def _expand(name: str) -> list[tuple[str, str]]:
     # Unlike Path.is_dir, this says no to names that the system refuses.
     if not os.path.isdir(name):  # noqa: PTH112
         return [(name, "")]
-    from deepfake.imaging import SUFFIXES
-
     refused: list[OSError] = []
-    # A file that is named is read whatever its ending. Unlike this, Path.rglob passes over folders
-    # that may not be opened.
-    found = [
-        path
-        for folder, _, files in os.walk(name, onerror=refused.append)
-        for path in (Path(folder, file) for file in files)
-        # Not Path.is_file, which raises in a folder that may be listed but not entered; the
-        # reader says why such a file cannot be opened.
-        if path.suffix.lower() in SUFFIXES and not _is_something_else(path)
+    # Unlike this, Path.rglob passes over folders that may not be opened.
+    files = [
+        Path(folder, file)
+        for folder, _, names in os.walk(name, onerror=refused.append)
+        for file in names
     ]
+    found = [path for path in files if not _is_something_else(path) and _may_be_picture(path)]
+    if len(found) < len(files):
+        left_out = len(files) - len(found)
+        said = "1 file is no picture and was"
+        if left_out > 1:
+            said = f"{left_out:,} files are no pictures and were"
+        print(f"deepfake: {on_one_line(name)}: {said} passed over.", file=sys.stderr)
     rows = [(str(path), "") for path in sorted(found)]
     rows += [
         (str(error.filename), f"The folder cannot be opened: {error.strerror}.")
         for error in refused
     ]
     return rows or [(name, "There is no picture in it.")]
+
+
+def _may_be_picture(path: Path) -> bool:
+    """Whether a file starts like a picture, is called one, or cannot be looked into.
+
+    Of what is called a picture and is none, and of what cannot be opened, the reader says why.
+    """
+    from deepfake.imaging import SUFFIXES, looks_like_picture
+
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            return looks_like_picture(file.read(SNIFFED_BYTES))
+    except OSError:
+        return True
 
 
 def _is_something_else(path: Path) -> bool:
@@ -189,17 +272,24 @@ def _as_line(report: Report) -> str:
         count += f", {len(left_out)} too {' or '.join(why)} to judge"
     score = "P(fake)    -" if report.p_fake is None else f"P(fake) {report.p_fake:.2f}"
     word = report.verdict.replace("_", " ")
-    return (
-        f"{word:<14}  {score}  {count if report.faces else 'no face'}  {on_one_line(report.file)}"
-    )
+    found = count if report.faces else "no face"
+    changed = [v.p_fake for face in report.faces for v in face.variations]
+    if changed:
+        found += f", {min(changed):.2f} to {max(changed):.2f} when changed"
+    return f"{word:<14}  {score}  {found}  {on_one_line(report.file)}" + _behind(report.notes)
 
 
-def _as_table(comparison: Comparison) -> str:
+def _behind(notes: Sequence[str]) -> str:
+    """What is to be known of the file, behind its name."""
+    return f"  ({on_one_line(' '.join(notes))})" if notes else ""
+
+
+def _as_table(comparison: Comparison, notes: Sequence[str]) -> str:
     """A few lines a file: what the models agree on, then a line for each."""
     from deepfake.comparison import NOT_MEASURED
 
     width = max(len("ensemble"), *(len(row.title) for row in comparison.rows))
-    lines = [f"{on_one_line(comparison.file)}: {comparison.sentence}"]
+    lines = [f"{on_one_line(comparison.file)}: {comparison.sentence}{_behind(notes)}"]
     for row in comparison.rows:
         if row.report is None:
             lines.append(

@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepfake.commands.misjudged import on_new_model
 from deepfake.errors import ModelError
 from deepfake.formatting import megabytes
 from deepfake.settings import Settings
@@ -133,6 +134,8 @@ def _show(options: argparse.Namespace) -> int:
 
 def _pull(options: argparse.Namespace) -> int:
     print(pull(options.address))
+    if said := on_new_model(options.address):
+        print(said)
     return RAN
 
 

@@ -11,7 +11,7 @@ from deepfake.commands.options import add_answers
 from deepfake.modelstore.answers import Answers
 from deepfake.settings import MODEL_FIELDS, Settings
 
-OVERRIDDEN = ("host", "port", "model_field", "share", "auth", "root_path")
+OVERRIDDEN = ("host", "port", "model_field", "share", "auth", "root_path", "mcp")
 
 
 def add_command(commands: Any) -> None:
@@ -54,6 +54,11 @@ def add_command(commands: Any) -> None:
     serve.add_argument(
         "--root-path", metavar="PATH",
         help="where a proxy puts the page, if not at the top: /deepfake, or the whole address",
+    )  # fmt: skip
+    serve.add_argument(
+        "--mcp", action="store_true", default=None,
+        help="let assistants ask, too: the Model Context Protocol at /mcp. On a page for this "
+        "machine only, they may name any photo of this machine",
     )  # fmt: skip
     add_answers(serve)
     serve.set_defaults(run=run)

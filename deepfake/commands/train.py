@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from zipfile import BadZipFile
 
+from deepfake.commands.misjudged import on_new_model
 from deepfake.errors import TrainingError
 from deepfake.extras import needed_for
 from deepfake.formatting import number
@@ -92,6 +93,8 @@ def _dashes(name: str) -> str:
 def _train(options: argparse.Namespace) -> int:
     with needed_for("Training"):
         print(train(options.data, options.output, options))
+        if said := on_new_model(str(options.output)):
+            print(said)
     return RAN
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import gradio as gr
 from PIL import Image
@@ -80,12 +80,12 @@ class Analyser:
         progress(0.3, desc="Looking for faces")
         try:
             picture = imaging.read(photo, detector.settings)
-            report = detector.detect(picture, file=Path(photo).name).at(threshold)
+            report = detector.detect(picture, file=Path(photo).name, fragility=True).at(threshold)
         except DeepfakeError as error:
             return self._failure(error.public, threshold, model, ticket)
         shown, share = drawing.shrink(picture.pixels)
         session = Session(report, jpeg.encode(Image.fromarray(shown), 92), share, model, ticket)
-        return self.view.show(session, history_row(report, shown, picture.sha256, ticket))
+        return self.view.show(session, self._row(session))
 
     def choose_model(
         self,
@@ -152,7 +152,7 @@ class Analyser:
             return {self.view.meaning: self._meaning(threshold, model)}
         face = min(face or 0, max(0, len(session.report.faces) - 1))
         session = replace(session, report=session.report.at(threshold))
-        return self.view.show_verdict(session, face)
+        return {**self.view.show_verdict(session, face), self.view.row: self._row(session)}
 
     def forget(self, threshold: float, model: str | None, ticket: str) -> Changes:
         """The photo was removed: everything as at the start."""
@@ -182,13 +182,17 @@ class Analyser:
         faces = list(session.report.faces)
         faces[index] = chosen
         report = replace(session.report, faces=tuple(faces))
-        return self.view.show_look(replace(session, report=report), index)
+        session = replace(session, report=report)
+        return {**self.view.show_look(session, index), self.view.row: self._row(session)}
 
     def choose_face(self, session: Session | None, face: int | None, ticket: str) -> Changes:
         """Another face."""
         if face is None or not _is_shown(session, ticket, face):
             return stays()
         return self.view.show_face(session, face)
+
+    def _row(self, session: Session) -> dict[str, Any]:
+        return history_row(session, self.choices.shelf.settings)
 
     def _load(self, model: str | None, progress: gr.Progress) -> Detector:
         if not self.choices.is_ready(model):

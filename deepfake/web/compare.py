@@ -100,17 +100,19 @@ class Comparer:
 
 def compare_models(
     choices: Choices,
-    photo: str,
+    photo: str | bytes,
     models: Sequence[str],
     progress: Callable[[int, str], None] = lambda _done, _title: None,
+    threshold: float | None = None,
 ) -> Comparison:
     """The verdicts of several models on a photo.
 
     Args:
         choices: Choices. The models.
-        photo: str. The path of a photo.
+        photo: str or bytes. The path of a photo, or its file.
         models: sequence of str. Their labels.
         progress: called with the number of models done, and the title of the next one.
+        threshold: float. P(fake) that all verdicts are made at. Defaults to each model's own.
 
     Returns:
         The comparison.
@@ -121,7 +123,14 @@ def compare_models(
     shelf = choices.shelf
     picture = imaging.read(photo, shelf.settings)
     names = tuple(dict.fromkeys(choices.name(model) for model in models))
-    return compare(picture, names, shelf, file=Path(photo).name, progress=progress)
+    return compare(
+        picture, names, shelf, threshold=threshold, file=name_of(photo), progress=progress
+    )
+
+
+def name_of(photo: str | bytes) -> str:
+    """What a Report calls a photo that was sent: not where it lies."""
+    return "" if isinstance(photo, bytes) else Path(photo).name
 
 
 def _slim(comparison: Comparison) -> Comparison:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -16,11 +18,14 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deepfake.errors import LimitError
 from deepfake.web import scratch
 from deepfake.web.gradio_internals import DIRECT, EVENTS, MISFITS, OTHERS, UPLOADS, Queue
 
 logger = logging.getLogger(__name__)
 
+# Where assistants come in, who do without Gradio and its queue.
+MCP = "/mcp"
 # Events name uploads; they do not hold them.
 MAX_EVENT_BYTES = 1_000_000
 # What a form has besides its file.
@@ -61,23 +66,34 @@ class Door:
         folder: Path. Where uploads go.
         max_upload: int. How many bytes one request may upload.
         max_bytes: int. How many bytes may lie in the folder.
+        places: int. How many may be served at the same time besides the queue. Defaults to 1.
     """
 
-    def __init__(self, queue: Queue, max_queue: int, folder: Path, max_upload: int, max_bytes: int):
+    def __init__(
+        self,
+        queue: Queue,
+        max_queue: int,
+        folder: Path,
+        max_upload: int,
+        max_bytes: int,
+        places: int = 1,
+    ):
         self.queue = queue
         self.max_queue = max_queue
         self.folder = folder
         self.max_upload = max_upload
         self.max_bytes = max_bytes
         self.stopping = False
-        # These three are changed by the one thread of the server only.
+        self._places = anyio.Semaphore(places)
+        # These are changed by the one thread of the server only.
+        self._beside = 0
         self._taken = 0
         self._looked = -math.inf
         self._coming = 0
 
     def refusal(self) -> tuple[str, int] | None:
         """Why the next event is not taken on, and seconds after which to try again."""
-        if not self.stopping and self.queue.waiting < self.max_queue:
+        if not self.stopping and self.queue.waiting + self._beside < self.max_queue:
             return None
         return self.busy()
 
@@ -95,7 +111,24 @@ class Door:
 
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return self.queue.waiting == 0 and self.queue.running == 0
+        return self.queue.waiting == 0 and self.queue.running == 0 and self._beside == 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a place beside the queue, and keep it.
+
+        Raises:
+            LimitError: too many wait, or the page is about to stop.
+        """
+        refusal = self.refusal()
+        if refusal is not None:
+            raise LimitError(refusal[0])
+        self._beside += 1
+        try:
+            async with self._places:
+                yield
+        finally:
+            self._beside -= 1
 
     async def begin_upload(self, size: int) -> bool:
         """Keep room for an upload, until `end_upload`.
@@ -158,6 +191,9 @@ class DoorMiddleware:
         length = int(found) if (found := headers.get("content-length", "0")).isdecimal() else 0
         if "transfer-encoding" in headers:
             await _say(LENGTH_SENTENCE, NO_LENGTH)(scope, receive, send)
+        elif path == MCP:
+            # The SDK bounds what comes in.
+            await self.app(scope, receive, send)
         elif UPLOADS.search(path):
             await self._upload(length, scope, receive, send)
         elif length > MAX_EVENT_BYTES:

@@ -25,7 +25,7 @@ def shrink(pixels: np.ndarray) -> tuple[np.ndarray, float]:
     if share == 1.0:
         return pixels, share
     size = max(1, round(width * share)), max(1, round(height * share))
-    return np.asarray(Image.fromarray(pixels).resize(size, reducing_gap=2.0)), share
+    return np.asarray(Image.fromarray(pixels).resize(size, reducing_gap=1.0)), share
 
 
 def as_in_picture(crop: np.ndarray, turn: float, side: int) -> np.ndarray:

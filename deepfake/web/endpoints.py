@@ -1,26 +1,36 @@
-"""`/predict`, `/detect` and `/compare`, for programs; the page does not use them."""
+"""`/predict`, `/detect` and, with several models, `/compare`, for programs and assistants."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import wraps
+from inspect import signature
 from typing import Any
 
 import gradio as gr
 
-from deepfake.documents import ComparisonDocument, ReportDocument
-from deepfake.errors import DeepfakeError
+from deepfake.documents import (
+    ComparisonDocument,
+    LabelsDocument,
+    ReportDocument,
+)
+from deepfake.errors import DeepfakeError, ImageError, LimitError
 from deepfake.progress import listening
 from deepfake.report import Report
+from deepfake.schema import json_schema
+from deepfake.verdict import check_threshold
+from deepfake.web import wording
 from deepfake.web.choices import Choices
-from deepfake.web.compare import compare_models
-from deepfake.web.gradio_internals import PhotoInput
+from deepfake.web.compare import compare_models, name_of
+from deepfake.web.gradio_internals import PhotoInput, end_call, typed_answer
 from deepfake.web.visitors.admission import Admission
 
 
 class Endpoints:
     """What programs ask for, of models that they name as visitors see them.
+
+    The methods' first lines and the names of their parameters are what programs see.
 
     Args:
         choices: Choices. The models.
@@ -32,72 +42,115 @@ class Endpoints:
         self.admission = admission
 
     def predict(
-        self, photo: str | None, request: gr.Request | None, model: str | None = None
-    ) -> dict[str, float]:
-        """The label-to-confidence dict of a photo, for programs."""
-        with self._admitted(photo, request) as path:
-            return self._report(path, model).labels()
+        self, photo: str | bytes | None, request: gr.Request | None, model: str | None = None
+    ) -> LabelsDocument:
+        """P(fake) and 1 − P(fake) of the most suspicious face of a photo."""
+        with self._admitted(photo, request) as source:
+            labels = self._report(source, model).labels()
+            return {"Fake": labels["Fake"], "Real": labels["Real"]}
 
     def detect(
-        self, photo: str | None, request: gr.Request | None, model: str | None = None
+        self,
+        photo: str | bytes | None,
+        request: gr.Request | None,
+        threshold: float | None = None,
+        model: str | None = None,
     ) -> ReportDocument:
-        """The full Report of a photo, for programs."""
-        with self._admitted(photo, request) as path:
-            return self._report(path, model).to_dict()
+        """The verdict on a photo and on each of its faces, and what weakens them."""
+        with self._admitted(photo, request, threshold) as source:
+            report = self._report(source, model)
+            return (report if threshold is None else report.at(threshold)).to_dict()
 
     def compare(
-        self, photo: str | None, request: gr.Request | None, models: list[str] | None = None
+        self,
+        photo: str | bytes | None,
+        request: gr.Request | None,
+        threshold: float | None = None,
+        models: list[str] | None = None,
     ) -> ComparisonDocument:
         """The verdicts of several models on a photo, side by side and taken together."""
-        with self._admitted(photo, request) as path:
-            return compare_models(self.choices, path, models or self.choices.labels).to_dict(
-                public=True
-            )
+        with self._admitted(photo, request, threshold) as source:
+            names = models or self.choices.labels
+            found = compare_models(self.choices, source, names, threshold=threshold)
+            return found.to_dict(public=True)
+
+    @property
+    def offered(self) -> list[tuple[Callable[..., Any], Any]]:
+        """The endpoints of this page, each with the type of its answer."""
+        offered: list[tuple[Callable[..., Any], Any]] = [
+            (self.predict, LabelsDocument), (self.detect, ReportDocument)
+        ]  # fmt: skip
+        return [*offered, (self.compare, ComparisonDocument)] if self._has_several else offered
+
+    @property
+    def parameters(self) -> list[str]:
+        """What programs may pass; with one model to choose from, they name none."""
+        return ["photo", "threshold", *(["model", "models"] if self._has_several else [])]
+
+    @property
+    def _has_several(self) -> bool:
+        return len(self.choices.labels) > 1 or self.choices.can_type
 
     @contextmanager
-    def _admitted(self, photo: str | None, request: gr.Request | None) -> Iterator[str]:
-        """The photo of a call that has been counted; errors become our sentences."""
-        try:
-            if not photo:
-                raise DeepfakeError("No picture was sent. Pass one with handle_file(path).")
-            self.admission.admit(request)
-            # Told nothing, but not kept waiting for a model of somebody else's either.
-            with listening(lambda _: None):
-                yield photo
-        except DeepfakeError as error:
-            raise gr.Error(error.public, print_exception=False) from error
+    def _admitted(
+        self,
+        photo: str | bytes | None,
+        request: gr.Request | None,
+        threshold: float | None = None,
+    ) -> Iterator[str | bytes]:
+        """The photo of a call that makes sense, and has been counted."""
+        if not photo:
+            raise ImageError("No picture was sent. Pass one with handle_file(path).")
+        if threshold is not None:
+            check_threshold(threshold)
+        self.admission.admit(request)
+        # Told nothing, but not kept waiting for a model of somebody else's either.
+        with listening(lambda _: None):
+            yield photo
 
-    def _report(self, photo: str, model: str | None) -> Report:
-        return self.choices.detector(model).detect(photo, file=Path(photo).name)
+    def _report(self, photo: str | bytes, model: str | None) -> Report:
+        return self.choices.detector(model).detect(photo, file=name_of(photo))
 
 
-def add_endpoints(choices: Choices, admission: Admission) -> None:
+def add_endpoints(endpoints: Endpoints) -> None:
     """Give the page its endpoints.
 
     Args:
-        choices: Choices. The models.
-        admission: Admission. Counts the analyses.
+        endpoints: Endpoints. What they do.
     """
-    endpoints = Endpoints(choices, admission)
-    photo, model = _photo(), gr.Textbox(choices.default, label="model", visible=False)
-    answer = gr.JSON(visible=False)
-    # With one model to choose from, programs name none.
-    inputs = [photo, model] if len(choices.labels) > 1 or choices.can_type else [photo]
-    _add(endpoints.predict, inputs, answer)
-    _add(endpoints.detect, inputs, answer)
-    photo = _photo()
-    models = gr.CheckboxGroup(choices.labels, value=choices.labels, label="models", visible=False)
-    _add(endpoints.compare, [photo, models], gr.JSON(visible=False))
+    choices = endpoints.choices
+    taken = {
+        "photo": PhotoInput(
+            label="photo", type="filepath", image_mode=None, sources=["upload"], visible=False
+        ),
+        "threshold": gr.Number(None, label="threshold", visible=False),
+        "model": gr.Textbox(choices.default, label="model", visible=False),
+        "models": gr.CheckboxGroup(
+            choices.labels, value=choices.labels, label="models", visible=False
+        ),
+    }
+    for endpoint, kind in endpoints.offered:
+        names = [name for name in signature(endpoint).parameters if name in endpoints.parameters]
+        gr.Button(visible=False).click(
+            _with_sentences(endpoint), [taken[name] for name in names],
+            [typed_answer(json_schema(kind))], api_name=endpoint.__name__,
+            api_description=(endpoint.__doc__ or "").splitlines()[0], concurrency_id="analyse",
+        )  # fmt: skip
 
 
-def _photo() -> gr.Image:
-    return PhotoInput(
-        label="photo", type="filepath", image_mode=None, sources=["upload"], visible=False
-    )
+def _with_sentences(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """An endpoint whose errors are our sentences to Gradio, too."""
 
+    @wraps(endpoint)
+    def answer(photo: str | None, request: gr.Request | None, *options: Any) -> Any:
+        try:
+            return endpoint(photo, request, *options)
+        except LimitError as error:
+            # By the title a program tells "later" from "never".
+            raise gr.Error(error.public, title=wording.REFUSED, print_exception=False) from error
+        except DeepfakeError as error:
+            raise gr.Error(error.public, print_exception=False) from error
+        finally:
+            end_call(request)
 
-def _add(endpoint: Callable[..., Any], inputs: list[Any], answer: gr.JSON) -> None:
-    gr.Button(visible=False).click(
-        endpoint, inputs, [answer],
-        api_name=endpoint.__name__, api_description=endpoint.__doc__, concurrency_id="analyse",
-    )  # fmt: skip
+    return answer

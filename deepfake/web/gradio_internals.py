@@ -9,13 +9,18 @@ from __future__ import annotations
 import math
 import re
 from abc import ABCMeta
+from html import escape
 from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
 import httpx
+from gradio.blocks import BlocksConfig
+from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
+from gradio.routes import templates
+from jinja2 import ChoiceLoader, DictLoader
 
 # Where events come in. What has been accepted is fetched with GET.
 EVENTS = re.compile(r"/gradio_api/(queue/join|call/.+)\Z", re.DOTALL)
@@ -27,6 +32,15 @@ OTHERS = re.compile(r"(/gradio_api/(reset|cancel)|/login)/?\Z")
 # What events raise that name an endpoint, or a parameter, which the page does not have. Handlers
 # raise nothing there: their errors are results.
 MISFITS = (KeyError, TypeError, FnIndexInferError)
+
+# The pages' HTML, without and with a share link, and what it says of itself there: "Gradio".
+PAGES = ("frontend/index.html", "frontend/share.html")
+SAID = re.compile(
+    r'<title>.*?</title>|<meta\s+(property="og:|name="(twitter:|description)).*?>', re.S
+)
+
+# Between two looks of the queue: a hundredth of what an analysis takes, and what an eye notices.
+QUEUE_SECONDS, PROGRESS_SECONDS = 0.004, 0.05
 
 GONE = "The photo is no longer here. Please choose it again."
 UNFIT = "This request does not fit. Send a photo that was uploaded, such as with handle_file(path)."
@@ -99,6 +113,78 @@ def keep_names_private(blocks: gr.Blocks) -> None:
     blocks.preprocess_data = preprocess_data
 
 
+def lighten(blocks: gr.Blocks) -> None:
+    """Spare a page that has been launched what Gradio does over and over for each event.
+
+    Each call of a program is a session to Gradio, for which it would describe every component of
+    the page anew: a quarter of its event loop's time, for links to a state that we do not offer.
+    Its queue would look a thousand times a second for events, and for progress. And each open tab
+    would hold a connection, of the six that browsers have for a host (HTTP/1.1), by which Gradio
+    learns of tabs that are closed: ours keep nothing that does not go by itself.
+
+    Args:
+        blocks: gradio.Blocks. The page.
+    """
+    blocks.config["connect_heartbeat"] = False
+    blocks._queue.sleep_when_free = QUEUE_SECONDS
+    blocks._queue.progress_update_sleep_when_free = PROGRESS_SECONDS
+    make = BlocksConfig.config_for_block
+    kept = {key: make(key, [], block) for key, block in blocks.blocks.items()}
+
+    def config_for_block(
+        key: int, rendered_ids: list[int], block: Any, renderable: Any = None
+    ) -> dict[str, Any]:
+        if renderable is not None or block is not blocks.blocks.get(key):
+            made: dict[str, Any] = make(key, rendered_ids, block, renderable)
+            return made
+        # The session writes its values into it.
+        return {**kept[key], "props": dict(kept[key]["props"])}
+
+    BlocksConfig.config_for_block = staticmethod(config_for_block)
+
+
+def end_call(request: gr.Request | None) -> None:
+    """Forget the session that Gradio made for a single call over plain HTTP.
+
+    It keeps a number of sessions, the last used ones: calls of programs would push visitors'
+    results out of it. Within a handler only.
+
+    Args:
+        request: gradio.Request. The handler's.
+    """
+    blocks, event = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    if blocks is None or request is None or event is None or request.session_hash != event:
+        return
+    holder = blocks.state_holder
+    with holder.lock:
+        holder.session_data.pop(event, None)
+        holder.time_last_used.pop(event, None)
+
+
+def describe(title: str, description: str) -> None:
+    """Have the pages of this process say what they are to search engines and previews of links.
+
+    Args:
+        title: str. Of the page.
+        description: str. A sentence or two.
+    """
+    loader = templates.env.loader
+    assert loader is not None  # noqa: S101
+    title, description = escape(title), escape(description)
+    ours = (
+        f"<head><title>{title}</title>"
+        f'<meta name="description" content="{description}" />'
+        f'<meta property="og:title" content="{title}" />'
+        f'<meta property="og:description" content="{description}" />'
+        '<meta property="og:type" content="website" />'
+    )
+    sources = {name: loader.get_source(templates.env, name)[0] for name in PAGES}
+    changed = {n: SAID.sub("", text).replace("<head>", ours, 1) for n, text in sources.items()}
+    templates.env.loader = ChoiceLoader([DictLoader(changed), loader])
+    if templates.env.cache is not None:
+        templates.env.cache.clear()
+
+
 def _path(_component: gr.Image, payload: Any) -> str | None:
     if not payload:
         return None
@@ -116,10 +202,34 @@ async def _refuse_addresses(component: gr.Image, resource: str | None) -> str | 
     return moved
 
 
+def _example(_component: gr.Image) -> dict[str, Any]:
+    return {"path": "photo.jpg", "meta": {"_type": "gradio.FileData"}}
+
+
+def typed_answer(schema: dict[str, Any]) -> gr.JSON:
+    """What an endpoint answers with: JSON of which programs are told more than that it is JSON.
+
+    Args:
+        schema: dict. Its JSON schema.
+    """
+    open_schema = _without(schema, "additionalProperties")
+    answer = gr.JSON(label="answer", visible=False)
+    answer.api_info = lambda: open_schema
+    return answer
+
+
+def _without(part: Any, key: str) -> Any:
+    """A schema without a word that Gradio's clients fail at, `false` as its value."""
+    if isinstance(part, dict):
+        return {name: _without(value, key) for name, value in part.items() if name != key}
+    return [_without(item, key) for item in part] if isinstance(part, list) else part
+
+
 # Gradio's image component, without its opening of files before our handlers run: Gradio gives every
 # upload to Pillow first, without our limits, and with a bare "Error" for a file that is no picture.
 # This one hands the path on; Gradio has checked before that it lies in its upload folder. Addresses
-# are refused: Gradio would download whatever a program names, of any size, into memory.
+# are refused: Gradio would download whatever a program names, of any size, into memory. So is
+# Gradio's example for programs, which is an address.
 #
 # Gradio's metaclass writes a .pyi file beside the source of each component class; its own base
 # makes the same class and leaves the folder alone. A subclass, since Gradio makes new instances
@@ -135,6 +245,7 @@ PhotoInput = cast(
             "is_template": True,
             "preprocess": _path,
             "async_move_resource_to_block_cache": _refuse_addresses,
+            "example_payload": _example,
         },
     ),
 )

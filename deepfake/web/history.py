@@ -1,34 +1,57 @@
-"""The list of a visit's results. The browser keeps it; the server keeps nothing of it."""
+"""The list of earlier results. The visitor's browser keeps it; the server keeps nothing of it."""
 
 from __future__ import annotations
 
-from typing import Any
+import io
+from html import escape
+from typing import Any, get_args
 
 import gradio as gr
 import numpy as np
 from PIL import Image
 
-from deepfake.report import Report
+from deepfake.record.html import page
+from deepfake.record.making import Detail, pictures, record
+from deepfake.settings import Settings
+from deepfake.verdict import Verdict
 from deepfake.web import jpeg
+from deepfake.web.session import Session
+from deepfake.web.texts import say
 
 THUMBNAIL_SIDE = 96
+# A browser keeps thirty of them in a few megabytes.
+SMALL = Detail(side=400, face=112, faces=4, quality=75)
+SAID = ("empty", "off", "report", "print", "page", "json", "close")
+COLUMNS = ("photo", "file", "verdict", "likely", "threshold", "time")
 
 
-def history_row(report: Report, shown: np.ndarray, sha256: str, ticket: str) -> dict[str, Any]:
-    """One result, as the browser keeps it.
+def words() -> dict[str, Any]:
+    """What the script says; it puts the name of a file in."""
+    return {
+        **{name: say(f"history.{name}") for name in SAID},
+        "columns": [say(f"history.{name}") for name in COLUMNS],
+        "open": say("history.open", file="{file}"),
+        "verdicts": {name: say(f"word.{name}") for name in get_args(Verdict)},
+    }
+
+
+def history_row(session: Session, settings: Settings) -> dict[str, Any]:
+    """One result, as the browser keeps it: with a small report, as a page and as JSON.
 
     Args:
-        report: Report. The result.
-        shown: uint8 array (height, width, 3). The picture, small enough to show.
-        sha256: str. Of the file, which has one line however often it is checked.
-        ticket: str. Of the photo; a row that comes after another was chosen is not taken in.
+        session: Session. The result.
+        settings: Settings. The limits that it was made with.
     """
-    thumbnail = Image.fromarray(shown)
+    report, picture = session.report, Image.open(io.BytesIO(session.shown))
+    document = record(report, pictures(np.asarray(picture), report, SMALL), settings)
+    thumbnail = picture.copy()
     thumbnail.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     return {
-        "file": report.file,
-        "sha256": sha256,
-        "ticket": ticket,
+        "time": document["made"],
+        "file": document["report"]["file"],
+        "sha256": report.sha256,
+        # A row that comes after another photo was chosen is not taken in.
+        "ticket": session.ticket,
         "verdict": report.verdict,
         "sentence": report.sentence,
         "p_fake": report.p_fake,
@@ -36,32 +59,40 @@ def history_row(report: Report, shown: np.ndarray, sha256: str, ticket: str) -> 
         "faces": len(report.faces),
         "model": f"{report.model['name']} {report.model['version']}",
         "thumbnail": jpeg.address(thumbnail, quality=70),
+        "html": page(document),
+        # The page has them.
+        "record": {**document, "pictures": None},
     }
 
 
-def remember(analysis: Any, row: gr.JSON) -> None:
-    """Have the browser take a row in after an analysis.
+def remember(event: Any, row: gr.JSON, act: str = "finish") -> None:
+    """Have the browser take a row in after an event.
 
     Args:
-        analysis: what an event returned. The analysis.
+        event: what an event returned, such as an analysis.
         row: gradio.JSON. Where it puts its row; nothing where there is none.
+        act: str. "finish" after an analysis, "add" where the result stays and was decided again.
     """
     owned = "window.deepfake.photo.owns(row)"
-    analysis.then(
-        None, [row], js=f"(row) => {{ if ({owned}) window.deepfakeHistory.finish(row) }}",
+    event.then(
+        None, [row], js=f"(row) => {{ if ({owned}) window.deepfakeHistory.{act}(row) }}",
         api_visibility="private",
     )  # fmt: skip
 
 
 def history_list() -> None:
     """Lay the list out."""
-    with gr.Accordion("Earlier results of this visit", open=True, elem_id="history"):
+    with gr.Accordion(say("history.title"), open=True, elem_id="history"):
         gr.HTML('<div id="history-rows" class="history-scroll"></div>')
         with gr.Row():
-            save = gr.Button("Export CSV", size="sm", elem_id="history-save")
-            clear = gr.Button("Clear", size="sm", elem_id="history-clear")
-        gr.Markdown("Kept in this browser tab only, and gone when you close it.")
-    for button, action in ((save, "save"), (clear, "clear")):
+            csv = gr.Button(say("history.csv"), size="sm", elem_id="history-csv")
+            json = gr.Button(say("history.json"), size="sm", elem_id="history-json")
+            clear = gr.Button(say("history.clear"), size="sm", elem_id="history-clear")
+        gr.HTML(
+            '<div class="history-note"><label><input type="checkbox" id="history-on" checked> '
+            f"{escape(say('history.keep'))}</label><p>{escape(say('history.note'))}</p></div>"
+        )
+    for button, action in ((csv, "saveCsv"), (json, "saveJson"), (clear, "clear")):
         button.click(
             None, js=f"() => {{ window.deepfakeHistory.{action}() }}", api_visibility="private"
         )

@@ -17,14 +17,15 @@ from starlette.routing import BaseRoute
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names, say_failure
-from deepfake.web import gradio_internals, scratch, wording
+from deepfake.web import gradio_internals, history, scratch, wording
 from deepfake.web.about import about
 from deepfake.web.choices import Choices, refuse_programs
 from deepfake.web.compare_tab import compare_tab
 from deepfake.web.door import Door, DoorMiddleware
-from deepfake.web.endpoints import add_endpoints
+from deepfake.web.endpoints import Endpoints, add_endpoints
 from deepfake.web.examples import example_routes
 from deepfake.web.health import Readiness, health_routes, readiness
+from deepfake.web.mcp_door import mcp_server
 from deepfake.web.photo_tab import photo_tab
 from deepfake.web.session import SESSIONS
 from deepfake.web.texts import say
@@ -32,8 +33,10 @@ from deepfake.web.visitors.accounts import read_accounts
 from deepfake.web.visitors.admission import Admission
 
 ASSETS = Path(__file__).parent / "assets"
-STYLES, SCRIPTS = ("page.css", "result.css"), ("photo.js", "page.js", "result.js")
+STYLES = ("page.css", "result.css", "history.css")
+SCRIPTS = ("photo.js", "page.js", "result.js", "history.js")
 TITLE = "deepfake: is this face real?"
+DESCRIPTION = say("page.intro")
 # Larger uploads are cut off on the way; between the limit and this our own sentence is shown.
 UPLOAD_SLACK = 2
 # All uploads together, in largest ones; of the default size they fit into a /tmp of 512 MB.
@@ -51,13 +54,16 @@ class Page:
         blocks: gradio.Blocks. What visitors see, and its endpoints.
         door: Door. Lets events and uploads in.
         scratch: Path. The folder that visitors' pictures pass through.
-        routes: list of BaseRoute. What it says of itself, besides, and its example photos.
+        routes: sequence of BaseRoute. What it says of itself, besides, its example photos, and the
+            door for assistants.
+        lifespan: callable. What runs as long as the page does; nothing for nothing.
     """
 
     blocks: gr.Blocks
     door: Door
     scratch: Path
-    routes: list[BaseRoute]
+    routes: Sequence[BaseRoute]
+    lifespan: Any = None
 
 
 def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> Page:
@@ -73,7 +79,12 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
 
     Raises:
         ModelError: no model can be loaded.
+        SettingError: the door for assistants cannot be opened.
     """
+    if settings.mcp and settings.auth:
+        raise SettingError(
+            "Assistants cannot be asked for a password. Leave out either --mcp or --auth."
+        )
     admission = Admission(settings)
     shelf = Shelf(
         names or model_names(settings), settings, say_failure,
@@ -86,7 +97,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         analytics_enabled=False,
         delete_cache=(scratch.SWEEP_SECONDS, scratch.MAX_AGE_SECONDS),
     ) as blocks:
-        gr.Markdown(f"# {say('page.heading')}\n{say('page.intro')}")
+        gr.Markdown(f"# {say('page.heading')}\n{DESCRIPTION}")
         # It is there before any verdict, so that screen readers tell of the first one, too.
         gr.HTML('<div class="unseen" aria-live="polite"></div>', elem_id="told")
         with gr.Tab("Photo"):
@@ -101,18 +112,27 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
                 compare_tab(choices, admission)
         with gr.Tab("About this model"):
             card.render()
-        add_endpoints(choices, admission)
+        endpoints = Endpoints(choices, admission)
+        add_endpoints(endpoints)
     blocks.queue(
         default_concurrency_limit=settings.interpreters, max_size=settings.max_queue,
         # Nobody goes past the queue.
         api_open=False,
     )  # fmt: skip
     gradio_internals.keep_names_private(blocks)
+    gradio_internals.describe(TITLE, DESCRIPTION)
     door = Door(
         gradio_internals.Queue(blocks), settings.max_queue, folder,
         UPLOAD_SLACK * settings.max_bytes, UPLOADS_KEPT * settings.max_bytes,
+        settings.interpreters,
     )  # fmt: skip
-    return Page(blocks, door, folder, _routes(settings, shelf, admission, door))
+    routes = _routes(settings, shelf, admission, door)
+    if not settings.mcp:
+        return Page(blocks, door, folder, routes)
+    assistants = mcp_server(endpoints, door).streamable_http_app()
+    return Page(
+        blocks, door, folder, [*routes, *assistants.routes], assistants.router.lifespan_context
+    )
 
 
 def launch(page: Page, settings: Settings, **options: Any) -> Any:
@@ -132,7 +152,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     scratch.start_sweeper(page.scratch)
     try:
-        return page.blocks.launch(
+        launched = page.blocks.launch(
             # Gradio makes an address of it, where IPv6 needs brackets.
             server_name=f"[{host}]" if ":" in host else host,
             server_port=settings.port,
@@ -169,12 +189,17 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             state_session_capacity=SESSIONS,
             ssr_mode=False,
             show_error=True,
+            # Ours is a route of the page's; Gradio's would offer the page's own events, too.
+            mcp_server=False,
             app_kwargs={
-                "routes": page.routes,
+                "routes": list(page.routes),
+                "lifespan": page.lifespan,
                 "middleware": [Middleware(DoorMiddleware, door=page.door)],
             },
             **options,
         )
+        gradio_internals.lighten(page.blocks)
+        return launched
     except OSError as error:
         raise SettingError(
             f"The page cannot listen on {settings.host}, port {settings.port}: it is in use or not "
@@ -194,11 +219,11 @@ def _asset(name: str) -> str:
 
 
 def _script(settings: Settings) -> str:
-    """Each script is a function, the first of words; Gradio runs one."""
-    words = {**wording.PHOTO_WORDS, "max_bytes": settings.max_bytes}
-    words["too_large"] = words["too_large"].format(size=f"{settings.max_bytes / 1e6:g} MB")
-    first, *others = SCRIPTS
-    calls = [f"({_asset(first)})({json.dumps(words)});", *(f"({_asset(s)})();" for s in others)]
+    """Each script is a function, some of words; Gradio runs one."""
+    too_large = wording.PHOTO_WORDS["too_large"].format(size=f"{settings.max_bytes / 1e6:g} MB")
+    words = {**wording.PHOTO_WORDS, "too_large": too_large, "max_bytes": settings.max_bytes}
+    said = {"photo.js": json.dumps(words), "history.js": json.dumps(history.words())}
+    calls = [f"({_asset(name)})({said.get(name, '')});" for name in SCRIPTS]
     return f"() => {{ {' '.join(calls)} }}"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from deepfake.manifest import ModelManifest
+from deepfake.settings import Settings
 from deepfake.web import wording
 from deepfake.web.adjust import meaning
 from deepfake.web.analyse import Analyser
@@ -14,6 +15,8 @@ from deepfake.web.choices import TYPE_ONE, Choices
 from deepfake.web.examples import examples
 from deepfake.web.history import history_list, remember
 from deepfake.web.intake import Intake, notice
+from deepfake.web.misjudged_panel import misjudged_panel
+from deepfake.web.record_panel import record_panel
 from deepfake.web.session import SESSION_SECONDS
 from deepfake.web.texts import say
 from deepfake.web.view import PhotoView
@@ -53,11 +56,14 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
             )  # fmt: skip
             analyse = gr.Button(say("photo.analyse"), variant="primary", elem_id="analyse")
             examples("examples")
+        photo, ticket, settings = intake.photo, intake.ticket, choices.shelf.settings
         with gr.Column(scale=6, min_width=300, elem_id="result"):
-            view = _result(manifest, session=session, row=row, picture=picture, card=card)
+            view = _result(
+                manifest, settings, photo, admission,
+                session=session, row=row, picture=picture, card=card,
+            )  # fmt: skip
             threshold = view.threshold
     analyser = Analyser(choices, admission, view)
-    photo, ticket = intake.photo, intake.ticket
     handler = {
         "fn": analyser.analyse, "inputs": [photo, threshold, model, ticket],
         "outputs": view.result, "js": intake.sign,
@@ -69,9 +75,9 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     }  # fmt: skip
     signed = {"js": intake.sign, "show_progress": "hidden", **PRIVATE}
     analysing = analyse.click(**handler, **shown)
-    threshold.change(
+    deciding = threshold.change(
         analyser.decide_again, [session, threshold, view.face, model, ticket],
-        [session, view.verdict, view.picture, view.face, view.meaning],
+        [session, view.verdict, view.picture, view.face, view.meaning, row],
         trigger_mode="always_last", queue=False, **signed,
     )  # fmt: skip
     # Not `change`, which an analysis triggers too: everything would be drawn and sent twice, and
@@ -81,7 +87,7 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
         [view.picture, view.evidence, view.look, view.strip], **signed,
     )  # fmt: skip
     looking = view.look.click(
-        analyser.look, [session, view.face, ticket], [session, view.evidence, view.look],
+        analyser.look, [session, view.face, ticket], [session, view.evidence, view.look, row],
         show_progress_on=[view.look], concurrency_id="analyse", js=intake.sign, **PRIVATE,
     )  # fmt: skip
     results = [analysing, choosing, looking]
@@ -97,10 +103,18 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     intake.connect(forget, [*results, again], [view.evidence])
     for analysis in (analysing, again):
         remember(analysis, row)
+    for change in (deciding, looking):
+        remember(change, row, "add")
     history_list()
 
 
-def _result(manifest: ModelManifest, **others: Any) -> PhotoView:
+def _result(
+    manifest: ModelManifest,
+    settings: Settings,
+    photo: gr.Image,
+    admission: Admission,
+    **others: Any,
+) -> PhotoView:
     """Lay the result's side out; the view's other components are there already."""
     notice("notice")
     verdict = gr.HTML(wording.WELCOME, elem_id="verdict")
@@ -110,7 +124,7 @@ def _result(manifest: ModelManifest, **others: Any) -> PhotoView:
         )  # fmt: skip
         evidence = gr.ImageSlider(
             label=say("evidence.label"), interactive=False, max_height=320, elem_id="evidence",
-            buttons=["fullscreen"],
+            buttons=["fullscreen"], format="jpeg",
         )  # fmt: skip
         look = gr.Button(say("evidence.work_out"), size="sm", visible=False, elem_id="look")
         gr.HTML(wording.EVIDENCE_CAPTION, elem_id="evidence-caption")
@@ -121,6 +135,8 @@ def _result(manifest: ModelManifest, **others: Any) -> PhotoView:
                 info=say("adjust.info"), elem_id="threshold",
             )  # fmt: skip
             figures = gr.HTML(meaning(manifest, manifest.threshold), elem_id="meaning")
+        record_panel(others["session"], settings)
+        misjudged_panel(photo, others["session"], settings, admission)
     return PhotoView(
         verdict=verdict, details=details, face=face, evidence=evidence, look=look, strip=strip,
         threshold=threshold, meaning=figures, **others,

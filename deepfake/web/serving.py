@@ -36,10 +36,13 @@ def serve(settings: Settings, names: Sequence[str] = ()) -> None:
     folder = make_scratch_folder(os.environ.get("GRADIO_TEMP_DIR"))
     lend_to_gradio(folder)
     # Only now, since it imports Gradio.
+    from deepfake.web.door import MCP
     from deepfake.web.page import build_page, launch
 
     page = build_page(settings, folder, names)
     launch(page, settings, prevent_thread_lock=True)
+    if settings.mcp:
+        print(f"* For assistants (MCP, streamable HTTP): {page.blocks.local_url}{MCP[1:]}")
     stop = threading.Event()
 
     def finish(number: int, frame: FrameType | None) -> None:

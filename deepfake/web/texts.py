@@ -19,8 +19,6 @@ ENGLISH: dict[str, str] = {
     "photo.label": "Photo",
     "photo.alt": "The photo that was chosen",
     "photo.faces_alt": "The photo with a numbered box around each face",
-    "photo.another": "Choose another photo",
-    "photo.box": "Face {number} of {faces}: {verdict}",
     "photo.privacy": "The photo is analysed on the computer that runs this page, passed on to "
     "nobody, and deleted within an hour.",
     "photo.analyse": "Analyse",
@@ -134,6 +132,13 @@ ENGLISH: dict[str, str] = {
     "strip.caption": "The same face, changed as phones and web sites change photos, and judged "
     "again. Points that stay together: the verdict does not hang on details of the file.",
     "strip.row": "{name}: {share} likely fake",
+    "change.jpeg_90": "Saved again as JPEG, quality 90",
+    "change.jpeg_60": "Saved again as JPEG, quality 60",
+    "change.jpeg_40": "Saved again as JPEG, quality 40",
+    "change.halved": "Half as large",
+    "change.blurred": "A little blurred",
+    "change.mirrored": "Mirrored",
+    "change.darkened": "Darker",
     # The threshold and what follows from it
     "adjust.title": "Adjust: when is a face called fake?",
     "adjust.label": "Called fake from",
@@ -176,6 +181,45 @@ ENGLISH: dict[str, str] = {
     "details.ran": "The model took {milliseconds} ms.",
     "details.limits": "New kinds of fakes, heavy editing and small or blurred faces are judged "
     "worse than these figures say.",
+    # Reports, and earlier results
+    "report.read": "Save the report (to read and print)",
+    "report.check": "Save the report (JSON, to verify)",
+    "report.gone": "The result is no longer here. Analyse the photo again, or open the small "
+    "report under “Earlier results”.",
+    "history.title": "Earlier results",
+    "history.csv": "Save as CSV",
+    "history.json": "Save as JSON",
+    "history.clear": "Clear",
+    "history.keep": "Keep results in this browser",
+    "history.note": "They stay on this device, each with a small copy of the photo, until you "
+    "clear them; at most 30. Nobody else gets them. Switch this off on a device that others use.",
+    "history.empty": "Nothing checked yet.",
+    "history.off": "Switched off: nothing is kept.",
+    "history.photo": "Photo",
+    "history.file": "File",
+    "history.verdict": "Verdict",
+    "history.likely": "Likely fake",
+    "history.threshold": "Called fake from",
+    "history.time": "Time",
+    "history.open": "Open the report on {file}",
+    "history.report": "Report",
+    "history.print": "Print",
+    "history.page": "Save as a page",
+    "history.close": "Close",
+    # A wrong verdict
+    "misjudged.title": "Is this verdict wrong?",
+    "misjudged.own": "A copy of this photo and your answer are kept in {folder} on this computer, "
+    "so that new models can be tried on it (deepfake misjudged run). Nothing is sent anywhere.",
+    "misjudged.public": "A copy of this photo and your answer are kept by whoever runs this page, "
+    "until they delete them, so that new models can be tried on it. Do this only if the photo may "
+    "be kept. Nobody else gets it.",
+    "misjudged.real": "It is a real photo",
+    "misjudged.fake": "It is a fake",
+    "misjudged.other_photo": "This verdict is not of the photo that is shown. Analyse the photo "
+    "again first.",
+    "misjudged.not_here": "This page keeps no photos.",
+    "misjudged.nothing": "Nothing was kept",
+    "misjudged.thanks": "Kept. Thank you: every new model will be tried on this photo.",
     # Numbers
     "number.below_one": "<1",
     "number.above_99": ">99",

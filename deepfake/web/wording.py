@@ -6,7 +6,7 @@ import re
 from html import escape
 
 from deepfake.report import FaceReport, Report
-from deepfake.verdict import decide, operating_point, uncertain_band
+from deepfake.verdict import operating_point
 from deepfake.web import worth
 from deepfake.web.texts import ENGLISH, counts, has, of_hundred, say, share
 
@@ -102,14 +102,13 @@ def face_name(report: Report, index: int) -> str:
 
 def strip(face: FaceReport | None) -> str:
     """The scores of a face that was changed a little in several ways; "" where it was not."""
-    variations = getattr(face, "variations", ())
-    if not variations:
+    if face is None or not face.variations:
         return ""
     rows = "".join(
-        f"<li>{escape(say('strip.row', name=_variation(name), share=share(p_fake)))}"
-        f'<span class="track"><span class="pointer" style="left:{100 * p_fake:.1f}%"></span></span>'
-        "</li>"
-        for name, p_fake in variations
+        f"<li>{escape(say('strip.row', name=say(f'change.{one.name}'), share=share(one.p_fake)))}"
+        '<span class="track"><span class="pointer" '
+        f'style="left:{100 * one.p_fake:.1f}%"></span></span></li>'
+        for one in face.variations
     )
     return (
         f'<section class="strip"><h3>{escape(say("strip.title"))}</h3><ul>{rows}</ul>'
@@ -117,15 +116,9 @@ def strip(face: FaceReport | None) -> str:
     )
 
 
-def _variation(name: str) -> str:
-    return say(f"variation.{name}") if has("variation", name) else name
-
-
 def _own_verdict(report: Report) -> str:
     """The verdict at the model's own threshold."""
-    threshold = report.manifest.threshold
-    judged = sum(face.p_fake is not None for face in report.faces)
-    return decide(report.p_fake, threshold, uncertain_band(report.manifest, threshold, judged))
+    return report.at(report.manifest.threshold).verdict
 
 
 def _own(report: Report) -> str:

@@ -10,7 +10,11 @@ from playwright.sync_api import sync_playwright
 from deepfake.settings import Settings
 from tests.programs import free_port
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    # A camera, and the visitor lets the page use it.
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="session")

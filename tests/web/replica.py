@@ -79,11 +79,11 @@ class Visitor:
         self.client = httpx.Client(timeout=START_SECONDS, headers=dict(headers))
         with picture.open("rb") as file:
             (path,) = self.client.post(f"{self.api}/upload", files={"files": file}).json()
-        self.payload = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]}
+        self.payload = {"photo": {"path": path, "meta": {"_type": "gradio.FileData"}}}
 
     def send(self):
         """Hand an analysis in: the answer, with an `event_id` if it was taken on."""
-        return self.client.post(f"{self.api}/call/detect", json=self.payload)
+        return self.client.post(f"{self.api}/call/v2/detect", json=self.payload)
 
     def result(self, sent):
         """Wait for an analysis: ("complete" or "error", what was said)."""

@@ -2,18 +2,24 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import httpx
+import jsonschema
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from deepfake.cli import main
 from deepfake.settings import Settings
+from deepfake.web import wording
 from tests import default_model
-from tests.programs import free_port
+from tests.programs import free_port, required
 from tests.web.conftest import serve
 
 
@@ -24,7 +30,63 @@ def client(served):
 
 def test_only_the_clean_endpoints_are_public(client):
     endpoints = set(client.view_api(return_format="dict")["named_endpoints"])
-    assert endpoints == {"/predict", "/detect", "/compare"}
+    # With one model there is nothing to compare.
+    assert endpoints == {"/predict", "/detect"}
+
+
+def test_answers_are_as_their_schemas_say(served, client, portrait):
+    endpoints = httpx.get(f"{served.url}/gradio_api/info").json()["named_endpoints"]
+    for name, endpoint in endpoints.items():
+        (answer,) = endpoint["returns"]
+        jsonschema.validate(client.predict(handle_file(portrait), api_name=name), answer["type"])
+        assert set(answer["type"]["required"]) == set(answer["type"]["properties"])
+        # What a program's author copies works here: a local file, and no address.
+        assert endpoint["parameters"][0]["example_input"]["path"] == "photo.jpg"
+
+
+@pytest.mark.parametrize(
+    ("language", "program", "package", "ending"),
+    [
+        ("python", sys.executable, "", "py"),
+        ("js", "node", "nodejs", "mjs"),
+        ("sh", "sh", "curl", "sh"),
+    ],
+)
+def test_what_the_documentation_shows_works(
+    served, portrait, tmp_path, language, program, package, ending
+):
+    if package:
+        required(package, package)
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    asking = text.partition("## Asking a page")[2].partition("## Asking as an assistant")[0]
+    (shown,) = re.findall(rf"```{language}\n(.*?)```", asking, re.DOTALL)
+    script = tmp_path / f"ask.{ending}"
+    script.write_text(shown.replace("http://127.0.0.1:7860", served.url), encoding="utf-8")
+    shutil.copyfile(portrait, tmp_path / "photo.jpg")
+    done = subprocess.run(
+        [program, script.name], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(
+        r"^real 0\.0\d+$|\"verdict\": ?\"real\".*\"threshold\": ?0.8", done.stdout, re.M
+    )
+
+
+def test_programs_may_set_the_threshold(client, portrait):
+    photo = handle_file(portrait)
+    report = client.predict(photo, threshold=0.0, api_name="/detect")
+    assert (report["verdict"], report["threshold"]) == ("fake", 0.0)
+    with pytest.raises(AppError, match="threshold must be"):
+        client.predict(photo, threshold=7, api_name="/detect")
+
+
+def test_the_page_says_what_it_is_to_those_who_link_to_it(served):
+    html = httpx.get(served.url).text
+    told = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]+)" />', html))
+    assert told["og:title"] == "deepfake: is this face real?" and "<title>deepfake" in html
+    assert told["og:description"] == told["description"] and "signs of a deepfake" in html
+    head = html.partition("<body")[0].partition("window.gradio_config")[0]
+    assert "Gradio" not in head and "try out the app" not in head
 
 
 def test_the_progress_of_an_analysis_is_sent_to_the_page(served):
@@ -47,13 +109,6 @@ def test_detect_returns_the_report_of_the_command_line(client, portrait, capsys)
     assert report["faces"][0]["box"] == expected["faces"][0]["box"]
 
 
-def test_compare_with_one_model_is_that_model(client, portrait, detector):
-    answer = client.predict(handle_file(portrait), api_name="/compare")
-    (model,) = answer["models"]
-    assert model["p_fake"] == pytest.approx(detector.detect(portrait).p_fake, abs=1e-6)
-    assert answer["ensemble"] is None
-
-
 def test_programs_may_name_the_model(served_several, portrait):
     client = Client(served_several.url, verbose=False)
     photo = handle_file(portrait)
@@ -74,8 +129,23 @@ def test_programs_get_the_comparison_of_the_command_line(served_several, portrai
     # Where it lies on the server is not told.
     assert answer["models"][3]["error"].startswith("model.tflite is not the file")
     names = [default_model.TITLE, "plain 1.0"]
-    two = client.predict(handle_file(portrait), names, api_name="/compare")
-    assert len(two["models"]) == 2
+    two = client.predict(handle_file(portrait), models=names, threshold=0.0, api_name="/compare")
+    assert [model["verdict"] for model in two["models"]] == ["fake", "fake"]
+
+
+@pytest.mark.slow
+def test_a_refusal_is_told_from_an_error(portrait, tmp_path):
+    garbage = tmp_path / "photo.jpg"
+    garbage.write_bytes(b"\xff\xd8\xff garbage")
+    for served in serve(Settings(port=free_port(), rate_limit="2/hour")):
+        client = Client(served.url, verbose=False)
+        client.predict(handle_file(portrait), api_name="/detect")
+        titles = []
+        for photo in (garbage, portrait):
+            with pytest.raises(AppError) as caught:
+                client.predict(handle_file(photo), api_name="/detect")
+            titles.append(caught.value.title)
+        assert titles == ["Error", wording.REFUSED]
 
 
 @pytest.mark.slow
@@ -127,7 +197,7 @@ def somebody_elses_server():
 
 def call_detect(served, path):
     payload = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    started = httpx.post(f"{served.url}/gradio_api/call/detect", json={"data": [payload]})
+    started = httpx.post(f"{served.url}/gradio_api/call/v2/detect", json={"photo": payload})
     return httpx.get(f"{served.url}/gradio_api/call/detect/{started.json()['event_id']}").text
 
 

@@ -3,16 +3,52 @@
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import httpx
 import pytest
+from gradio.blocks import BlocksConfig
+from gradio.state_holder import SessionState
 
 from deepfake.web import gradio_internals
 from deepfake.web.gradio_internals import PhotoInput, Queue
 from tests.programs import free_port
 
 NOWHERE = "http://127.0.0.1:9"
+
+
+def test_a_session_starts_with_what_gradio_would_describe_anew(served):
+    light = SessionState(served.blocks)
+    light._update_value_in_config(next(iter(light.config_values)), "changed by one visitor")
+    other = SessionState(served.blocks).config_values
+    described = {key: describe_block(key, block) for key, block in served.blocks.blocks.items()}
+    assert other == described
+
+
+def describe_block(key, block):
+    # A renderable has all described anew; its name is all that it adds.
+    made = BlocksConfig.config_for_block(key, [key], block, SimpleNamespace(_id=0))
+    del made["renderable"]
+    return made
+
+
+def test_calls_of_programs_push_no_visitor_out_of_memory(served, portrait):
+    kept = set(served.blocks.state_holder.session_data)
+    (path,) = httpx.post(
+        f"{served.url}/gradio_api/upload", files={"files": ("photo.png", portrait.read_bytes())}
+    ).json()
+    for path_or_not in (path, "/etc/passwd"):
+        call(served, {"path": path_or_not, "meta": {"_type": "gradio.FileData"}})
+    late = set(served.blocks.state_holder.session_data) - kept
+    # One whose photo is not here never comes to a handler.
+    assert len(late) <= 1
+
+
+def test_the_queue_looks_no_more_often_than_it_must(served):
+    queue = served.blocks._queue
+    assert queue.sleep_when_free == gradio_internals.QUEUE_SECONDS
+    assert queue.progress_update_sleep_when_free == gradio_internals.PROGRESS_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -126,9 +162,9 @@ def test_a_page_that_cannot_reach_itself_is_told_from_other_mistakes(monkeypatch
 
 
 def call(served, photo):
-    url = f"{served.url}/gradio_api/call/detect"
-    event = httpx.post(url, json={"data": [photo]}).json()["event_id"]
-    return httpx.get(f"{url}/{event}", timeout=60).text
+    url = f"{served.url}/gradio_api/call"
+    event = httpx.post(f"{url}/v2/detect", json={"photo": photo}).json()["event_id"]
+    return httpx.get(f"{url}/detect/{event}", timeout=60).text
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,14 @@ from tests.web.replica import Replica, Visitor
 from tests.web.visitor import open_page, remove_photo
 
 # What stands on the page, frame by frame: the photo by its size, the verdict, the marked picture.
-WATCH = """([photo, panel, faces]) => {
-    window.seen = new Set();
+WATCH = """([name, photo, panel, faces]) => {
+    const seen = (window.seen ??= {})[name] = new Set();
     const size = (image) => image?.checkVisibility() && image.complete
         ? `${image.naturalWidth}x${image.naturalHeight}` : "";
     const look = () => {
         const verdict = [...document.querySelectorAll(`${panel} .verdict`)].find((one) =>
             one.checkVisibility() && /-(real|fake|uncertain|not_applicable)/.test(one.className));
-        window.seen.add([
+        seen.add([
             size(document.querySelector(`${photo} img`)), verdict?.className.split("-").pop() ?? "",
             size(document.querySelector(`${faces} img`)),
         ].join(" "));
@@ -45,10 +45,13 @@ class Tab:
     def __init__(self, page, name):
         self.page, self.name = page, name
         self.photo, self.panel, self.faces = TABS[name]
-        if name == "compare":
-            page.get_by_role("tab", name="Compare models").click()
-            expect(page.locator("#compare-photo")).to_be_visible()
-        page.evaluate(WATCH, TABS[name])
+        self.open()
+        page.evaluate(WATCH, [name, *TABS[name]])
+
+    def open(self):
+        title = "Photo" if self.name == "photo" else "Compare models"
+        self.page.get_by_role("tab", name=title).click()
+        expect(self.page.locator(self.photo)).to_be_visible()
 
     def choose(self, path):
         self.page.set_input_files(f"{self.photo} input[type=file]", path)
@@ -62,9 +65,12 @@ class Tab:
     def again(self):
         self.page.locator(".again:visible").click()
 
+    def frames(self):
+        return self.page.evaluate("(name) => [...window.seen[name]]", self.name)
+
     def check(self):
         """No frame had a verdict, or marked faces, of another photo."""
-        seen = [frame.split(" ") for frame in self.page.evaluate("[...window.seen]")]
+        seen = [frame.split(" ") for frame in self.frames()]
         for photo, verdict, faces in seen:
             # The photo with its boxes takes the place of the photo.
             assert not verdict or SIZES.get(photo or faces) == verdict, seen
@@ -148,29 +154,212 @@ def test_a_photo_that_was_removed_gets_no_verdict(page, portrait, faceless, monk
     expect(history(page)).to_have_count(1 if name == "photo" else 0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def narrow(make_model):
-    """A page that takes one analysis an hour and visitor, and lets one wait."""
-    plain = make_model("plain", output={"score": "logit", "kind": "logit", "evidence": None})
-    settings = Settings(port=free_port(), rate_limit="1/hour", max_queue=1, interpreters=1)
-    yield from serve(settings, ["default", str(plain)])
+    """Makes a page of its own, where one analysis runs at a time."""
+    pages = []
+
+    def make(**settings):
+        plain = make_model("plain", output={"score": "logit", "kind": "logit", "evidence": None})
+        settings = Settings(port=free_port(), interpreters=1, **settings)
+        pages.append(serve(settings, ["default", str(plain)]))
+        return next(pages[-1])
+
+    yield make
+    for page in pages:
+        next(page, None)
+
+
+def test_over_the_limit_no_old_verdict_stands_beside_the_new_photo(
+    browser, narrow, portrait, faceless
+):
+    with open_page(browser, narrow(rate_limit="2/hour").url) as page:
+        tabs = [Tab(page, name) for name in TABS]
+        for tab in tabs:
+            tab.open()
+            tab.choose(portrait)
+            expect(tab.verdict("real")).to_be_visible()
+        for tab in tabs:
+            tab.open()
+            tab.choose(faceless)
+            refusal = page.locator(f"{tab.panel} [role=alert]")
+            expect(refusal).to_contain_text("2 analyses an hour")
+            tab.again()
+            expect(tab.said()).to_contain_text("Looking at the photo")
+            expect(refusal).to_contain_text("2 analyses an hour")
+            assert tab.check() == {"", "real"}
+
+
+def test_a_full_queue_is_said_where_the_verdict_would_be(
+    browser, narrow, portrait, other_portrait, faceless, monkeypatch
+):
+    served = narrow(max_queue=1)
+    other = Visitor(served.url, other_portrait)
+    other.payload["data"].append(None)
+    with open_page(browser, served.url, expected=("429",)) as page:
+        for name in TABS:
+            tab = Tab(page, name)
+            tab.open()
+            tab.choose(portrait)
+            expect(tab.verdict("real")).to_be_visible()
+            with held(monkeypatch, other_portrait.name) as (began, go_on, _):
+                sent = [other.send()]
+                assert began.wait(30)
+                sent.append(other.send())
+                tab.choose(faceless)
+                expect(tab.said()).to_contain_text("The page is busy: 1 are waiting")
+                expect(tab.verdict("real")).to_be_hidden()
+                go_on.set()
+                assert [other.result(one)[0] for one in sent] == ["complete"] * 2
+            tab.again()
+            expect(tab.verdict("not_applicable")).to_be_visible()
+            assert tab.check() == {"", "real", "not_applicable"}
+
+
+def test_where_the_network_is_away_the_photo_waits_for_it(
+    browser, served_several, portrait, faceless
+):
+    with open_page(browser, served_several.url, expected=("net::ERR",)) as page:
+        for name in TABS:
+            tab = Tab(page, name)
+            tab.open()
+            tab.choose(portrait)
+            expect(tab.verdict("real")).to_be_visible()
+            page.context.set_offline(True)
+            tab.choose(faceless)
+            expect(tab.said()).to_contain_text("The connection to this page was lost")
+            page.context.set_offline(False)
+            tab.again()
+            expect(tab.verdict("not_applicable")).to_be_visible()
+            assert tab.check() == {"", "real", "not_applicable"}
+
+
+@pytest.fixture
+def replica(tmp_path):
+    replica = Replica(tmp_path)
+    yield replica
+    replica.process.kill()
+
+
+def test_a_server_that_was_killed_and_is_back(browser, replica, portrait, faceless):
+    expected = ("net::ERR", "Unexpected error", "TypeError", "Failed to")
+
+    def freeze():
+        replica.process.send_signal(signal.SIGSTOP)
+
+    with open_page(browser, replica.url, expected=expected) as page:
+        tab = Tab(page, "photo")
+        tab.choose(portrait)
+        expect(tab.verdict("real")).to_be_visible()
+        replica.process.kill()
+        replica.process.wait()
+        tab.choose(faceless)
+        expect(tab.said()).to_contain_text("The connection to this page was lost")
+        replica.start()
+        tab.again()
+        expect(tab.verdict("not_applicable")).to_be_visible()
+        # Killed while it looks at a photo: Gradio loads the page anew when it is back.
+        page.on("request", lambda one: "queue/join" in one.url and freeze())
+        tab.choose(portrait)
+        expect(tab.said()).to_contain_text("Looking at the photo")
+        page.wait_for_timeout(300)
+        replica.process.kill()
+        replica.process.wait()
+        expect(tab.said()).to_contain_text("The connection to this page was lost")
+        assert tab.check() == {"", "real", "not_applicable"}
+        with page.expect_navigation(timeout=120_000):
+            replica.start()
+        expect(page.locator("#verdict .verdict-none")).to_be_visible(timeout=30_000)
+        expect(page.locator("#photo img")).to_have_count(0)
+
+
+class Drag:
+    """Drags by the browser's own protocol: events made in the page pass where real ones fail."""
+
+    def __init__(self, page):
+        self.page, self.session = page, page.context.new_cdp_session(page)
+
+    def drop(self, place, files=(), items=()):
+        box = self.page.locator(place).bounding_box()
+        where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        data = {
+            "files": [str(file) for file in files],
+            "items": [{"mimeType": kind, "data": text} for kind, text in items],
+            "dragOperationsMask": 1,
+        }
+        for kind in ("dragEnter", "dragOver", "dragOver", "drop"):
+            event = {"type": kind, "data": data, **where}
+            self.session.send("Input.dispatchDragEvent", event)
 
 
 @pytest.mark.parametrize("name", TABS)
-def test_over_the_limit_no_old_verdict_stands_beside_the_new_photo(
-    browser, narrow, portrait, faceless, name
-):
-    address = {"x-forwarded-for": "192.0.2.1" if name == "photo" else "192.0.2.2"}
-    del address
-    with open_page(browser, narrow.url) as page:
-        tab = Tab(page, name)
-        tab.choose(portrait)
-        expect(page.locator(f"{tab.panel} .verdict:visible")).to_be_visible()
-        page.wait_for_timeout(500)
-        tab.choose(faceless)
-        expect(page.locator(f"{tab.panel} [role=alert]")).to_contain_text("1 analysis an hour")
-        expect(page.locator("#faces")).to_be_hidden()
-        tab.again()
-        expect(tab.said()).to_be_hidden()
-        expect(page.locator(f"{tab.panel} [role=alert]")).to_contain_text("1 analysis an hour")
+def test_photos_are_dropped_over_a_photo_and_beside_it(page, portrait, faceless, tmp_path, name):
+    tab, drag = Tab(page, name), Drag(page)
+    drag.drop(tab.photo, [portrait])
+    expect(tab.verdict("real")).to_be_visible()
+    drag.drop(tab.photo, [faceless])
+    expect(tab.verdict("not_applicable")).to_be_visible()
+    # Beside it, and whatever a file is called.
+    plain = tmp_path / "photo"
+    plain.write_bytes(portrait.read_bytes())
+    drag.drop("h1", [plain])
+    expect(tab.verdict("real")).to_be_visible()
+    (tmp_path / "folder").mkdir()
+    # What is no photo: a sentence, and the photo stays with its verdict.
+    for files, items, sentence in (
+        ([tmp_path / "folder"], [], "This is a folder"),
+        ([portrait, faceless], [], "These are several files"),
+        ([], [("text/uri-list", "https://example.org/a.jpg")], "This is a link or a text"),
+        ([], [("text/plain", "a face")], "This is a link or a text"),
+    ):
+        drag.drop(tab.photo, files, items)
+        expect(tab.said()).to_contain_text(sentence)
+        expect(tab.verdict("real")).to_be_visible()
+    assert len(page.context.pages) == 1
+    drag.drop(tab.photo, [faceless])
+    expect(tab.said()).to_be_hidden()
+    expect(tab.verdict("not_applicable")).to_be_visible()
+    tab.check()
+
+
+COPY = """async (address) => {
+    const blob = await (await fetch(address)).blob();
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
+}"""
+
+
+def test_a_picture_is_pasted_anywhere(browser, served_several):
+    permissions = ["clipboard-read", "clipboard-write"]
+    with open_page(browser, served_several.url, permissions=permissions) as page:
+        tab = Tab(page, "photo")
+        page.evaluate(COPY, "/examples/coffee.png")
+        page.locator("h1").first.click()
+        page.keyboard.press("ControlOrMeta+v")
+        expect(tab.verdict("not_applicable")).to_be_visible()
+        page.evaluate(COPY, "/examples/eileen_collins.png")
+        page.locator("#threshold input[type=number]").click()
+        page.keyboard.press("ControlOrMeta+v")
+        expect(tab.verdict("real")).to_be_visible()
+        page.evaluate(COPY, "/examples/coffee.png")
+        page.get_by_role("button", name="Paste from clipboard").first.click()
+        expect(tab.verdict("not_applicable")).to_be_visible()
+        page.evaluate("navigator.clipboard.writeText('no picture')")
+        page.locator("h1").first.click()
+        page.keyboard.press("ControlOrMeta+v")
+        expect(tab.said()).to_contain_text("no picture in the clipboard")
         tab.check()
+
+
+def test_a_picture_of_the_camera_is_a_photo_like_any_other(page, faceless):
+    tab = Tab(page, "photo")
+    tab.choose(faceless)
+    expect(tab.verdict("not_applicable")).to_be_visible()
+    page.get_by_role("button", name="Capture from camera").click()
+    expect(tab.verdict("none")).to_be_visible()
+    page.locator("#photo").get_by_role("button", name="Click to Access Webcam").click()
+    page.locator("#photo").get_by_role("button", name="capture photo").click()
+    expect(page.locator("#photo img")).to_be_visible()
+    # The test's camera shows a green surface with a moving ball.
+    expect(tab.verdict("not_applicable")).to_be_visible()
+    expect(history(page)).to_have_count(2)
+    expect(history(page).first).to_contain_text("image.png")

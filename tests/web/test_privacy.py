@@ -161,9 +161,9 @@ def photo_payload(path):
 
 def call(url, payload, headers):
     """What comes of a photo that is sent to /detect."""
-    api = f"{url}/gradio_api/call/detect"
-    started = httpx.post(api, json={"data": [payload]}, headers=headers).json()
-    return httpx.get(f"{api}/{started['event_id']}", headers=headers, timeout=60).text
+    api = f"{url}/gradio_api/call"
+    started = httpx.post(f"{api}/v2/detect", json={"photo": payload}, headers=headers).json()
+    return httpx.get(f"{api}/detect/{started['event_id']}", headers=headers, timeout=60).text
 
 
 def test_no_log_has_a_file_name_an_address_or_a_score(serving, portrait, tmp_path):

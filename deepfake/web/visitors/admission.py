@@ -28,19 +28,22 @@ class Admission:
 
     Raises:
         SettingError: one of the settings cannot be used.
+
+    Attributes:
+        is_local: bool. Whether only this machine can reach the page.
     """
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ):
         rate = settings.rate_limit.strip()
         self.trusted = clients.trusted_proxies(settings.trusted_proxies, environment)
-        self.exempts_direct = (
-            not rate
-            and not self.trusted
+        self.is_local = (
+            not self.trusted
             and not settings.share
             and not settings.root_path
             and not clients.on_space(environment)
             and clients.is_loopback(settings.host)
         )
+        self.exempts_direct = not rate and self.is_local
         self.limiter = (
             None
             if rate.lower() == NO_LIMIT
@@ -59,17 +62,20 @@ class Admission:
         """
         if self.limiter is None or request is None:
             return
-        headers = request.headers
-        proxied = any(name in headers for name in clients.FORWARDING_HEADERS)
-        host = headers.get("host")
-        elsewhere = host is not None and not clients.is_loopback(host)
-        if self.exempts_direct and not proxied and not elsewhere:
+        if self.exempts_direct and self.is_own(request):
             return
+        headers = request.headers
         peer = request.client.host if request.client else None
         client = clients.client_of(peer, headers.getlist("x-forwarded-for"), self.trusted)
-        if proxied and not self.trusted:
+        if _is_proxied(request) and not self.trusted:
             self._warn_once()
         self.limiter.check(client)
+
+    def is_own(self, request: gr.Request) -> bool:
+        """Whether a request is of somebody at this machine, to a page that is for this machine."""
+        host = request.headers.get("host")
+        elsewhere = host is not None and not clients.is_loopback(host)
+        return self.is_local and not _is_proxied(request) and not elsewhere
 
     def _warn_once(self) -> None:
         if not self._lumped:
@@ -79,3 +85,7 @@ class Admission:
                 "one, all its visitors count as a single one: name its address in "
                 "DEEPFAKE_TRUSTED_PROXIES."
             )
+
+
+def _is_proxied(request: gr.Request) -> bool:
+    return any(name in request.headers for name in clients.FORWARDING_HEADERS)

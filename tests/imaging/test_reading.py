@@ -148,7 +148,9 @@ def test_avif_under_its_general_brand_is_read():
 def test_motion_photos_are_read_with_a_note():
     jpeg = encoded(halves(), "JPEG")
     picture = imaging.read(jpeg + b"\0\0\0\x18ftypmp42" + b"\xff\xd9\xff\xda" * 300)
-    assert any(f"{1212:,} bytes after" in note for note in picture.notes)
+    assert any(f"A video of {1212:,} bytes" in note for note in picture.notes)
+    samsung = imaging.read(jpeg + b"\0\x00\x30\n\x10\0\0\0MotionPhoto_Data\0\0\0\x18ftypmp42")
+    assert any("A video of" in note for note in samsung.notes)
 
 
 def test_converts_colour_profiles_to_srgb():

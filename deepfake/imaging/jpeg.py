@@ -1,0 +1,76 @@
+"""Where a JPEG ends, what stands behind it, and whether one without an end is whole."""
+
+from __future__ import annotations
+
+import re
+
+from deepfake.errors import ImageError
+
+# Camera and web encoders write about ten scans into a progressive JPEG; each one is a pass over
+# all pixels, so a small file with thousands of them would keep a processor busy for hours.
+MAX_SCANS = 100
+SOS, EOI = 0xDA, 0xD9
+START, END = b"\xff\xd8\xff", bytes((0xFF, EOI))
+WITHOUT_LENGTH = frozenset((0x01, 0xD8, *range(0xD0, 0xD8)))
+# The next marker behind compressed data, in which FF is followed by 00 or a restart marker.
+MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+# Bits that no encoder leaves behind the last block: what a decoder makes of them shows.
+FILLER = bytes((i * 73 + 41) % 251 for i in range(2048))
+# A photo, a gain map, a depth map, a mask for portraits: phones write no more.
+MAX_PICTURES = 8
+PADDING = b"\x00\r\n \xff"
+
+
+def end_of(data: bytes, start: int = 0) -> int | None:
+    """Where the JPEG that begins at `start` ends; None where it does not.
+
+    Raises:
+        ImageError: it has more scans than any encoder writes.
+    """
+    place, scans = start + 2, 0
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == EOI:
+            return place + 2
+        if marker == 0xFF or marker in WITHOUT_LENGTH:
+            place += 1 if marker == 0xFF else 2
+            continue
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker == SOS:
+            scans += 1
+            if scans > MAX_SCANS:
+                raise ImageError(
+                    f"The JPEG has more than {MAX_SCANS} scans, which no camera or program "
+                    "writes. Export the photo again."
+                )
+            found = MARKER.search(data, place)
+            if found is None:
+                return None
+            place = found.end() - 2
+    return place + 2 if data[place : place + 2] == END else None
+
+
+def behind(data: bytes, end: int) -> tuple[int, int]:
+    """What stands behind a JPEG: (number of further pictures, where they end)."""
+    pictures = 0
+    while pictures < MAX_PICTURES:
+        start = end + len(data[end:]) - len(data[end:].lstrip(b"\x00"))
+        if not data.startswith(START, start):
+            break
+        try:
+            following = end_of(data, start)
+        except ImageError:
+            break
+        if following is None:
+            break
+        pictures, end = pictures + 1, following
+    return pictures, end
+
+
+def ended(data: bytes) -> tuple[bytes, bytes]:
+    """A JPEG that lacks its end, with two ends.
+
+    If the picture is whole, both decode to the same pixels; if some of it is missing, what was
+    put in its place shows.
+    """
+    return data + END, data + FILLER + END

@@ -1,0 +1,1 @@
+"""A verdict that can be checked again: made, shown as a page, written, read and checked."""

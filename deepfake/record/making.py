@@ -1,0 +1,161 @@
+"""Report and pixels → RecordDocument: all that is needed to look at a verdict and to check it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from deepfake import evidence
+from deepfake.formatting import on_one_line, printable
+from deepfake.manifest import ModelManifest, OperatingPoint, OperatingPoints
+from deepfake.report import FaceReport, Report
+from deepfake.settings import Settings
+from deepfake.verdict import operating_point
+from deepfake.version import __version__
+
+if TYPE_CHECKING:
+    from deepfake.documents import (
+        ErrorRatesDocument,
+        FacePicturesDocument,
+        MeasuredDocument,
+        PicturesDocument,
+        RecordDocument,
+        VersionsDocument,
+    )
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How much of a photo a record shows.
+
+    Attributes:
+        side: int. Of the photo at most, in pixels.
+        face: int. Of each face.
+        faces: int. How many faces have pictures of their own.
+        quality: int. Of the JPEGs.
+    """
+
+    side: int
+    face: int
+    faces: int
+    quality: int
+
+
+# A record that somebody keeps or prints: about 300 KB of pictures.
+FULL = Detail(side=1280, face=224, faces=12, quality=88)
+
+
+def pictures(pixels: np.ndarray, report: Report, detail: Detail = FULL) -> PicturesDocument:
+    """What people look at: made of pixels alone, so that nothing of the file's metadata is in it.
+
+    Args:
+        pixels: uint8 array (height, width, 3). The photo, as it is or smaller.
+        report: Report. Its faces.
+        detail: Detail. How much of it. Defaults to what is kept or printed.
+    """
+    return {
+        "picture": _jpeg(pixels, detail.side, detail.quality),
+        "faces": [
+            _face(face, detail) if index < detail.faces else None
+            for index, face in enumerate(report.faces)
+        ],
+    }
+
+
+def record(
+    report: Report,
+    pictures: PicturesDocument | None,
+    settings: Settings,
+    made: datetime | None = None,
+) -> RecordDocument:
+    """Make a record.
+
+    Args:
+        report: Report. The verdict.
+        pictures: PicturesDocument. As of `pictures`; None for a record without any.
+        settings: Settings. The limits that it was made with.
+        made: datetime. When. Defaults to now.
+    """
+    document = report.to_dict()
+    # Where the photo lay is nobody's business.
+    document["file"] = on_one_line(printable(Path(report.file).name))
+    return {
+        "record": 1,
+        "made": (made or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds"),
+        "report": document,
+        "limits": {"max_faces": settings.max_faces, "min_face": settings.min_face},
+        "error_rates": error_rates(report.manifest, report.threshold),
+        "versions": versions(),
+        "pictures": pictures,
+    }
+
+
+def error_rates(manifest: ModelManifest, threshold: float) -> ErrorRatesDocument:
+    """How often a model was wrong at a threshold, where that was measured."""
+    return {
+        "elsewhere": _measured(
+            manifest.operating_points_elsewhere,
+            operating_point(manifest, threshold, elsewhere=True),
+        ),
+        "known": _measured(manifest.operating_points, operating_point(manifest, threshold)),
+    }
+
+
+def _measured(
+    points: OperatingPoints | None, point: OperatingPoint | None
+) -> MeasuredDocument | None:
+    if points is None or point is None:
+        return None
+    return {
+        "on": points.measured_on,
+        "reals": points.reals,
+        "fakes": points.fakes,
+        "operating_point": {
+            "threshold": point.threshold,
+            "false_positive_rate": point.false_positive_rate,
+            "true_positive_rate": point.true_positive_rate,
+        },
+    }
+
+
+@cache
+def versions() -> VersionsDocument:
+    """The programs that run here."""
+    return {
+        "deepfake": __version__,
+        "python": platform.python_version(),
+        "litert": version("ai-edge-litert"),
+        "numpy": version("numpy"),
+        "pillow": version("pillow"),
+    }
+
+
+def _face(face: FaceReport, detail: Detail) -> FacePicturesDocument | None:
+    if face.crop is None:
+        return None
+    return {
+        "crop": _jpeg(face.crop, detail.face, detail.quality),
+        "evidence": (
+            None
+            if face.evidence is None
+            else _jpeg(evidence.overlay(face.crop, face.evidence), detail.face, detail.quality)
+        ),
+    }
+
+
+def _jpeg(pixels: np.ndarray, side: int, quality: int) -> str:
+    """A picture, no larger than `side`, as its own address."""
+    picture, data = Image.fromarray(pixels), io.BytesIO()
+    picture.thumbnail((side, side), reducing_gap=2.0)
+    picture.save(data, "JPEG", quality=quality)
+    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"

@@ -1,0 +1,55 @@
+"""Saving the report on the result that is shown."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from deepfake.record import html
+from deepfake.record.making import pictures, record
+from deepfake.settings import Settings
+from deepfake.web.session import Session
+from deepfake.web.texts import say
+
+
+def record_panel(session: gr.State, settings: Settings) -> None:
+    """Lay the buttons out.
+
+    Args:
+        session: gradio.State. Holds the Session of the result that is shown.
+        settings: Settings. The limits that it was made with.
+    """
+
+    def make(session: Session | None) -> dict[str, Any]:
+        if session is None:
+            raise gr.Error(say("report.gone"), print_exception=False)
+        return full_record(session, settings)
+
+    made = gr.JSON(visible="hidden")
+    with gr.Row():
+        page = gr.Button(say("report.read"), size="sm", elem_id="report-html")
+        json = gr.Button(say("report.check"), size="sm", elem_id="report-json")
+    for button, kind in ((page, "html"), (json, "json")):
+        button.click(
+            make, [session], [made], show_progress="hidden", api_visibility="private"
+        ).success(
+            None, [made], [made],
+            js=f"(made) => {{ window.deepfakeHistory.saveReport(made, '{kind}'); return null }}",
+            api_visibility="private",
+        )  # fmt: skip
+
+
+def full_record(session: Session, settings: Settings) -> dict[str, Any]:
+    """The report on a result, as a page and as JSON.
+
+    Args:
+        session: Session. The result.
+        settings: Settings. The limits that it was made with.
+    """
+    pixels = np.asarray(Image.open(io.BytesIO(session.shown)))
+    document = record(session.report, pictures(pixels, session.report), settings)
+    return {"file": document["report"]["file"], "html": html.page(document), "record": document}
