@@ -1,5 +1,6 @@
 """A result belongs to its photo, whatever is slow, lost or refused: in a real Chromium."""
 
+import signal
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from deepfake.detector import Detector
 from deepfake.settings import Settings
 from tests.programs import free_port
 from tests.web.conftest import serve
+from tests.web.replica import Replica, Visitor
 from tests.web.visitor import open_page, remove_photo
 
 # What stands on the page, frame by frame: the photo by its size, the verdict, the marked picture.
