@@ -6,9 +6,9 @@ from PIL import Image
 
 from deepfake.settings import Settings
 
-# How large they may be, as a multiple of `Settings.max_pixels`. A JPEG with one scan is made smaller
-# while it is decoded, which takes little memory; one with several is kept whole by its decoder, and
-# so are other formats.
+# How large they may be, as a multiple of `Settings.max_pixels`. A JPEG with one scan is made
+# smaller while it is decoded, which takes little memory; one with several is kept whole by its
+# decoder, and so are other formats.
 STREAMED, WHOLE = 5.0, 1.25
 # Pillow makes these smaller; of others, such as palettes, it would mix numbers that are no colours.
 MODES = ("L", "LA", "RGB", "RGBA", "CMYK")
