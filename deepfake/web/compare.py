@@ -14,6 +14,7 @@ from deepfake.errors import DeepfakeError, LimitError
 from deepfake.progress import listening
 from deepfake.web import wording
 from deepfake.web.choices import Choices
+from deepfake.web.previews import preview
 from deepfake.web.view import Changes, ComparisonView, stays
 from deepfake.web.visitors.admission import Admission
 
@@ -57,7 +58,8 @@ class Comparer:
             self.admission.admit(request)
             with listening(lambda sentence: progress(None, desc=sentence)):
                 found = compare_models(self.choices, photo, models, tell)
-            return self.view.show(_slim(found), ticket)
+            shown = preview(photo, self.choices.shelf.settings)
+            return self.view.show(_slim(found), ticket, shown)
         except LimitError as error:
             panel = wording.error_panel(error.public, wording.REFUSED, again=True)
             return self.view.show_nothing(ticket, panel)

@@ -97,6 +97,13 @@ def notice(name: str) -> gr.HTML:
     return gr.HTML('<div class="notice" aria-live="polite"></div>', elem_id=name)
 
 
-def ticketed(panel: str, ticket: str) -> str:
-    """The panel of an answer, as HTML, with the ticket of the photo that it is about."""
-    return f'<div data-ticket="{escape(ticket)}">{panel}</div>'
+def ticketed(panel: str, ticket: str, preview: str = "") -> str:
+    """The panel of an answer, as HTML, with the ticket of the photo that it is about.
+
+    Args:
+        panel: str. HTML.
+        ticket: str. As the browser sent it.
+        preview: str. Address of a JPEG of the photo, for browsers that do not show its file.
+    """
+    shown = f' data-preview="{escape(preview)}"' if preview else ""
+    return f'<div data-ticket="{escape(ticket)}"{shown}>{panel}</div>'

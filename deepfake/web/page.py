@@ -38,9 +38,9 @@ SCRIPTS = ("photo.js", "page.js", "result.js", "history.js")
 TITLE = "deepfake: is this face real?"
 DESCRIPTION = say("page.intro")
 # Larger uploads are cut off on the way; between the limit and this our own sentence is shown.
-UPLOAD_SLACK = 2
+UPLOAD_SLACK = 1.2
 # All uploads together, in largest ones; of the default size they fit into a /tmp of 512 MB.
-UPLOADS_KEPT = 25
+UPLOADS_KEPT = 10
 # System fonts: nothing is loaded from elsewhere, and the page works offline.
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "Consolas", "monospace")
@@ -123,7 +123,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
     gradio_internals.describe(TITLE, DESCRIPTION)
     door = Door(
         gradio_internals.Queue(blocks), settings.max_queue, folder,
-        UPLOAD_SLACK * settings.max_bytes, UPLOADS_KEPT * settings.max_bytes,
+        int(UPLOAD_SLACK * settings.max_bytes), UPLOADS_KEPT * settings.max_bytes,
         settings.interpreters,
     )  # fmt: skip
     routes = _routes(settings, shelf, admission, door)
@@ -160,7 +160,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             root_path=settings.root_path.rstrip("/") or None,
             # Unasked, Gradio decides: notebooks on the web cannot do without.
             share=settings.share or None,
-            max_file_size=UPLOAD_SLACK * settings.max_bytes,
+            max_file_size=int(UPLOAD_SLACK * settings.max_bytes),
             # The grey of small print, darker than Gradio's, which is hard to read (WCAG 1.4.3).
             theme=gr.themes.Soft(primary_hue="blue", font=FONT, font_mono=MONO).set(
                 body_text_color_subdued="*neutral_600",

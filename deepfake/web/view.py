@@ -152,11 +152,11 @@ class ComparisonView:
         """All that a result fills."""
         return [self.session, self.comparison, self.look]
 
-    def show(self, comparison: Comparison, ticket: str) -> Changes:
+    def show(self, comparison: Comparison, ticket: str, preview: str = "") -> Changes:
         """A new result."""
         return {
             self.session: (comparison, ticket),
-            self.comparison: ticketed(comparison_panel(comparison), ticket),
+            self.comparison: ticketed(comparison_panel(comparison), ticket, preview),
             self.look: gr.update(visible=any(row.lacks_map for row in comparison.rows)),
         }
 

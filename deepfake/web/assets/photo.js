@@ -43,6 +43,8 @@
     show() {
       const stale = this.isStale;
       document.documentElement.toggleAttribute(`data-stale-${this.name}`, stale);
+      const unshown = at(this.photo)?.querySelector("img[src^='data:image/svg']");
+      if (unshown && !stale) this.showPreview(unshown);
       if (!stale && this.said && (this.said.busy || !this.said.stays)) this.said = null;
       const notice = at(this.notice)?.querySelector(".notice");
       if (!notice || notice.said === this.said) return;
@@ -61,6 +63,18 @@
       if (this.said.title) part("h2", this.said.title, box);
       part("p", this.said.text, box);
       if (this.said.again) part("button", words.again, box).className = "again";
+    }
+
+    // A file that this browser cannot show: its kind in words, until the answer brings a picture.
+    showPreview(image) {
+      const found = this.isStale ? null : at(this.panel)?.querySelector("[data-preview]");
+      if (found) image.src = found.dataset.preview;
+      else if (!image.src.startsWith("data:")) {
+        const kind = (this.value?.orig_name ?? "").split(".").pop().replace(/\W/g, "").toUpperCase();
+        image.src = `data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" width="320" height="240">\
+<text x="160" y="130" text-anchor="middle" font-family="sans-serif" font-size="32" fill="gray">\
+${kind}</text></svg>`;
+      }
     }
 
     // Put a photo, or none, into Gradio's component.
@@ -194,6 +208,11 @@
     else paste(place);
     event.preventDefault();
     event.stopImmediatePropagation();
+  }, true);
+
+  window.addEventListener("error", ({ target }) => {
+    if (target.tagName !== "IMG") return;
+    Object.values(places).find((one) => target.closest(`#${one.photo}`))?.showPreview(target);
   }, true);
 
   // Gradio refuses files by their names, in its own words: what a file is, is for the server to say.
