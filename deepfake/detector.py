@@ -20,7 +20,7 @@ from deepfake.faces import Face, FaceDetector
 from deepfake.imaging import Picture
 from deepfake.modelstore.backends.protocol import Scores
 from deepfake.modelstore.resolve import LoadedModel, load_model
-from deepfake.report import FaceReport, Report, Variation
+from deepfake.report import Experts, FaceReport, Report, Variation
 from deepfake.settings import Settings
 from deepfake.verdict import Reason
 
@@ -129,6 +129,7 @@ class Detector:
                 faces[index],
                 p_fake=p_fakes[row],
                 variations=variations if index == decided else (),
+                experts=None if scores.experts is None else Experts(*scores.experts[row].tolist()),
                 evidence=None if scores.evidence is None else scores.evidence[row],
             ).decided(self.threshold, band)
         return Report(

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, with_config
 # Pydantic cannot read those of `typing` before Python 3.12.
 from typing_extensions import TypedDict
 
-from deepfake.verdict import Change, Reason, Verdict
+from deepfake.verdict import Change, Reason, Signs, Verdict
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Band = Annotated[list[Probability], Field(min_length=2, max_length=2)]
@@ -35,6 +35,14 @@ class VariationDocument(TypedDict):
         ),
     ]
     p_fake: Annotated[Probability, Field(description="calibrated P(fake) of the face after it")]
+
+
+@with_config(CLOSED)
+class ExpertsDocument(TypedDict):
+    """What the network's experts say of a face: logits that grow with "fake", not calibrated."""
+
+    seams: Annotated[float, Field(description="of traces of blending, as in a swapped face")]
+    synthesis: Annotated[float, Field(description="of traces of generation")]
 
 
 @with_config(CLOSED)
@@ -82,6 +90,17 @@ class FaceDocument(TypedDict):
             description="the face judged again after changes that do not matter; empty where that "
             "was not asked for (`--fragility`), and for all faces but the one that decided"
         ),
+    ]
+    signs: Annotated[
+        Signs | None,
+        Field(
+            description="what it shows signs of, by the expert that clearly leads; null where none "
+            'does, where the verdict is "real", and where the model has no experts'
+        ),
+    ]
+    experts: Annotated[
+        ExpertsDocument | None,
+        Field(description="null where the model has none or the face was not judged"),
     ]
 
 
@@ -165,6 +184,7 @@ class Judgement(TypedDict):
             "several faces one must be more suspicious for the picture to be called fake"
         ),
     ]
+    signs: Annotated[Signs | None, Field(description="those of the face that decided the verdict")]
     faces: Annotated[list[FaceDocument], Field(description="the largest first")]
     whole_picture: Annotated[
         WholePictureDocument | None, Field(description="null where a face was judged")

@@ -71,6 +71,20 @@ class Input(Part):
         return self
 
 
+class Experts(Part):
+    """Outputs for one family of traces each, whose combination the score is.
+
+    One logit a face, growing with "fake" whatever the order of the labels.
+
+    Attributes:
+        seams: Name of the output tensor for traces of blending: faces swapped or put together.
+        synthesis: Name of that for traces of generation.
+    """
+
+    seams: str = Field(min_length=1)
+    synthesis: str = Field(min_length=1)
+
+
 class Output(Part):
     """What the network returns.
 
@@ -78,11 +92,30 @@ class Output(Part):
         score: Name of the output tensor that holds the raw score; "" for the only one.
         kind: "logit" or "sigmoid" for one number, "logits" or "softmax" for two.
         evidence: Name of the output tensor of the evidence map; null where there is none.
+        experts: Names of the outputs of two experts; null where there are none.
     """
 
     score: str = ""
     kind: Literal["logit", "sigmoid", "logits", "softmax"]
     evidence: str | None = None
+    experts: Experts | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Output:
+        if self.experts is not None:
+            names = (self.score, self.evidence, self.experts.seams, self.experts.synthesis)
+            if len(set(names)) < len(names):
+                raise ValueError("'score', 'evidence' and 'experts' must name different outputs")
+        return self
+
+    @property
+    def beside_score(self) -> tuple[str, ...]:
+        """Names of the other outputs that are used."""
+        experts = self.experts
+        return (
+            *((self.evidence,) if self.evidence else ()),
+            *((experts.seams, experts.synthesis) if experts else ()),
+        )
 
     @property
     def columns(self) -> int:

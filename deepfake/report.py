@@ -10,7 +10,7 @@ import numpy as np
 from deepfake import verdict
 from deepfake.errors import NoFaceError
 from deepfake.manifest import ModelManifest
-from deepfake.verdict import Change, Reason, Verdict
+from deepfake.verdict import Change, Reason, Signs, Verdict
 
 if TYPE_CHECKING:
     from deepfake.documents import (
@@ -36,6 +36,19 @@ class Variation:
 
 
 @dataclass(frozen=True)
+class Experts:
+    """What the network's experts say of a face: logits that grow with "fake", not calibrated.
+
+    Attributes:
+        seams: float. Of traces of blending, as in a swapped face.
+        synthesis: float. Of traces of generation.
+    """
+
+    seams: float
+    synthesis: float
+
+
+@dataclass(frozen=True)
 class FaceReport:
     """What is said of one face.
 
@@ -53,6 +66,7 @@ class FaceReport:
         variations: tuple of Variation. The face re-encoded, halved, blurred, mirrored and darkened,
             where that was asked for and this face decided the verdict on the picture. If it is
             called fake as it is or after a change, and real otherwise, the verdict is "uncertain".
+        experts: Experts. Where the network has them and the face was judged; else None.
         crop: uint8 array (size, size, 3). What the network saw; None where it was not judged.
         evidence: float32 array (rows, columns). Contributions to the logit by place in the crop;
             None where there are none.
@@ -67,8 +81,16 @@ class FaceReport:
     turn: float = 0.0
     reasons: tuple[Reason, ...] = ()
     variations: tuple[Variation, ...] = ()
+    experts: Experts | None = None
     crop: np.ndarray | None = None
     evidence: np.ndarray | None = None
+
+    @property
+    def signs(self) -> Signs | None:
+        """What it shows signs of, where it is not called real and one expert clearly leads."""
+        if self.experts is None:
+            return None
+        return verdict.signs_of(self.verdict, self.experts.seams, self.experts.synthesis)
 
     def decided(self, threshold: float, band: tuple[float, float]) -> FaceReport:
         """The same with the verdict at a threshold.
@@ -98,6 +120,12 @@ class FaceReport:
             "turn": round(self.turn, 1),
             "reasons": list(self.reasons),
             "variations": [{"name": v.name, "p_fake": v.p_fake} for v in self.variations],
+            "signs": self.signs,
+            "experts": (
+                None
+                if self.experts is None
+                else {"seams": self.experts.seams, "synthesis": self.experts.synthesis}
+            ),
         }
 
 
@@ -149,14 +177,25 @@ class Report:
         return verdict.sentence(self.verdict, self.p_fake, len(self.faces), hindrance)
 
     @property
+    def decisive(self) -> FaceReport | None:
+        """The most suspicious face, which the verdict is of; None where none was judged."""
+        judged = [face for face in self.faces if face.p_fake is not None]
+        return max(judged, key=lambda face: face.p_fake or 0.0, default=None)
+
+    @property
     def reasons(self) -> tuple[Reason, ...]:
         """What weakens the verdict: of the face that decided, and "many_faces" if that does."""
-        judged = [face for face in self.faces if face.p_fake is not None]
-        if not judged:
+        decisive = self.decisive
+        if decisive is None:
             return self.faces[0].reasons if self.faces else ()
-        decided = max(judged, key=lambda face: face.p_fake or 0.0)
-        group = verdict.group_threshold(self.manifest, self.threshold, len(judged))
-        return (*decided.reasons, *(("many_faces",) if group > self.threshold else ()))
+        judged = sum(face.p_fake is not None for face in self.faces)
+        group = verdict.group_threshold(self.manifest, self.threshold, judged)
+        return (*decisive.reasons, *(("many_faces",) if group > self.threshold else ()))
+
+    @property
+    def signs(self) -> Signs | None:
+        """What the face that decided shows signs of; see `FaceReport.signs`."""
+        return None if self.decisive is None else self.decisive.signs
 
     def at(self, threshold: float) -> Report:
         """Decide again at another threshold, without running the network.
@@ -212,6 +251,7 @@ class Report:
             "uncertain_band": list(self.uncertain_band),
             "sentence": self.sentence,
             "reasons": list(self.reasons),
+            "signs": self.signs,
             "faces": [face.to_dict() for face in self.faces],
             "whole_picture": (
                 None

@@ -15,6 +15,11 @@ Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
 Reason = Literal["small", "dark", "burnt_out", "turned", "many_faces", "unstable"]
 # What is done to a face to see whether its verdict holds.
 Change = Literal["jpeg_90", "jpeg_60", "jpeg_40", "halved", "blurred", "mirrored", "darkened"]
+Signs = Literal["blending", "generation"]
+# By so many logits (4.5 to 1) one expert must lead to be named. Of the left-out fakes that the
+# first network with experts found, 22 of 26 that it then called blended were swaps, and 756 of 793
+# that it called generated were none.
+CLEAR_LEAD = 1.5
 # A face that is not judged is too … to judge.
 HINDRANCES = {"small": "small", "many_faces": "many", "dark": "dark", "burnt_out": "bright"}
 # Beyond this the sigmoid is 0 or 1 in double precision.
@@ -151,6 +156,24 @@ def decide(p_fake: float | None, threshold: float, band: tuple[float, float]) ->
     if p_fake >= max(threshold, high):
         return "fake"
     return "uncertain" if p_fake >= low else "real"
+
+
+def signs_of(verdict: Verdict, seams: float, synthesis: float) -> Signs | None:
+    """Which expert spoke, where one clearly did.
+
+    Args:
+        verdict: Verdict. On the face.
+        seams: float. The logit of the expert for blending.
+        synthesis: float. The logit of the expert for generation.
+
+    Returns:
+        What the face shows signs of; None of a face that is called real, and where neither expert
+        leads by `CLEAR_LEAD`.
+    """
+    lead = seams - synthesis
+    if verdict not in ("fake", "uncertain") or abs(lead) < CLEAR_LEAD:
+        return None
+    return "blending" if lead > 0 else "generation"
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:

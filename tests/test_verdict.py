@@ -124,3 +124,17 @@ def test_nothing_is_made_of_error_rates_that_were_not_measured():
     unmeasured = changed(operating_points=None)
     assert verdict.uncertain_band(unmeasured, 0.6, 8) == verdict.uncertain_band(unmeasured, 0.6)
     assert verdict.uncertain_band(MEASURED, 1.0, 8) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "seams", "synthesis", "expected"),
+    [
+        ("fake", 3, 1, "blending"),
+        ("uncertain", -1, 1, "generation"),
+        ("fake", 2, 1, None),
+        ("real", 3, 0, None),
+        ("not_applicable", 3, 0, None),
+    ],
+)
+def test_an_expert_is_named_where_it_clearly_leads(said, seams, synthesis, expected):
+    assert verdict.signs_of(said, seams, synthesis) == expected

@@ -226,7 +226,7 @@ def _write_manifest(
     # The .tflite file has the score alone, without a name, where the other outputs were left out.
     network = made.network
     if made.left_out:
-        network = replace(network, score="", evidence=None)
+        network = replace(network, score="", evidence=None, experts=None)
     told: list[str] = []
     manifest = None if answers.says_anything else found.manifest
     if manifest is None:
@@ -252,7 +252,8 @@ def _carried_over(
     """What was known of the old file holds for the new one, since both return the same."""
     output = manifest.output
     if not network.evidence:
-        output = output.model_copy(update={"score": network.score, "evidence": None})
+        lost = {"score": network.score, "evidence": None, "experts": None}
+        output = output.model_copy(update=lost)
     kept = {name: digest for name, digest in manifest.files.items() if beside is not None}
     return manifest.model_copy(update={"files": {**kept, **files}, "output": output})
 

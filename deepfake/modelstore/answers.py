@@ -134,7 +134,7 @@ class Answers:
             ModelError: nobody has said which output means fake.
         """
         # The options are part of the command line, which imports nothing slow before it must.
-        from deepfake.manifest import Calibration, Input, Labels, ModelManifest, Output
+        from deepfake.manifest import Calibration, Experts, Input, Labels, ModelManifest, Output
 
         order = self._label_order(convention)
         if order is None:
@@ -159,7 +159,14 @@ class Answers:
                 std=std,
                 resample="bilinear" if convention is None else convention.resample,
             ),
-            output=Output(score=network.score, kind=self._kind(network), evidence=network.evidence),
+            output=Output(
+                score=network.score,
+                kind=self._kind(network),
+                evidence=network.evidence,
+                experts=Experts(seams=network.experts[0], synthesis=network.experts[1])
+                if network.experts
+                else None,
+            ),
             calibration=Calibration(
                 temperature=1.0, bias=0.0, fitted_on="nothing: its scores are shown as they are"
             ),

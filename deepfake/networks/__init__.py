@@ -1,7 +1,8 @@
 """Network architectures, by name.
 
 Every network here has two outputs: the logit, whose sigmoid grows with "fake", and the evidence
-map, a low-resolution picture of which places raised or lowered the logit.
+map, a low-resolution picture of which places raised or lowered the logit. Some have two more: the
+logits of two experts, whose combination the logit is.
 
 Keras is imported when a network is built, not before: what an architecture is like is also asked
 by those who build none.
@@ -36,7 +37,8 @@ def build(name: str, image_size: int, *, dropout: float | None = None) -> keras.
     Returns:
         A model from `(batch, image_size, image_size, 3)` float32 RGB, scaled as the architecture
         says, to `{"logit": (batch, 1), "evidence": (batch, rows, columns)}`. The mean of the
-        evidence is the logit, up to biases.
+        evidence is the logit, up to biases. With experts also "seam_logit" and "synthesis_logit",
+        both (batch, 1).
 
     Raises:
         TrainingError: the name is not known or the size does not fit.

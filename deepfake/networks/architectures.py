@@ -96,6 +96,7 @@ APPLICATIONS = {
 ARCHITECTURES: dict[str, Architecture] = {
     "cnn": _classic(128, 16, 8),
     "efficientnet-lite0": Architecture("efficientnet_lite", LITE, 192, 64, 32),
+    "efficientnet-lite0-experts": Architecture("efficientnet_lite", LITE, 224, 64, 32),
     "meso4": _classic(256, 32, 32),
     "mesoinception4": _classic(256, 32, 32),
     **APPLICATIONS,

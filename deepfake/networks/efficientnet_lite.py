@@ -40,19 +40,26 @@ IMAGENET_PLACES = Path(__file__).with_name("efficientnet_lite0.json")
 
 
 def network(name: str, image_size: int, dropout: float) -> keras.Model:
-    """EfficientNet-Lite0 with the pooled features of several stages and an evidence map."""
+    """EfficientNet-Lite0 with an evidence map.
+
+    The head sees the pooled features of several stages. That with two experts sees besides, of each
+    stage's own output, means and standard deviations over all places.
+    """
     inputs = keras.Input((image_size, image_size, 3), name="image")
     x = _convolution(inputs, 32, 3, 2, "stem")
-    taps = []
+    taps, stages = [], []
     for stage, (repeats, kernel, stride, expansion, channels) in enumerate(LITE0_STAGES):
         for repeat in range(repeats):
             x = _inverted_residual(
                 x, kernel, stride if repeat == 0 else 1, expansion, channels,
                 f"stage{stage}_block{repeat}",
             )  # fmt: skip
+        stages.append(x)
         if stage in TAPPED_STAGES:
             taps.append(_convolution(x, TAP_CHANNELS, 1, 1, f"tap{stage}"))
     taps.append(_convolution(x, 1280, 1, 1, "head"))
+    if name.endswith("-experts"):
+        return heads.experts(inputs, [*taps, *stages], stages, dropout, name)
     return heads.pooled(inputs, taps, dropout, name)
 
 
@@ -63,8 +70,8 @@ def load_imagenet(model: keras.Model) -> None:
     SHA-256, the numbers lie at known places, and in Keras's order.
 
     Args:
-        model: keras.Model. Made by `build("efficientnet-lite0", …)`; its taps and classifier keep
-            their random start.
+        model: keras.Model. Made by `build("efficientnet-lite0…", …)`; its taps and classifier
+            keep their random start.
 
     Raises:
         TrainingError: the package is not installed, or holds another file.

@@ -18,7 +18,7 @@ def flip_averaged(network: keras.Model) -> keras.Model:
     Args:
         network: keras.Model. As of `networks.build`: from (batch, size, size, 3) to
             `{"logit": (batch, 1), "evidence": (batch, rows, columns)}`, the second perhaps not
-            there.
+            there, and perhaps with the logits of experts.
 
     Returns:
         A network of the same name, inputs and outputs, which takes twice the time. Its evidence is
@@ -27,7 +27,8 @@ def flip_averaged(network: keras.Model) -> keras.Model:
     faces = keras.Input(network.input_shape[1:], name=network.inputs[0].name)
     # One batch of both: two calls would hold the unpacked weights twice in LiteRT.
     both = network(keras.layers.Concatenate(axis=0)([faces, keras.ops.flip(faces, axis=2)]))
-    outputs = {"logit": keras.ops.mean(_pairs(both["logit"]), axis=0)}
+    logits = [name for name in both if name != "evidence"]
+    outputs = {name: keras.ops.mean(_pairs(both[name]), axis=0) for name in logits}
     if "evidence" in both:
         upright, flipped = (_pairs(both["evidence"])[half] for half in (0, 1))
         outputs["evidence"] = (upright + keras.ops.flip(flipped, axis=2)) / 2

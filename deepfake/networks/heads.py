@@ -11,6 +11,15 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+# Below this a channel is the same everywhere, and its spread is rounding.
+SMALLEST_VARIANCE = 1e-6
+# A picture with such odds of being fake has a logit of −69.
+SMALLEST_ODDS = 1e-30
+# What the experts look for, one linear map each. The expert for synthesis is three: generators of
+# one kind leave other traces than those of the next, and one map for all of them called more real
+# people fake (docs/model-2.md).
+TRACES = ("seams", "gan", "diffusion", "edits")
+
 
 def pooled(inputs: Any, taps: list[Any], dropout: float, name: str) -> keras.Model:
     """Classify globally averaged features with one dense layer.
@@ -50,6 +59,81 @@ def pooled(inputs: Any, taps: list[Any], dropout: float, name: str) -> keras.Mod
         total = layers.Add(dtype="float32", name="sum_maps")(maps)
     evidence = layers.Reshape((rows, rows), dtype="float32", name="evidence")(total)
     return keras.Model(inputs, {"logit": logit, "evidence": evidence}, name=name)
+
+
+def experts(
+    inputs: Any, means: list[Any], spreads: list[Any], dropout: float, name: str
+) -> keras.Model:
+    """Two experts, for seams and for synthesis, and their noisy-or.
+
+    Traces of blending and of generation fight each other in one head. Each of `TRACES` has a map
+    that is linear in pooled features: the means of maps over all places, and their standard
+    deviations. A place's share of a standard deviation s is (x − mean)² / s, whose mean is s, so
+    that these have a map, too. A picture is fake if it shows one kind of traces or another:
+    p = 1 − Π(1 − pᵢ); the expert for synthesis combines all but the first the same way.
+
+    Args:
+        inputs: the network's input tensor.
+        means: feature maps (batch, rows, columns, channels) whose means are features; the map is as
+            fine as the first one, whose side must divide the others' or be divided by them.
+        spreads: feature maps whose standard deviations are.
+        dropout: float. Share of pooled features dropped in training.
+        name: str. Of the network.
+
+    Returns:
+        A network with the outputs of `networks.build`, and "seam_logit" and "synthesis_logit", both
+        (batch, 1). The map's mean is the logit: it sums the maps of all traces, each times how much
+        the logit follows it, and what no place accounts for is spread over all of them.
+    """
+    rows = means[0].shape[1]
+    maps = [*means, *(_shares_of_spread(x) for x in spreads)]
+    pools, shown = [], []
+    for index, x in enumerate(maps):
+        dropped = layers.SpatialDropout2D(dropout, name=f"dropout{index}")(x)
+        # The bias once, in the last one. float32: as in `pooled`.
+        patch = layers.Conv2D(
+            len(TRACES), 1, use_bias=index == len(maps) - 1, dtype="float32",
+            name=f"expert_maps{index}",
+        )(dropped)  # fmt: skip
+        pools.append(layers.GlobalAveragePooling2D(dtype="float32", name=f"experts{index}")(patch))
+        if x.shape[1] > rows:
+            patch = layers.AveragePooling2D(
+                x.shape[1] // rows, dtype="float32", name=f"shrink{index}"
+            )(patch)
+        elif x.shape[1] < rows:
+            patch = layers.UpSampling2D(
+                rows // x.shape[1], dtype="float32", name=f"enlarge{index}"
+            )(patch)
+        shown.append(patch)
+    logits = layers.Add(dtype="float32", name="experts")(pools)
+    total = layers.Add(dtype="float32", name="sum_maps")(shown)
+    either = _noisy_or(logits)
+    logit = layers.Identity(dtype="float32", name="logit")(either)
+    # Its derivatives: pᵢ / p.
+    follows = ops.exp(ops.log_sigmoid(logits) - ops.log_sigmoid(either))
+    weighed = ops.sum(total * ops.reshape(follows, (-1, 1, 1, len(TRACES))), axis=-1)
+    left = ops.reshape(logit, (-1, 1, 1)) - ops.mean(weighed, axis=(1, 2), keepdims=True)
+    evidence = layers.Identity(dtype="float32", name="evidence")(weighed + left)
+    outputs = {
+        "logit": logit, "evidence": evidence,
+        "seam_logit": logits[:, :1], "synthesis_logit": _noisy_or(logits[:, 1:]),
+    }  # fmt: skip
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _noisy_or(logits: Any) -> Any:
+    """(batch, count) → (batch, 1): the logit of 1 − Π(1 − pᵢ)."""
+    # −log Π(1 − pᵢ), which is log(1 + e^result). Below the smallest all are surely real.
+    odds = ops.maximum(ops.sum(ops.softplus(logits), axis=-1, keepdims=True), SMALLEST_ODDS)
+    return odds + ops.log(-ops.expm1(-odds))
+
+
+def _shares_of_spread(x: Any) -> Any:
+    """A map whose mean over places is each channel's standard deviation."""
+    x = ops.cast(x, "float32")
+    square = ops.square(x - ops.mean(x, axis=(1, 2), keepdims=True))
+    variance = ops.mean(square, axis=(1, 2), keepdims=True)
+    return square * ops.rsqrt(ops.maximum(variance, SMALLEST_VARIANCE))
 
 
 def flattened(

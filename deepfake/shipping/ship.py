@@ -28,6 +28,7 @@ from deepfake.formatting import printable
 from deepfake.manifest import (
     MANIFEST_NAME,
     Calibration,
+    Experts,
     Labels,
     Metrics,
     ModelManifest,
@@ -37,6 +38,7 @@ from deepfake.manifest import (
     Output,
 )
 from deepfake.modelstore.backends.litert import LiteRTBackend
+from deepfake.modelstore.backends.protocol import LOGIT, usual_outputs
 from deepfake.modelstore.resolve import LoadedModel
 from deepfake.networks import flip_averaging
 from deepfake.settings import Settings
@@ -111,8 +113,14 @@ def ship(
     (folder / MANIFEST_NAME).unlink(missing_ok=True)
     difference = export.export(network, folder, preprocessing.scale(parity, config.input))
     # A network that ends in more than one dense layer has no exact map.
-    evidence = "evidence" if "evidence" in network.output else None
-    manifest = _draft(config, folder, samples, description, evidence)
+    evidence, experts = usual_outputs(network.output) or (None, None)
+    output = Output(
+        score=LOGIT,
+        kind="logit",
+        evidence=evidence,
+        experts=Experts(seams=experts[0], synthesis=experts[1]) if experts else None,
+    )
+    manifest = _draft(config, folder, samples, description, output)
     backend = LiteRTBackend((folder / export.LITERT_FILE).read_bytes(), manifest, Settings())
 
     def forged(split: Sequence[Sample]) -> list[ScoredSet]:
@@ -171,7 +179,7 @@ def _draft(
     folder: Path,
     samples: Sequence[Sample],
     description: Description,
-    evidence: str | None,
+    output: Output,
 ) -> ModelManifest:
     trained = [sample for sample in samples if sample.split == "train"]
     counts = Counter((("real", "fake")[sample.label], sample.source) for sample in trained)
@@ -202,7 +210,7 @@ def _draft(
         + (f", {flip_averaging.SAID}" if description.flip_average else ""),
         labels=Labels(order=("real", "fake"), fake="fake"),
         input=config.input,
-        output=Output(score="logit", kind="logit", evidence=evidence),
+        output=output,
         calibration=UNCALIBRATED,
         threshold=0.5,
         uncertain_band=(0.5, 0.5),

@@ -149,7 +149,7 @@ class Analyser:
     ) -> Changes:
         """Another threshold, the same scores."""
         if session is None or session.ticket != ticket:
-            return {self.view.meaning: self._meaning(threshold, model), self.view.row: None}
+            return {self.view.meaning: self._meaning(threshold, model)}
         face = min(face or 0, max(0, len(session.report.faces) - 1))
         session = replace(session, report=session.report.at(threshold))
         return {**self.view.show_verdict(session, face), self.view.row: self._row(session)}

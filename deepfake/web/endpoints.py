@@ -23,7 +23,7 @@ from deepfake.verdict import check_threshold
 from deepfake.web import wording
 from deepfake.web.choices import Choices
 from deepfake.web.compare import compare_models, name_of
-from deepfake.web.gradio_internals import PhotoInput, typed_answer
+from deepfake.web.gradio_internals import PhotoInput, end_call, typed_answer
 from deepfake.web.visitors.admission import Admission
 
 
@@ -142,13 +142,15 @@ def _with_sentences(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """An endpoint whose errors are our sentences to Gradio, too."""
 
     @wraps(endpoint)
-    def answer(*arguments: Any) -> Any:
+    def answer(photo: str | None, request: gr.Request | None, *options: Any) -> Any:
         try:
-            return endpoint(*arguments)
+            return endpoint(photo, request, *options)
         except LimitError as error:
             # By the title a program tells "later" from "never".
             raise gr.Error(error.public, title=wording.REFUSED, print_exception=False) from error
         except DeepfakeError as error:
             raise gr.Error(error.public, print_exception=False) from error
+        finally:
+            end_call(request)
 
     return answer

@@ -16,6 +16,7 @@ from typing import Any, cast
 import gradio as gr
 import httpx
 from gradio.blocks import BlocksConfig
+from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from gradio.routes import templates
@@ -140,6 +141,24 @@ def lighten(blocks: gr.Blocks) -> None:
         return {**kept[key], "props": dict(kept[key]["props"])}
 
     BlocksConfig.config_for_block = staticmethod(config_for_block)
+
+
+def end_call(request: gr.Request | None) -> None:
+    """Forget the session that Gradio made for a single call over plain HTTP.
+
+    It keeps a number of sessions, the last used ones: calls of programs would push visitors'
+    results out of it. Within a handler only.
+
+    Args:
+        request: gradio.Request. The handler's.
+    """
+    blocks, event = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    if blocks is None or request is None or event is None or request.session_hash != event:
+        return
+    holder = blocks.state_holder
+    with holder.lock:
+        holder.session_data.pop(event, None)
+        holder.time_last_used.pop(event, None)
 
 
 def describe(title: str, description: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import gradio as gr
 
 from deepfake.web.gradio_internals import PhotoInput
+from deepfake.web.texts import say
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ class Intake:
             place: str. As in the attribute.
             **options: further options of `gradio.Image`.
         """
-        photo = PhotoInput(label="Photo", type="filepath", image_mode=None, buttons=[], **options)
+        photo = PhotoInput(
+            label=say("photo.label"), type="filepath", image_mode=None, buttons=[], **options
+        )
         ticket = gr.Textbox("", visible="hidden", label="ticket")
         put = gr.Button(visible="hidden", elem_id=f"{place}-put")
         return cls(place, photo, ticket, put)

@@ -19,8 +19,6 @@ ENGLISH: dict[str, str] = {
     "photo.label": "Photo",
     "photo.alt": "The photo that was chosen",
     "photo.faces_alt": "The photo with a numbered box around each face",
-    "photo.another": "Choose another photo",
-    "photo.box": "Face {number} of {faces}: {verdict}",
     "photo.privacy": "The photo is analysed on the computer that runs this page, passed on to "
     "nobody, and deleted within an hour.",
     "photo.analyse": "Analyse",

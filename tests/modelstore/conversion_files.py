@@ -47,7 +47,9 @@ def with_evidence(keras, layers):
     places = layers.Conv2D(1, 5, strides=4)(layers.Conv2D(4, 3, padding="same")(inputs))
     logit = layers.GlobalAveragePooling2D()(places)
     evidence = layers.Reshape(places.shape[1:3])(places)
-    return keras.Model(inputs, {"logit": logit, "evidence": evidence}, name="with_evidence")
+    experts = {f"{name}_logit": share * logit for name, share in (("seam", 0.5), ("synthesis", 2))}
+    outputs = {"logit": logit, "evidence": evidence, **experts}
+    return keras.Model(inputs, outputs, name="with_evidence")
 
 
 def any_size(keras, layers):

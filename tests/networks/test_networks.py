@@ -27,7 +27,9 @@ def scaled(name, crops):
     return preprocessing.scale(crops, spec)
 
 
-@pytest.mark.parametrize("name", ["efficientnet-lite0", "mobilenetv3-small", "resnet50"])
+@pytest.mark.parametrize(
+    "name", ["efficientnet-lite0", "efficientnet-lite0-experts", "mobilenetv3-small", "resnet50"]
+)
 def test_the_evidence_map_averages_to_the_logit(name):
     outputs = networks.build(name, 64).predict_on_batch(scaled(name, pictures(64)))
     assert outputs["logit"].shape == (2, 1)

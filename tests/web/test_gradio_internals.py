@@ -33,6 +33,18 @@ def describe_block(key, block):
     return made
 
 
+def test_calls_of_programs_push_no_visitor_out_of_memory(served, portrait):
+    kept = set(served.blocks.state_holder.session_data)
+    (path,) = httpx.post(
+        f"{served.url}/gradio_api/upload", files={"files": ("photo.png", portrait.read_bytes())}
+    ).json()
+    for path_or_not in (path, "/etc/passwd"):
+        call(served, {"path": path_or_not, "meta": {"_type": "gradio.FileData"}})
+    late = set(served.blocks.state_holder.session_data) - kept
+    # One whose photo is not here never comes to a handler.
+    assert len(late) <= 1
+
+
 def test_the_queue_looks_no_more_often_than_it_must(served):
     queue = served.blocks._queue
     assert queue.sleep_when_free == gradio_internals.QUEUE_SECONDS

@@ -86,16 +86,13 @@ class KerasBackend:
         Raises:
             ModelError: it returns something that is no number, or TensorFlow fails.
         """
-        raws, maps = [], []
-        for start in range(0, len(batch), MAX_BATCH):
-            raw, evidence = self._part(batch[start : start + MAX_BATCH])
-            raws.append(raw)
-            maps.append(evidence)
-        raw = np.concatenate(raws)
+        starts = range(0, len(batch), MAX_BATCH)
+        parts = [self._part(batch[start : start + MAX_BATCH]) for start in starts]
+        raw = np.concatenate([raw for raw, _ in parts])
         require_numbers(raw)
-        return Scores(raw, np.concatenate(maps) if self._output.evidence else None)
+        return Scores.of(raw, [others for _, others in parts], self._output)
 
-    def _part(self, batch: np.ndarray) -> tuple[np.ndarray, Any]:
+    def _part(self, batch: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
         import tensorflow as tf
 
         try:
@@ -104,8 +101,7 @@ class KerasBackend:
             raise keras_messages.explain(error, "The model") from error
         raw = np.asarray(pick(outputs, self._score), np.float32)
         shape = (len(batch), 2) if self._output.columns == 2 else (len(batch),)
-        name = self._output.evidence
-        return raw.reshape(shape), np.asarray(outputs[name], np.float32) if name else None
+        return raw.reshape(shape), {name: outputs[name] for name in self._output.beside_score}
 
 
 def open_keras(
@@ -337,12 +333,12 @@ def check(network: Network, manifest: ModelManifest) -> None:
             f"The manifest says {output.kind}, which is {output.columns} number(s) a face, but the "
             f"model returns {network.kind}. Correct 'kind' in the manifest."
         )
-    named = (output.score, output.evidence)
-    had = (network.score, network.evidence)
-    if (network.score and output.score != network.score) or output.evidence not in (None, had[1]):
+    named = (output.score, *output.beside_score)
+    had = (network.score, *filter(None, [network.evidence]), *(network.experts or ()))
+    if (network.score and output.score != network.score) or not set(named[1:]) <= set(had[1:]):
         raise ModelError(
-            f"The manifest names the outputs {named}, but the model has {had}. Correct 'score' and "
-            "'evidence' in the manifest."
+            f"The manifest names the outputs {named}, but the model has {had}. Correct 'output' in "
+            "the manifest."
         )
 
 

@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 
 from deepfake.errors import ModelError, UnansweredError
-from deepfake.modelstore.backends.protocol import Network, OutputKind, output_kind
+from deepfake.modelstore.backends.protocol import (
+    LOGIT,
+    Network,
+    OutputKind,
+    output_kind,
+    usual_outputs,
+)
 
-# Networks of `deepfake train` have these two outputs.
-LOGIT, EVIDENCE = "logit", "evidence"
 SINGLE: dict[str, OutputKind] = {"sigmoid": "sigmoid", "hard_sigmoid": "sigmoid", "linear": "logit"}
 # Two sigmoids: verdict.fake_logits compares their logarithms, which is p1 / (p0 + p1).
 PAIR: dict[str, OutputKind] = {"softmax": "softmax", "sigmoid": "softmax", "linear": "logits"}
@@ -40,7 +44,7 @@ def describe(model: Any, size: int | None = None) -> Network:
             "used. Export a model with a single image input."
         )
     side = _side(tuple(inputs[0].shape), size)
-    score, evidence, tensor = _score(model)
+    score, (evidence, experts), tensor = _score(model)
     shape = tuple(tensor.shape)
     columns = _columns(shape)
     activation = _activation(tensor)
@@ -49,7 +53,7 @@ def describe(model: Any, size: int | None = None) -> Network:
     else:
         kind = _kind(activation, columns)
     return Network(
-        size=side, kind=kind, score=score, evidence=evidence,
+        size=side, kind=kind, score=score, evidence=evidence, experts=experts,
         rescaling=", ".join(_rescaling(model)), architecture=str(model.name),
     )  # fmt: skip
 
@@ -109,19 +113,21 @@ def _side(shape: tuple[int | None, ...], size: int | None) -> int:
     return height
 
 
-def _score(model: Any) -> tuple[str, str | None, Any]:
-    """Names of the outputs, and the symbolic tensor of the score."""
+def _score(model: Any) -> tuple[str, tuple[str | None, tuple[str, str] | None], Any]:
+    """Name of the score, those of evidence map and experts, and the score's symbolic tensor."""
     outputs = _list(model, "outputs")
     structure = getattr(model, "output", None)
-    if isinstance(structure, dict) and set(structure) == {LOGIT, EVIDENCE}:
-        return LOGIT, EVIDENCE, structure[LOGIT]
+    if isinstance(structure, dict) and len(outputs) > 1:
+        usual = usual_outputs(structure)
+        if usual is not None:
+            return LOGIT, usual, structure[LOGIT]
     if len(outputs) != 1:
         names = f" ({', '.join(structure)})" if isinstance(structure, dict) else ""
         raise ModelError(
             f"The model has {len(outputs)} outputs{names}; only one that tells real from fake can "
             "be used. Export a model with that output alone."
         )
-    return "", None, outputs[0]
+    return "", (None, None), outputs[0]
 
 
 def _columns(shape: tuple[int | None, ...]) -> int:

@@ -13,11 +13,13 @@ from deepfake.errors import ModelError
 from deepfake.interpreters import InterpreterPool
 from deepfake.manifest import MANIFEST_NAME, ModelManifest
 from deepfake.modelstore.backends.protocol import (
+    LOGIT,
     Network,
     Opened,
     Scores,
     output_kind,
     require_numbers,
+    usual_outputs,
 )
 from deepfake.settings import Settings
 
@@ -71,10 +73,7 @@ class LiteRTBackend:
         output = self._manifest.output
         raw = np.concatenate([result[output.score or next(iter(result))] for result in results])
         require_numbers(raw)
-        evidence = None
-        if output.evidence:
-            evidence = np.concatenate([result[output.evidence] for result in results])
-        return Scores(raw if output.columns == 2 else raw.reshape(len(batch)), evidence)
+        return Scores.of(raw if output.columns == 2 else raw.reshape(len(batch)), results, output)
 
     def _run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         with self._pool.borrow() as interpreter:
@@ -89,7 +88,7 @@ class LiteRTBackend:
                 f"The manifest says that the model takes one picture of {size} × {size} × 3, but "
                 f"its file takes {shapes}. Export the model again."
             )
-        wanted = (self._manifest.output.score, self._manifest.output.evidence)
+        wanted = (self._manifest.output.score, *self._manifest.output.beside_score)
         missing = [name for name in wanted if name and name not in outputs]
         if missing or (not self._manifest.output.score and len(outputs) != 1):
             raise ModelError(
@@ -107,11 +106,9 @@ class LiteRTBackend:
                 f"The manifest says {output.kind}, which is {columns} number(s) a face, but the "
                 f"model's output has the shape {score['shape'].tolist()}."
             )
-        floats = [*inputs, score]
-        if output.evidence:
-            floats.append(outputs[output.evidence])
-            if len(outputs[output.evidence]["shape"]) != 3:
-                raise ModelError("The evidence output must have the shape (batch, rows, columns).")
+        floats = [*inputs, score, *(outputs[name] for name in output.beside_score)]
+        if output.evidence and len(outputs[output.evidence]["shape"]) != 3:
+            raise ModelError("The evidence output must have the shape (batch, rows, columns).")
         if any(detail["dtype"] != np.float32 for detail in floats):
             raise ModelError(
                 "The model must take and return float32. Export it without quantising."
@@ -142,7 +139,7 @@ def open_litert(
         runner = _Runner.of(interpreter)
         inputs, outputs = runner.inputs(interpreter), runner.outputs(interpreter)
         size = _square(inputs)
-        score, evidence = _named(outputs)
+        score, evidence, experts = _named(outputs)
         noise = np.random.default_rng(0).uniform(-1, 1, (NOISE, size, size, 3)).astype(np.float32)
         try:
             found = [runner.run(interpreter, one[None])[score] for one in noise]
@@ -156,7 +153,8 @@ def open_litert(
         )
     kind = output_kind(values)
     guessed = kind in ("sigmoid", "softmax")
-    network = Network(size, kind, "" if len(outputs) == 1 else score, evidence, guessed=guessed)
+    name = "" if len(outputs) == 1 else score
+    network = Network(size, kind, name, evidence, experts, guessed=guessed)
     return Opened(network, lambda manifest, given: LiteRTBackend(weights, manifest, given))
 
 
@@ -222,12 +220,15 @@ def _square(inputs: list[dict[str, Any]]) -> int:
     return shapes[0][1]
 
 
-def _named(outputs: dict[str, dict[str, Any]]) -> tuple[str, str | None]:
-    """(name of the score, name of the evidence map or None)."""
-    if "logit" in outputs and set(outputs) <= {"logit", "evidence"}:
-        return "logit", "evidence" if "evidence" in outputs else None
+def _named(
+    outputs: dict[str, dict[str, Any]],
+) -> tuple[str, str | None, tuple[str, str] | None]:
+    """Names of the score, of the evidence map, and of the experts; None where there are none."""
+    usual = usual_outputs(outputs)
+    if usual is not None:
+        return LOGIT, *usual
     if len(outputs) == 1:
-        return next(iter(outputs)), None
+        return next(iter(outputs)), None, None
     raise ModelError(
         f"The model has {len(outputs)} outputs ({', '.join(sorted(outputs))}), and nobody has said "
         f"which is the score. Put a {MANIFEST_NAME} beside it."

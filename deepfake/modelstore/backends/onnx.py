@@ -12,7 +12,15 @@ import numpy as np
 
 from deepfake.errors import MissingPackageError, ModelError, UnansweredError
 from deepfake.manifest import ModelManifest
-from deepfake.modelstore.backends.protocol import Network, Opened, Scores, output_kind
+from deepfake.modelstore.backends.protocol import (
+    EVIDENCE,
+    LOGIT,
+    Network,
+    Opened,
+    Scores,
+    output_kind,
+    usual_outputs,
+)
 from deepfake.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +35,7 @@ INPUT_TYPES: Mapping[str, np.dtype[Any]] = {
 }
 OUTPUT_TYPES = ("tensor(float)", "tensor(float16)", "tensor(double)")
 # What classifiers exported from transformers call theirs.
-USUAL_SCORE, EVIDENCE = "logits", "evidence"
+USUAL_SCORE = "logits"
 # Ranges that networks are trained with; what leaves 0..1 on any of them is no probability.
 NOISE_RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
 NOISE_EACH = 3
@@ -88,7 +96,7 @@ class OnnxBackend:
                 f"{manifest.input.size}, but its file takes {taken.size} × {taken.size}. Correct "
                 "the manifest, or export the model again."
             )
-        wanted = [name for name in (self._output.score, self._output.evidence) if name]
+        wanted = [name for name in (self._output.score, *self._output.beside_score) if name]
         missing = [name for name in wanted if name not in names]
         if missing or (not self._output.score and len(names) != 1):
             raise ModelError(
@@ -113,7 +121,7 @@ class OnnxBackend:
         Raises:
             ModelError: the network failed, or returned something else than the manifest says.
         """
-        names = [self._score, *([self._output.evidence] if self._output.evidence else [])]
+        names = [self._score, *self._output.beside_score]
         parts = []
         for part in _parts(batch, self._taken.batch):
             with self._free:
@@ -130,10 +138,8 @@ class OnnxBackend:
                 "The model returned something that is not a number. It may need other values: "
                 "check its --scale; or export it again in float32."
             )
-        evidence = None
-        if self._output.evidence:
-            evidence = np.concatenate([part[1] for part in parts]).astype(np.float32)
-        return Scores(raw if columns == 2 else raw[:, 0], evidence)
+        named = [dict(zip(names, part, strict=True)) for part in parts]
+        return Scores.of(raw if columns == 2 else raw[:, 0], named, self._output)
 
 
 def open_onnx(
@@ -160,12 +166,14 @@ def open_onnx(
     names = [output.name for output in session.get_outputs()]
     maps = [o.name for o in session.get_outputs() if o.name == EVIDENCE and len(o.shape or ()) == 3]
     kind = output_kind(outputs)
+    usual = usual_outputs(names)
     network = Network(
         size=taken.size,
         kind=kind,
         guessed=kind in ("sigmoid", "softmax"),
         score=score if len(names) > 1 else "",
         evidence=maps[0] if maps and score != EVIDENCE else None,
+        experts=usual[1] if usual else None,
         architecture=session.get_modelmeta().graph_name or "unknown",
     )
     return Opened(network, lambda manifest, now: OnnxBackend(session, taken, manifest, now))
@@ -302,8 +310,9 @@ def _score(session: InferenceSession, taken: _Input, name: str) -> tuple[str, np
             continue
         if len(joined) == len(batch) and joined.shape[1] in (1, 2):
             found[output.name] = joined
-    chosen = USUAL_SCORE if USUAL_SCORE in found else next(iter(found), "")
-    if not found or (len(found) > 1 and chosen != USUAL_SCORE):
+    usual = LOGIT if usual_outputs(o.name for o in session.get_outputs()) else USUAL_SCORE
+    chosen = usual if usual in found else next(iter(found), "")
+    if not found or (len(found) > 1 and chosen != usual):
         raise ModelError(_no_score(session, name, list(found)))
     if not np.isfinite(found[chosen]).all():
         raise ModelError(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 
 from deepfake.errors import ModelError
-from deepfake.manifest import ModelManifest
+from deepfake.manifest import ModelManifest, Output
 from deepfake.settings import Settings
 
 OutputKind = Literal["logit", "sigmoid", "logits", "softmax"]
+# What networks of `deepfake train` call their outputs; the latter two are those of experts.
+LOGIT, EVIDENCE = "logit", "evidence"
+SEAMS, SYNTHESIS = "seam_logit", "synthesis_logit"
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,44 @@ class Scores:
         raw: float32 array (count,) of logits or sigmoids, or (count, 2) of two logits or a softmax.
         evidence: float32 array (count, rows, columns), contributions to the logit by place; None
             where the network has no such output.
+        experts: float32 array (count, 2), logits of the experts for seams and for synthesis; None
+            where the network has none.
     """
 
     raw: np.ndarray
     evidence: np.ndarray | None
+    experts: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls, raw: np.ndarray, batches: Sequence[Mapping[str, np.ndarray]], output: Output
+    ) -> Scores:
+        """Put together what a network returned for several batches.
+
+        Args:
+            raw: float32 array. As of the attribute.
+            batches: sequence of dict. Name of an output → what it was for a batch.
+            output: Output. The manifest's `output`.
+
+        Raises:
+            ModelError: an expert returned something else than one number a face.
+        """
+
+        def joined(name: str) -> np.ndarray:
+            return np.concatenate([np.asarray(batch[name], np.float32) for batch in batches])
+
+        evidence = joined(output.evidence) if output.evidence else None
+        if output.experts is None:
+            return cls(raw, evidence)
+        experts = [joined(name) for name in (output.experts.seams, output.experts.synthesis)]
+        if any(expert.size != len(raw) for expert in experts):
+            raise ModelError(
+                "The manifest names experts, but the outputs are not one number a face: "
+                f"{[list(expert.shape[1:]) for expert in experts]}. Correct 'experts' in it."
+            )
+        logits = np.stack([expert.reshape(len(raw)) for expert in experts], axis=1)
+        require_numbers(logits)
+        return cls(raw, evidence, logits)
 
 
 class Backend(Protocol):
@@ -43,7 +80,7 @@ class Backend(Protocol):
             batch: float32 array (count, size, size, 3), scaled as the manifest says; count ≥ 1.
 
         Returns:
-            The raw scores and, where the network has them, the evidence maps.
+            The raw scores and, where the network has them, the evidence maps and the experts.
         """
 
 
@@ -56,6 +93,8 @@ class Network:
         kind: OutputKind. What its output is: one logit or sigmoid, or two logits or a softmax.
         score: str. Name of the output tensor; "" for the only one.
         evidence: str. Name of the output of an evidence map; None without one.
+        experts: tuple of str. Names of the outputs of two experts, for seams and for synthesis;
+            None without them.
         rescaling: str. A layer inside the network that scales its input, in words, such as
             "Rescaling(scale=0.00392, offset=0)"; "" without one.
         architecture: str. Its name as the file has it.
@@ -67,6 +106,7 @@ class Network:
     kind: OutputKind
     score: str = ""
     evidence: str | None = None
+    experts: tuple[str, str] | None = None
     rescaling: str = ""
     architecture: str = "unknown"
     guessed: bool = False
@@ -87,6 +127,23 @@ class Opened:
     network: Network
     backend: Callable[[ModelManifest, Settings], Backend]
     remarks: tuple[str, ...] = ()
+
+
+def usual_outputs(names: Iterable[str]) -> tuple[str | None, tuple[str, str] | None] | None:
+    """What the outputs of a network of `deepfake train` are.
+
+    Args:
+        names: iterable of str. Of its outputs.
+
+    Returns:
+        (name of the evidence map or None, names of the experts or None); None where there is no
+        "logit", or something else besides these.
+    """
+    found = set(names)
+    experts = found & {SEAMS, SYNTHESIS}
+    if LOGIT not in found or found - {LOGIT, EVIDENCE, SEAMS, SYNTHESIS} or len(experts) == 1:
+        return None
+    return EVIDENCE if EVIDENCE in found else None, (SEAMS, SYNTHESIS) if experts else None
 
 
 def require_numbers(raw: np.ndarray) -> None:

@@ -51,11 +51,16 @@
     const heading = document.querySelector("#verdict .verdict h2, #notice .verdict h2");
     const caveat = document.querySelector("#verdict .caveat");
     const text = heading ? `${heading.lastChild.textContent.trim()}. ${caveat?.textContent ?? ""}` : "";
-    const region = at("told")?.firstElementChild;
+    const region = at("told")?.querySelector("[aria-live]");
     if (!region || text === told) return;
     // Not the welcome at the start.
     if (told !== null) region.textContent = text;
     told = text;
+    // Who has just given a photo goes on at its result; who moves the threshold stays there.
+    const giving = document.activeElement;
+    if (heading?.matches("[tabindex]") && (giving === document.body || giving.closest("#giving"))) {
+      heading.focus({ preventScroll: true });
+    }
   };
 
   new MutationObserver(() => {

@@ -58,6 +58,18 @@ def test_threads_get_their_own_answers(model, faces):
         pytest.param(lambda d: d["output"].update(kind="softmax"), "softmax", id="softmax"),
         pytest.param(lambda d: d["output"].update(evidence="logit"), "rows", id="evidence"),
         pytest.param(lambda d: d["output"].update(score="x"), "outputs", id="another output"),
+        pytest.param(
+            lambda d: d["output"].update(experts={"seams": "a", "synthesis": "b"}),
+            "does not have",
+            id="no such experts",
+        ),
+        pytest.param(
+            lambda d: d["output"].update(
+                evidence=None, experts={"seams": "evidence", "synthesis": "logit"}
+            ),
+            "different outputs",
+            id="expert twice",
+        ),
     ],
 )
 def test_a_manifest_that_does_not_fit_the_file_is_refused(tmp_path, spoil, expected):

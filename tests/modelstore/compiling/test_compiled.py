@@ -54,7 +54,7 @@ def left(cache):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A model with an evidence map, opened by two at once: cache, file, both."""
+    """A model with an evidence map and experts, opened by two at once: cache, file, both."""
     cache, file = tmp_path_factory.mktemp("cache"), file_of("with_evidence.keras")
     with ThreadPoolExecutor(2) as pool:
         pair = list(pool.map(lambda _: open_compiled(file, Settings(cache=str(cache))), range(2)))
@@ -81,6 +81,10 @@ def test_it_says_the_same_as_keras_and_describes_itself_alike(model):
         assert name == "LiteRT"
         assert found.raw == pytest.approx(expected.raw, abs=1e-4)
         assert found.evidence == pytest.approx(expected.evidence, abs=1e-4)
+        assert found.experts == pytest.approx(expected.experts, abs=1e-4)
+        assert found.experts / found.raw[:, None] == pytest.approx(
+            np.tile([0.5, 2], (len(BATCH), 1))
+        )
 
 
 def test_two_at_once_leave_one_compiled_file_and_no_litter(model):
