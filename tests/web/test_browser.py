@@ -192,14 +192,8 @@ def test_the_button_and_the_enter_key_analyse(page, portrait, scored):
     assert scored.count(1) == runs + 1
 
 
-def test_another_face_shows_its_evidence(page, portrait, other_portrait, tmp_path):
-    from PIL import Image
-
-    both = Image.new("RGB", (1024, 512))
-    for index, path in enumerate((portrait, other_portrait)):
-        both.paste(Image.open(path).convert("RGB").crop((0, 0, 512, 512)), (512 * index, 0))
-    both.save(tmp_path / "both.png")
-    upload(page, tmp_path / "both.png")
+def test_another_face_shows_its_evidence(page, two_faces):
+    upload(page, two_faces)
     expect(page.locator("#face")).to_be_visible()
     before = page.locator("#evidence img").first.get_attribute("src")
     page.locator("#face label").nth(1).click()

@@ -56,6 +56,11 @@
     // Not the welcome at the start.
     if (told !== null) region.textContent = text;
     told = text;
+    // Who has just given a photo goes on at its result; who moves the threshold stays there.
+    const giving = document.activeElement;
+    if (heading?.matches("[tabindex]") && (giving === document.body || giving.closest("#giving"))) {
+      heading.focus({ preventScroll: true });
+    }
   };
 
   new MutationObserver(() => {
