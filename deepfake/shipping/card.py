@@ -20,7 +20,6 @@ from deepfake.evaluation.document import (
     EvaluationReport,
     Latency,
     SetFigures,
-    ThresholdReached,
 )
 from deepfake.formatting import number, percent
 from deepfake.manifest import ModelManifest, read_manifest
@@ -44,6 +43,10 @@ RULES = {
     "youden": "The threshold is where the share of caught fakes exceeds that of reals called fake "
     "by most (Youden's J) on the validation faces, as they are and damaged at random, the blended "
     "fakes among them.",
+    # Chosen on left-out logits (docs/model-2.md); no rule of `deepfake train`.
+    "elsewhere": "The threshold is the lowest of 0.01 to 0.99 at which at most 5 % of the real "
+    "faces from elsewhere (see “Left out of training”; a source weighs by the root of its faces), "
+    "and at most 20 % of any of their sources with 20 faces or more, are called fake.",
 }
 INTENDED = """\
 To give a second opinion on whether a photographed face was generated or manipulated, to people who
@@ -104,8 +107,8 @@ def write(manifest: ModelManifest, document: EvaluationReport) -> str:
         "Edited pictures": tables.edits(tested.edits),
         "Face swaps and other forgeries": tables.blends(document.blends),
         "Threshold and uncertain band": f"{RULES[document.threshold_rule]} Here it is "
-        f"{manifest.threshold:.2f}{_reached(document.threshold_reached)}; P(fake) from "
-        f"{low:.2f} to {high:.2f} is called uncertain, a band for which blended fakes count too.\n",
+        f"{manifest.threshold:.2f}{_reached(document)}; P(fake) from "
+        f"{low:.2f} to {high:.2f} is called uncertain, {_band(document.threshold_rule)}.\n",
         "Calibration": "P(fake) is sigmoid(logit / "
         f"{manifest.calibration.temperature:.3f} {manifest.calibration.bias:+.3f}), fitted on "
         f"{manifest.calibration.fitted_on}. On the test its expected calibration error is "
@@ -244,12 +247,20 @@ def _test(document: EvaluationReport, tested: SetFigures) -> str:
     )
 
 
-def _reached(reached: ThresholdReached | None) -> str:
+def _band(rule: str) -> str:
+    if rule == "elsewhere":
+        return "a band that begins where the evidence from elsewhere is even"
+    return "a band for which blended fakes count too"
+
+
+def _reached(document: EvaluationReport) -> str:
     """What the threshold does to the faces it was chosen on; older reports do not say."""
+    reached = document.threshold_reached
     if reached is None:
         return ""
     share = percent(reached.false_positive_rate)
-    words = f", where {share} of the real validation faces are called fake"
+    faces = "faces from elsewhere" if document.threshold_rule == "elsewhere" else "validation faces"
+    words = f", where {share} of the real {faces} are called fake"
     if reached.worst_source:
         rate = percent(reached.worst_source_false_positive_rate)
         words += f" (of the source {tables.plain(reached.worst_source)} {rate})"
