@@ -14,6 +14,7 @@ from deepfake.web.analyse import Analyser
 from deepfake.web.choices import Choices
 from deepfake.web.view import PhotoView
 from deepfake.web.visitors.admission import Admission
+from tests.default_model import MANIFEST
 
 SPACE = {"SPACE_ID": "somebody/deepfake"}
 
@@ -112,10 +113,11 @@ def test_the_password_of_redis_is_not_in_what_settings_show():
 
 def test_over_the_limit_the_page_stays_as_it_is(portrait):
     view, analyser = limited("1/hour")
-    first = analyser.analyse(str(portrait), 0.5, None, request())
+    threshold = MANIFEST.threshold
+    first = analyser.analyse(str(portrait), threshold, None, request())
     assert "One face was judged" in first[view.verdict] and first[view.row]["verdict"] == "real"
     # Nothing is drawn again, and the history takes nothing in.
-    assert analyser.analyse(str(portrait), 0.5, None, request()) == {view.row: None}
+    assert analyser.analyse(str(portrait), threshold, None, request()) == {view.row: None}
 
 
 def test_another_model_over_the_limit_does_not_show_the_result_of_the_one_before(portrait):
