@@ -42,7 +42,8 @@ class Settings:
         cache: str. Folder for what is made of model files, to be made once. Defaults to
             `deepfake` in the user's cache folder.
         max_bytes: int. Largest file that is read, in bytes.
-        max_pixels: int. Largest picture that is decoded, in pixels (width × height).
+        max_pixels: int. Largest picture that is worked on, in pixels (width × height). Larger ones
+            are read smaller, where that takes no more memory.
         max_faces: int. How many faces of one picture are judged, the largest first.
         min_face: int. Side in pixels of the smallest face that is judged.
         interpreters: int. How many predictions run at the same time (pool size per model).
@@ -72,7 +73,7 @@ class Settings:
     loaded_models: int = 3
     max_model_bytes: int = 1_000_000_000
     cache: str = ""
-    max_bytes: int = 20_000_000
+    max_bytes: int = 50_000_000
     max_pixels: int = 40_000_000
     max_faces: int = 32
     min_face: int = 40

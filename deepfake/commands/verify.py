@@ -74,26 +74,26 @@ def _as_text(check: Check) -> str:
         scores = sum(face.p_fake is not None for face in report.faces)
         lines = [
             "The report holds: this file and this model give its verdict again.",
-            f"  verdict  {report.verdict.replace('_', ' ')} at threshold {report.threshold:.2f}: "
+            f"  verdict    {report.verdict.replace('_', ' ')} at threshold {report.threshold:.2f}: "
             f"{report.sentence}",
-            f"  file     SHA-256 {report.sha256}",
-            f"  model    {report.model['name']} {report.model['version']}, SHA-256 "
+            f"  file       SHA-256 {report.sha256}",
+            f"  model      {report.model['name']} {report.model['version']}, SHA-256 "
             f"{report.model['sha256']}",
-            f"  scores   {scores} of faces, the same to {TOLERANCE:f}",
+            f"  scores     {scores} of faces, the same to {TOLERANCE:f}",
         ]
     else:
         lines = ["The report does not hold for this file and this model."]
-        lines += [f"  {one.kind:<8} {one.sentence}" for one in check.differences]
+        lines += [f"  {one.kind:<10} {one.sentence}" for one in check.differences]
         kinds = {one.kind for one in check.differences}
         if kinds == {"numbers"} and check.largest < ROUNDING:
             lines.append(
-                f"  hint     The verdict is the same, and no score is {ROUNDING} apart. Another "
+                f"  hint       The verdict is the same, and no score is {ROUNDING} apart. Another "
                 "processor or another version of a program can round that differently."
             )
         if kinds & {"file", "model"}:
             lines.append(
-                f"  now      {report.verdict.replace('_', ' ')} at threshold "
+                f"  now        {report.verdict.replace('_', ' ')} at threshold "
                 f"{report.threshold:.2f}: {report.sentence}"
             )
-    lines += [f"  version  {remark}" for remark in check.remarks]
+    lines += [f"  version    {remark}" for remark in check.remarks]
     return "\n".join(lines)

@@ -21,18 +21,25 @@ def check_byte_count(count: int, settings: Settings) -> None:
         )
 
 
-def check_dimensions(width: int, height: int, settings: Settings) -> None:
+def check_dimensions(width: int, height: int, settings: Settings, times: float = 1.0) -> None:
     """Refuse pictures without pixels and those over the limit.
 
+    Args:
+        width: int. In pixels.
+        height: int. In pixels.
+        settings: Settings. With the limit.
+        times: float. As of `reduced.times_allowed`.
+
     Raises:
-        ImageError: no pixels, or more than `settings.max_pixels`.
+        ImageError: no pixels, or more than `times` `settings.max_pixels`.
     """
     if width < 1 or height < 1:
         raise ImageError(f"The picture has no pixels ({width} × {height}). Export it again.")
-    if width * height > settings.max_pixels:
+    most = times * settings.max_pixels
+    if width * height > most:
         raise ImageError(
             f"The picture has {width * height / 1e6:.0f} megapixels ({width} × {height}), more "
-            f"than the {settings.max_pixels / 1e6:g} that are allowed. Send a smaller copy of it "
+            f"than the {most / 1e6:g} that are allowed. Send a smaller copy of it "
             "(the operator's limit is DEEPFAKE_MAX_PIXELS)."
         )
 

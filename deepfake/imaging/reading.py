@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import threading
 from contextlib import nullcontext
 from os import PathLike
@@ -21,6 +22,7 @@ from deepfake.imaging import bmp, boxes, jpeg, png, tiff, tiff_tags
 from deepfake.imaging.kinds import sniff
 from deepfake.imaging.limits import check_byte_count, check_dimensions, unreadable
 from deepfake.imaging.picture import Picture
+from deepfake.imaging.reduced import STREAMED, WHOLE, read_smaller, times_allowed
 from deepfake.imaging.source import read_path
 from deepfake.imaging.upright import turn_upright
 from deepfake.settings import Settings
@@ -56,7 +58,8 @@ def read(source: str | PathLike[str] | bytes, settings: Settings | None = None) 
     check_byte_count(len(data), settings)
     kind = sniff(data)
     # Pillow has a limit of its own; ours is checked before any pixel is decoded.
-    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, settings.max_pixels)
+    most = math.ceil(STREAMED * settings.max_pixels)
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, most)
     try:
         pixels, notes = _READERS.get(kind, _read_plain)(data, kind, settings)
     except ImageError:
@@ -82,9 +85,9 @@ def _read_plain(
 
 
 def _shown(image: Image.Image, settings: Settings, cicp: tuple[int, int] | None = None) -> Pixels:
-    check_dimensions(*image.size, settings)
+    check_dimensions(*image.size, settings, times_allowed(image))
     with _LARGE if image.width * image.height > LARGE_PIXELS else nullcontext():
-        pixels, notes = _frame(image, cicp)
+        pixels, notes = _frame(image, settings, cicp)
         # A JPEG's further pictures are depth and gain maps; a TIFF's pages were chosen from.
         if image.format in ("JPEG", "MPO", "TIFF") or not _go_to(image, 1):
             return pixels, notes
@@ -93,7 +96,7 @@ def _shown(image: Image.Image, settings: Settings, cicp: tuple[int, int] | None 
             for index in range(1, most):
                 if not _go_to(image, index):
                     break
-                later, more = _frame(image, cicp)
+                later, more = _frame(image, settings, cicp)
                 if not _is_empty(later):
                     empty = "frame is" if index == 1 else f"{index} frames are"
                     looked = f"The first {empty} empty; frame {index + 1} was looked at."
@@ -101,13 +104,13 @@ def _shown(image: Image.Image, settings: Settings, cicp: tuple[int, int] | None 
     return pixels, [*notes, "Only the first frame or page of the file was looked at."]
 
 
-def _frame(image: Image.Image, cicp: tuple[int, int] | None) -> Pixels:
-    image.load()
+def _frame(image: Image.Image, settings: Settings, cicp: tuple[int, int] | None) -> Pixels:
+    image, smaller = read_smaller(image, settings)
     if cicp:
         image.info["cicp"] = cicp
     upright, notes = turn_upright(bmp.shown_opaque(image))
     colour, note = to_srgb(upright)
-    return np.asarray(colour), notes + note
+    return np.asarray(colour), smaller + notes + note
 
 
 def _go_to(image: Image.Image, index: int) -> bool:
@@ -176,7 +179,7 @@ def _read_with_boxes(data: bytes, kind: str, settings: Settings) -> Pixels:
     main = boxes.main_picture(data)
     if main.size is not None:
         # The decoders have limits of their own and call what is larger damaged.
-        check_dimensions(*main.size, settings)
+        check_dimensions(*main.size, settings, WHOLE)
     return _read_plain(data, kind, settings, main.cicp)
 
 

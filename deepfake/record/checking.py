@@ -27,7 +27,9 @@ ROUNDING = 1e-3
 SAME_PICTURE = 6.0
 COMPARED_SIDE = 64
 
-Kind = Literal["file", "model", "version", "faces", "numbers", "verdict", "figures", "picture"]
+Kind = Literal[
+    "file", "model", "version", "faces", "numbers", "verdict", "figures", "provenance", "picture"
+]
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def _scores(recorded: Recorded, report: Report) -> tuple[list[Difference], float
                 )
             )
         pairs.append((f"Face {number}", old.p_fake, new.p_fake))
-        changed = {one.name: one.p_fake for one in new.variations}
+        changed: dict[str, float] = {one.name: one.p_fake for one in new.variations}
         for one in old.variations:
             place = f"Face {number}, changed ({one.name})"
             pairs.append((place, one.p_fake, changed.get(one.name)))
@@ -198,6 +200,11 @@ def _said(recorded: Recorded, report: Report, picture: Picture) -> list[Differen
     if any(recorded.error_rates.get(name) != rate for name, rate in rates.items()):
         found.append(
             Difference("figures", "The error rates in the report are not those of this model.")
+        )
+    now = dict(report.to_dict()).get("provenance")
+    if was.provenance is not None and now is not None and was.provenance != now:
+        found.append(
+            Difference("provenance", "The file says other things of itself than the report has.")
         )
     if recorded.pictures is not None and not _shows(recorded.pictures.picture, picture):
         found.append(Difference("picture", "The picture that the report shows is not this photo."))

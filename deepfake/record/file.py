@@ -77,6 +77,7 @@ class RecordedReport(Read):
     faces: tuple[RecordedFace, ...]
     whole_picture: RecordedWhole | None
     model: RecordedModel
+    provenance: Any = None
 
 
 class RecordedLimits(Read):

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.resolve import LoadedModel
+from deepfake.verdict import operating_point, uncertain_band
+from deepfake.web.adjust import sources
+from deepfake.web.texts import counts, has, of_hundred, say
 from deepfake.web.wording import plain
 
 PICTURES = {".png": "image/png", ".jpg": "image/jpeg"}
@@ -18,7 +21,7 @@ HTML_PICTURE = re.compile(r"<\s*(?:img|picture|source|video|audio|iframe)\b[^>]*
 
 
 def about(model: LoadedModel) -> str:
-    """The model's card; without one, what its manifest says.
+    """One screen of what matters, then contents and the model's card, or what its manifest says.
 
     Args:
         model: LoadedModel. The model.
@@ -26,12 +29,65 @@ def about(model: LoadedModel) -> str:
     Returns:
         Markdown.
     """
-    text = _card(model)
-    if text is None:
-        text = _from_manifest(model.manifest)
+    card = _card(model)
+    title = f"# {model.manifest.name} {model.manifest.version}"
+    if card is not None:
+        # It is above already.
+        card = card.lstrip().removeprefix(title + "\n")
+    text = card or _from_manifest(model.manifest)
     if model.remarks:
         text += "\n\n## Remarks on the file\n\n" + "\n".join(f"- {plain(r)}" for r in model.remarks)
-    return text
+    return f"{_first(model.manifest, card or '')}\n\n{_contents(text)}\n\n{text}"
+
+
+def _first(manifest: ModelManifest, card: str) -> str:
+    """What the model does, whom it is for, how often it is wrong elsewhere, known failures."""
+    parts = [f"## {plain(manifest.name)} {plain(manifest.version)}"]
+    for part in ("what", "whom"):
+        parts += [f"### {say(f'about.{part}')}", say(f"about.{part}_text")]
+    parts += [f"### {say('about.errors')}", *_errors(manifest)]
+    failures = "\n".join(f"- {name}" for name in _failures(card))
+    parts += [f"### {say('about.known')}", failures or say("about.known_none")]
+    return "\n\n".join(parts)
+
+
+def _errors(manifest: ModelManifest) -> list[str]:
+    measured = manifest.operating_points_elsewhere
+    called_fake_from = uncertain_band(manifest, manifest.threshold)[1]
+    point = operating_point(manifest, called_fake_from, elsewhere=True)
+    if measured is None or point is None:
+        return [say("worth.not_measured")]
+    basis = say("about.errors_basis", reals=f"{measured.reals:,}", fakes=f"{measured.fakes:,}")
+    lines = [
+        f"**{say('about.errors_text', **counts(point))}** {basis}",
+        " ".join(plain(line) for line in sources(measured)),
+    ]
+    if measured.by_kind:
+        kinds = ", ".join(
+            say(
+                "about.kind", kind=say(f"kind.{name}") if has("kind", name) else plain(name),
+                found=of_hundred(kind.true_positive_rate),
+            )
+            for name, kind in measured.by_kind.items()
+        )  # fmt: skip
+        lines.append(say("about.kinds", kinds=kinds))
+    return lines
+
+
+def _failures(card: str) -> list[str]:
+    """The names of a card's known failures: what stands in bold at the start of each point."""
+    section = re.search(r"^## Known failures\n(.*?)(?=^## |\Z)", card, re.DOTALL | re.MULTILINE)
+    found = re.findall(r"^- \*\*(.+?)\*\*", section[1], re.DOTALL | re.MULTILINE) if section else []
+    return [" ".join(name.split()) for name in found]
+
+
+def _contents(text: str) -> str:
+    """Links to a card's sections, by the anchors that Gradio gives headings."""
+    links = [
+        f"[{title}](#h-{re.sub(r'[^a-z0-9 -]', '', title.lower()).replace(' ', '-')})"
+        for title in re.findall(r"^## (.+)$", text, re.MULTILINE)
+    ]
+    return "\n\n".join(["---", f"### {say('about.contents')}", " · ".join(links)])
 
 
 def _card(model: LoadedModel) -> str | None:
@@ -65,7 +121,7 @@ def _picture(folder: Path, text: str, place: str) -> str:
 
 def _from_manifest(manifest: ModelManifest) -> str:
     lines = [
-        f"# {plain(manifest.name)} {plain(manifest.version)}",
+        "## Manifest",
         "This model came without a model card. Its manifest says:",
         f"- **Network:** {plain(manifest.architecture)}, {manifest.input.size} × "
         f"{manifest.input.size} pixels",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import gradio as gr
 from PIL import Image
@@ -16,15 +16,16 @@ from deepfake.errors import DeepfakeError, LimitError, ModelError
 from deepfake.progress import listening
 from deepfake.web import drawing, jpeg, wording
 from deepfake.web.about import about
+from deepfake.web.adjust import meaning
 from deepfake.web.choices import Choices
 from deepfake.web.history import history_row
 from deepfake.web.session import Session
+from deepfake.web.texts import say
 from deepfake.web.view import Changes, PhotoView, stays
 from deepfake.web.visitors.admission import Admission
 
 # Visitors between the two steps of choosing a model.
 COUNTED = 500
-NOTHING = "Choose a photo first: drop it on the page, paste it, or take one of the examples."
 
 
 class Analyser:
@@ -49,42 +50,47 @@ class Analyser:
         photo: str | None,
         threshold: float,
         model: str | None,
+        ticket: str,
         request: gr.Request | None = None,
         # Gradio sends progress only for handlers with such a default.
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Changes:
-        """Judge the photo. Over the limit, what the page shows stays as it is."""
+        """Judge the photo."""
         try:
             if photo:
                 self.admission.admit(request)
         except LimitError as error:
-            gr.Warning(str(error), title=wording.REFUSED)
-            # No row: the history already has the result that stays.
-            return {self.view.row: None}
-        return self._judge(photo, threshold, model, progress)
+            return self._failure(error.public, threshold, model, ticket, wording.REFUSED)
+        return self._judge(photo, threshold, model, ticket, progress)
 
     def _judge(
-        self, photo: str | None, threshold: float, model: str | None, progress: gr.Progress
+        self,
+        photo: str | None,
+        threshold: float,
+        model: str | None,
+        ticket: str,
+        progress: gr.Progress,
     ) -> Changes:
         try:
             detector = self._load(model, progress)
         except ModelError as error:
-            return self._failure(error.public, threshold, model, wording.UNUSABLE_MODEL)
+            return self._failure(error.public, threshold, model, ticket, wording.UNUSABLE_MODEL)
         if not photo:
-            return self._failure(NOTHING, threshold, model, wording.NO_PHOTO)
+            return self._failure(say("photo.first"), threshold, model, ticket, wording.NO_PHOTO)
         progress(0.3, desc="Looking for faces")
         try:
             picture = imaging.read(photo, detector.settings)
-            report = detector.detect(picture, file=Path(photo).name).at(threshold)
+            report = detector.detect(picture, file=Path(photo).name, fragility=True).at(threshold)
         except DeepfakeError as error:
-            return self._failure(error.public, threshold, model)
+            return self._failure(error.public, threshold, model, ticket)
         shown, share = drawing.shrink(picture.pixels)
-        session = Session(report, jpeg.encode(Image.fromarray(shown), 92), share, model)
+        session = Session(report, jpeg.encode(Image.fromarray(shown), 92), share, model, ticket)
         return self.view.show(session, self._row(session))
 
     def choose_model(
         self,
         model: str | None,
+        _ticket: str,
         request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Changes:
@@ -106,7 +112,7 @@ class Analyser:
         return {
             self.view.session: None,
             self.view.threshold: threshold,
-            self.view.meaning: wording.meaning(loaded.manifest, threshold),
+            self.view.meaning: meaning(loaded.manifest, threshold),
             self.view.card: about(loaded),
         }
 
@@ -115,6 +121,7 @@ class Analyser:
         photo: str | None,
         threshold: float,
         model: str | None,
+        ticket: str,
         request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Changes:
@@ -125,38 +132,43 @@ class Analyser:
                 self.admission.admit(request)
             self._load(model, progress)
         except LimitError as error:
-            # The result that is shown is the model's before.
-            return self._failure(error.public, threshold, model, wording.REFUSED)
+            return self._failure(error.public, threshold, model, ticket, wording.REFUSED)
         except ModelError as error:
-            return self._failure(error.public, threshold, model, wording.UNUSABLE_MODEL)
+            return self._failure(error.public, threshold, model, ticket, wording.UNUSABLE_MODEL)
         if not photo:
-            return self.forget(threshold, model)
-        return self._judge(photo, threshold, model, progress)
+            return self.forget(threshold, model, ticket)
+        return self._judge(photo, threshold, model, ticket, progress)
 
     def decide_again(
-        self, session: Session | None, threshold: float, face: int | None, model: str | None
+        self,
+        session: Session | None,
+        threshold: float,
+        face: int | None,
+        model: str | None,
+        ticket: str,
     ) -> Changes:
         """Another threshold, the same scores."""
-        if session is None:
-            return {self.view.meaning: self._meaning(threshold, model), self.view.row: None}
+        if session is None or session.ticket != ticket:
+            return {self.view.meaning: self._meaning(threshold, model)}
         face = min(face or 0, max(0, len(session.report.faces) - 1))
         session = replace(session, report=session.report.at(threshold))
         return {**self.view.show_verdict(session, face), self.view.row: self._row(session)}
 
-    def forget(self, threshold: float, model: str | None) -> Changes:
+    def forget(self, threshold: float, model: str | None, ticket: str) -> Changes:
         """The photo was removed: everything as at the start."""
-        return self.view.show_nothing(wording.WELCOME, self._meaning(threshold, model))
+        return self.view.show_nothing(wording.WELCOME, self._meaning(threshold, model), ticket)
 
     def look(
         self,
         session: Session | None,
         face: int | None,
+        ticket: str,
         request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Changes:
         """Work out what a model without built-in map looked at."""
         index = face or 0
-        if session is None or index >= len(session.report.faces):
+        if not _is_shown(session, ticket, index):
             return stays()
         try:
             # It runs the model more often than an analysis does.
@@ -173,18 +185,11 @@ class Analyser:
         session = replace(session, report=report)
         return {**self.view.show_look(session, index), self.view.row: self._row(session)}
 
-    def choose_face(self, session: Session | None, face: int | None) -> Changes:
+    def choose_face(self, session: Session | None, face: int | None, ticket: str) -> Changes:
         """Another face."""
-        if session is None or face is None or face >= len(session.report.faces):
+        if face is None or not _is_shown(session, ticket, face):
             return stays()
         return self.view.show_face(session, face)
-
-    def click_picture(self, session: Session | None, event: gr.SelectData) -> Changes:
-        """A click on a face of the picture."""
-        face = None if session is None else session.face_at(*event.index[:2])
-        if session is None or face is None:
-            return stays()
-        return {self.view.face: face, **self.view.show_face(session, face)}
 
     def _row(self, session: Session) -> dict[str, Any]:
         return history_row(session, self.choices.shelf.settings)
@@ -217,7 +222,7 @@ class Analyser:
         try:
             if not self._costs_nothing(model):
                 return ""
-            return wording.meaning(self.choices.manifest(model), threshold)
+            return meaning(self.choices.manifest(model), threshold)
         except ModelError:
             return ""  # the panel above says what is wrong with the model
 
@@ -226,7 +231,14 @@ class Analyser:
         message: str,
         threshold: float,
         model: str | None,
+        ticket: str,
         heading: str = wording.UNREADABLE_FILE,
     ) -> Changes:
         meaning = "" if heading == wording.UNUSABLE_MODEL else self._meaning(threshold, model)
-        return self.view.show_nothing(wording.error_panel(message, heading), meaning)
+        panel = wording.error_panel(message, heading, again=heading == wording.REFUSED)
+        return self.view.show_nothing(panel, meaning, ticket)
+
+
+def _is_shown(session: Session | None, ticket: str, face: int = 0) -> TypeGuard[Session]:
+    """Whether a session is of the photo that the browser shows, and has such a face."""
+    return session is not None and session.ticket == ticket and face < len(session.report.faces)

@@ -14,6 +14,7 @@ from deepfake.errors import DeepfakeError, LimitError
 from deepfake.progress import listening
 from deepfake.web import wording
 from deepfake.web.choices import Choices
+from deepfake.web.previews import preview
 from deepfake.web.view import Changes, ComparisonView, stays
 from deepfake.web.visitors.admission import Admission
 
@@ -39,15 +40,16 @@ class Comparer:
         self,
         photo: str | None,
         models: Sequence[str] | None,
+        ticket: str,
         request: gr.Request | None = None,
         # Gradio sends progress only for handlers with such a default.
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Changes:
         """Judge the photo with the chosen models."""
         if not photo:
-            return self._failure(NO_PHOTO)
+            return self._failure(NO_PHOTO, ticket)
         if not models:
-            return self._failure(NO_MODELS)
+            return self._failure(NO_MODELS, ticket)
 
         def tell(done: int, title: str) -> None:
             progress((done, len(models)), desc=f"Asking {title}", unit="models")
@@ -56,22 +58,26 @@ class Comparer:
             self.admission.admit(request)
             with listening(lambda sentence: progress(None, desc=sentence)):
                 found = compare_models(self.choices, photo, models, tell)
-            return self.view.show(_slim(found))
+            shown = preview(photo, self.choices.shelf.settings)
+            return self.view.show(_slim(found), ticket, shown)
         except LimitError as error:
-            return _refuse(error)
+            panel = wording.error_panel(error.public, wording.REFUSED, again=True)
+            return self.view.show_nothing(ticket, panel)
         except DeepfakeError as error:
-            return self._failure(error.public)
+            return self._failure(error.public, ticket)
 
     def look(
         self,
-        session: Comparison | None,
+        session: tuple[Comparison, str] | None,
+        ticket: str,
         request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Changes:
         """Work out what the models without a built-in map looked at."""
-        if session is None:
+        if session is None or session[1] != ticket:
             return stays()
-        count = sum(row.lacks_map for row in session.rows)
+        comparison, _ = session
+        count = sum(row.lacks_map for row in comparison.rows)
 
         def tell(done: int, title: str) -> None:
             progress((done, count), desc=f"Hiding places of the face from {title}", unit="maps")
@@ -80,16 +86,18 @@ class Comparer:
             # All maps together count as one analysis, like the one of the picture tab.
             self.admission.admit(request)
         except LimitError as error:
-            return _refuse(error)
-        explained = explain(session, self.choices.shelf, progress=tell)
-        return self.view.show(explained)
+            # The comparison stays: it is of the same photo.
+            gr.Warning(str(error), title=wording.REFUSED)
+            return stays()
+        explained = explain(comparison, self.choices.shelf, progress=tell)
+        return self.view.show(explained, ticket)
 
-    def forget(self) -> Changes:
+    def forget(self, ticket: str) -> Changes:
         """The photo was removed."""
-        return self.view.show_nothing()
+        return self.view.show_nothing(ticket)
 
-    def _failure(self, message: str) -> Changes:
-        return self.view.show_nothing(wording.error_panel(message))
+    def _failure(self, message: str, ticket: str) -> Changes:
+        return self.view.show_nothing(ticket, wording.error_panel(message))
 
 
 def compare_models(
@@ -125,12 +133,6 @@ def compare_models(
 def name_of(photo: str | bytes) -> str:
     """What a Report calls a photo that was sent: not where it lies."""
     return "" if isinstance(photo, bytes) else Path(photo).name
-
-
-def _refuse(error: LimitError) -> Changes:
-    """Over the limit: what the page shows stays as it is."""
-    gr.Warning(str(error), title=wording.REFUSED)
-    return stays()
 
 
 def _slim(comparison: Comparison) -> Comparison:

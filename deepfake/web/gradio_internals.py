@@ -78,18 +78,6 @@ class Queue:
         return math.ceil(longest)
 
 
-def kept_files(blocks: gr.Blocks) -> set[str]:
-    """Paths of the files that a page needs for as long as it runs, such as its examples."""
-    return {
-        path for block in blocks.blocks.values() for path in getattr(block, "keep_in_cache", ())
-    }
-
-
-def chosen(examples: gr.Examples) -> Any:
-    """The event that an example has been put into its component, to go on from with `then`."""
-    return examples.load_input_event
-
-
 def is_out_of_reach(error: Exception) -> bool:
     """Whether `Blocks.launch` raised this because the page started, but cannot reach itself."""
     # A proxy that does not answer, one that answers with an error, and one with another page.

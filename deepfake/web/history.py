@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from html import escape
+from typing import Any, get_args
 
 import gradio as gr
 import numpy as np
 from PIL import Image
 
-from deepfake.record import html
+from deepfake.record.html import page
 from deepfake.record.making import Detail, pictures, record
 from deepfake.settings import Settings
+from deepfake.verdict import Verdict
 from deepfake.web import jpeg
 from deepfake.web.session import Session
+from deepfake.web.texts import say
 
 THUMBNAIL_SIDE = 96
 # A browser keeps thirty of them in a few megabytes.
 SMALL = Detail(side=400, face=112, faces=4, quality=75)
-NOTE = (
-    '<div class="history-note"><label><input type="checkbox" id="history-on" checked> '
-    "Keep results in this browser</label><p>They stay on this device, each with a small copy of "
-    "the photo, until you clear them; at most 30. Nobody else gets them. Switch this off on a "
-    "device that others use.</p></div>"
-)
+SAID = ("empty", "off", "report", "print", "page", "json", "close")
+COLUMNS = ("photo", "file", "verdict", "likely", "threshold", "time")
+
+
+def words() -> dict[str, Any]:
+    """What the script says; it puts the name of a file in."""
+    return {
+        **{name: say(f"history.{name}") for name in SAID},
+        "columns": [say(f"history.{name}") for name in COLUMNS],
+        "open": say("history.open", file="{file}"),
+        "verdicts": {name: say(f"word.{name}") for name in get_args(Verdict)},
+    }
 
 
 def history_row(session: Session, settings: Settings) -> dict[str, Any]:
@@ -35,13 +44,14 @@ def history_row(session: Session, settings: Settings) -> dict[str, Any]:
     """
     report, picture = session.report, Image.open(io.BytesIO(session.shown))
     document = record(report, pictures(np.asarray(picture), report, SMALL), settings)
-    page = html.page(document)
     thumbnail = picture.copy()
     thumbnail.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     return {
         "time": document["made"],
         "file": document["report"]["file"],
         "sha256": report.sha256,
+        # A row that comes after another photo was chosen is not taken in.
+        "ticket": session.ticket,
         "verdict": report.verdict,
         "sentence": report.sentence,
         "p_fake": report.p_fake,
@@ -49,7 +59,7 @@ def history_row(session: Session, settings: Settings) -> dict[str, Any]:
         "faces": len(report.faces),
         "model": f"{report.model['name']} {report.model['version']}",
         "thumbnail": jpeg.address(thumbnail, quality=70),
-        "html": page,
+        "html": page(document),
         # The page has them.
         "record": {**document, "pictures": None},
     }
@@ -63,21 +73,25 @@ def remember(event: Any, row: gr.JSON, act: str = "finish") -> None:
         row: gradio.JSON. Where it puts its row; nothing where there is none.
         act: str. "finish" after an analysis, "add" where the result stays and was decided again.
     """
+    owned = "window.deepfake.photo.owns(row)"
     event.then(
-        None, [row], js=f"(row) => {{ window.deepfakeHistory.{act}(row) }}",
+        None, [row], js=f"(row) => {{ if ({owned}) window.deepfakeHistory.{act}(row) }}",
         api_visibility="private",
     )  # fmt: skip
 
 
 def history_list() -> None:
     """Lay the list out."""
-    with gr.Accordion("Earlier results", open=True, elem_id="history"):
+    with gr.Accordion(say("history.title"), open=True, elem_id="history"):
         gr.HTML('<div id="history-rows" class="history-scroll"></div>')
         with gr.Row():
-            csv = gr.Button("Save as CSV", size="sm", elem_id="history-csv")
-            json = gr.Button("Save as JSON", size="sm", elem_id="history-json")
-            clear = gr.Button("Clear", size="sm", elem_id="history-clear")
-        gr.HTML(NOTE)
+            csv = gr.Button(say("history.csv"), size="sm", elem_id="history-csv")
+            json = gr.Button(say("history.json"), size="sm", elem_id="history-json")
+            clear = gr.Button(say("history.clear"), size="sm", elem_id="history-clear")
+        gr.HTML(
+            '<div class="history-note"><label><input type="checkbox" id="history-on" checked> '
+            f"{escape(say('history.keep'))}</label><p>{escape(say('history.note'))}</p></div>"
+        )
     for button, action in ((csv, "saveCsv"), (json, "saveJson"), (clear, "clear")):
         button.click(
             None, js=f"() => {{ window.deepfakeHistory.{action}() }}", api_visibility="private"

@@ -13,23 +13,11 @@ from deepfake.errors import MisjudgedError
 from deepfake.misjudged import Right
 from deepfake.settings import Settings
 from deepfake.web.session import Session
+from deepfake.web.texts import say
 from deepfake.web.visitors.admission import Admission
 
 # Visitors cannot fill an operator's disk.
 MAX_BYTES = 1_000_000_000
-KEPT_HERE = (
-    "A copy of this photo and your answer are kept in <code>{folder}</code> on this computer, so "
-    "that new models can be tried on it (<code>deepfake misjudged run</code>). Nothing is sent "
-    "anywhere."
-)
-KEPT_BY_OPERATOR = (
-    "A copy of this photo and your answer are kept by whoever runs this page, until they delete "
-    "them, so that new models can be tried on it. Do this only if the photo may be kept. Nobody "
-    "else gets it."
-)
-OTHER_PHOTO = "This verdict is not of the photo that is shown. Analyse the photo again first."
-NOT_HERE = "This page keeps no photos."
-THANKS = "Kept. Thank you: every new model will be tried on this photo."
 
 
 def misjudged_panel(
@@ -53,15 +41,15 @@ def misjudged_panel(
         try:
             # Through a proxy that nobody told us of, others may be here after all.
             if not settings.misjudged and not (request and admission.is_own(request)):
-                raise MisjudgedError(NOT_HERE)
+                raise MisjudgedError(say("misjudged.not_here"))
             data = Path(path).read_bytes() if path else b""
             if session is None or hashlib.sha256(data).hexdigest() != session.report.sha256:
-                raise MisjudgedError(OTHER_PHOTO)
+                raise MisjudgedError(say("misjudged.other_photo"))
             misjudged.add(folder, data, session.report, right, most=MAX_BYTES)
         except MisjudgedError as error:
-            gr.Warning(str(error), title="Nothing was kept")
+            gr.Warning(str(error), title=say("misjudged.nothing"))
         else:
-            gr.Info(THANKS)
+            gr.Info(say("misjudged.thanks"))
 
     def keep_as_real(
         path: str | None, session: Session | None, request: gr.Request | None = None
@@ -73,12 +61,13 @@ def misjudged_panel(
     ) -> None:
         keep("fake", path, session, request)
 
-    text = KEPT_HERE if admission.is_local else KEPT_BY_OPERATOR
-    with gr.Accordion("Is this verdict wrong?", open=False, elem_id="misjudged"):
-        gr.HTML(f'<p class="caption">{text.format(folder=escape(str(folder)))}</p>')
+    # Where an operator keeps them is none of a visitor's business.
+    own, public = say("misjudged.own", folder=folder), say("misjudged.public")
+    with gr.Accordion(say("misjudged.title"), open=False, elem_id="misjudged"):
+        gr.HTML(f'<p class="caption">{escape(own if admission.is_local else public)}</p>')
         with gr.Row():
-            real = gr.Button("It is a real photo", size="sm", elem_id="misjudged-real")
-            fake = gr.Button("It is a fake", size="sm", elem_id="misjudged-fake")
+            real = gr.Button(say("misjudged.real"), size="sm", elem_id="misjudged-real")
+            fake = gr.Button(say("misjudged.fake"), size="sm", elem_id="misjudged-fake")
     for button, handler in ((real, keep_as_real), (fake, keep_as_fake)):
         button.click(
             handler, [photo, session], None, show_progress="hidden", api_visibility="private"

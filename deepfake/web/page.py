@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,35 +12,35 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names, say_failure
-from deepfake.web import gradio_internals, scratch
+from deepfake.web import gradio_internals, history, scratch, wording
 from deepfake.web.about import about
 from deepfake.web.choices import Choices, refuse_programs
 from deepfake.web.compare_tab import compare_tab
 from deepfake.web.door import Door, DoorMiddleware
 from deepfake.web.endpoints import Endpoints, add_endpoints
+from deepfake.web.examples import example_routes
 from deepfake.web.health import Readiness, health_routes, readiness
 from deepfake.web.mcp_door import mcp_server
 from deepfake.web.photo_tab import photo_tab
 from deepfake.web.session import SESSIONS
+from deepfake.web.texts import say
 from deepfake.web.visitors.accounts import read_accounts
 from deepfake.web.visitors.admission import Admission
 
 ASSETS = Path(__file__).parent / "assets"
-STYLES, SCRIPTS = ("page.css", "history.css"), ("page.js", "history.js")
+STYLES = ("page.css", "result.css", "history.css")
+SCRIPTS = ("photo.js", "page.js", "result.js", "history.js")
 TITLE = "deepfake: is this face real?"
-DESCRIPTION = (
-    "Send a photo and see whether its faces carry signs of a deepfake, how sure that is, and how "
-    "often such a verdict is wrong."
-)
+DESCRIPTION = say("page.intro")
 # Larger uploads are cut off on the way; between the limit and this our own sentence is shown.
-UPLOAD_SLACK = 2
+UPLOAD_SLACK = 1.2
 # All uploads together, in largest ones; of the default size they fit into a /tmp of 512 MB.
-UPLOADS_KEPT = 25
+UPLOADS_KEPT = 10
 # System fonts: nothing is loaded from elsewhere, and the page works offline.
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "Consolas", "monospace")
@@ -53,7 +54,8 @@ class Page:
         blocks: gradio.Blocks. What visitors see, and its endpoints.
         door: Door. Lets events and uploads in.
         scratch: Path. The folder that visitors' pictures pass through.
-        routes: sequence of Route. What it says of itself, besides, and the door for assistants.
+        routes: sequence of BaseRoute. What it says of itself, besides, its example photos, and the
+            door for assistants.
         lifespan: callable. What runs as long as the page does; nothing for nothing.
     """
 
@@ -95,10 +97,15 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         analytics_enabled=False,
         delete_cache=(scratch.SWEEP_SECONDS, scratch.MAX_AGE_SECONDS),
     ) as blocks:
-        gr.Markdown(f"# Is this face real?\n{DESCRIPTION}")
+        gr.Markdown(f"# {say('page.heading')}\n{DESCRIPTION}")
+        # It is there before any verdict, so that screen readers tell of the first one, too.
+        gr.HTML('<div class="unseen" aria-live="polite"></div>', elem_id="told")
         with gr.Tab("Photo"):
             # Made now, shown in its own tab further down.
-            card = gr.Markdown(about(choices.detector(None).model), render=False, elem_id="about")
+            card = gr.Markdown(
+                about(choices.detector(None).model), header_links=True, render=False,
+                elem_id="about",
+            )  # fmt: skip
             photo_tab(choices, admission, card)
         if len(choices.labels) > 1:
             with gr.Tab("Compare models"):
@@ -116,7 +123,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
     gradio_internals.describe(TITLE, DESCRIPTION)
     door = Door(
         gradio_internals.Queue(blocks), settings.max_queue, folder,
-        UPLOAD_SLACK * settings.max_bytes, UPLOADS_KEPT * settings.max_bytes,
+        int(UPLOAD_SLACK * settings.max_bytes), UPLOADS_KEPT * settings.max_bytes,
         settings.interpreters,
     )  # fmt: skip
     routes = _routes(settings, shelf, admission, door)
@@ -143,7 +150,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
     host = settings.host.removeprefix("[").removesuffix("]")
     # Uvicorn would put what a header says in the place of the peer, and trust all of this machine.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
-    scratch.start_sweeper(page.scratch, gradio_internals.kept_files(page.blocks))
+    scratch.start_sweeper(page.scratch)
     try:
         launched = page.blocks.launch(
             # Gradio makes an address of it, where IPv6 needs brackets.
@@ -153,18 +160,30 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             root_path=settings.root_path.rstrip("/") or None,
             # Unasked, Gradio decides: notebooks on the web cannot do without.
             share=settings.share or None,
-            max_file_size=UPLOAD_SLACK * settings.max_bytes,
+            max_file_size=int(UPLOAD_SLACK * settings.max_bytes),
             # The grey of small print, darker than Gradio's, which is hard to read (WCAG 1.4.3).
             theme=gr.themes.Soft(primary_hue="blue", font=FONT, font_mono=MONO).set(
-                body_text_color_subdued="*neutral_500"
+                body_text_color_subdued="*neutral_600",
+                body_text_color_subdued_dark="*neutral_300",
+                # Blue on pale blue, as Gradio has it, is hard to read as well.
+                block_label_text_color="*primary_900",
+                block_title_text_color="*primary_900",
+                button_primary_background_fill="*primary_700",
+                button_primary_background_fill_hover="*primary_800",
+                checkbox_label_background_fill_selected="*primary_700",
+                link_text_color_dark="*primary_300",
+                link_text_color_visited_dark="*primary_300",
+                link_text_color_hover_dark="*primary_200",
+                link_text_color_active_dark="*primary_200",
+                # What can be used has an edge (WCAG 1.4.11).
+                block_border_width="1px",
+                block_border_color="*neutral_300",
+                border_color_primary="*neutral_300",
+                input_border_width="1px",
+                input_border_color="*neutral_400",
             ),
             css="".join(_asset(name) for name in STYLES),
-            # Each is a function; Gradio runs one.
-            js="() => {"
-            + "".join(f"({_asset(name)})();" for name in SCRIPTS).replace(
-                "MAX_BYTES", str(settings.max_bytes)
-            )
-            + "}",
+            js=_script(settings),
             footer_links=["api", "settings"],
             run_history=False,
             state_session_capacity=SESSIONS,
@@ -199,7 +218,16 @@ def _asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8").strip()
 
 
-def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) -> list[Route]:
+def _script(settings: Settings) -> str:
+    """Each script is a function, some of words; Gradio runs one."""
+    too_large = wording.PHOTO_WORDS["too_large"].format(size=f"{settings.max_bytes / 1e6:g} MB")
+    words = {**wording.PHOTO_WORDS, "too_large": too_large, "max_bytes": settings.max_bytes}
+    said = {"photo.js": json.dumps(words), "history.js": json.dumps(history.words())}
+    calls = [f"({_asset(name)})({said.get(name, '')});" for name in SCRIPTS]
+    return f"() => {{ {' '.join(calls)} }}"
+
+
+def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) -> list[BaseRoute]:
     limiter = admission.limiter
 
     def ask() -> Readiness:
@@ -210,4 +238,4 @@ def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) 
             stopping=door.stopping,
         )
 
-    return health_routes(ask)
+    return [*health_routes(ask), *example_routes()]

@@ -9,14 +9,16 @@ import gradio as gr
 from deepfake.manifest import ModelManifest
 from deepfake.settings import Settings
 from deepfake.web import wording
+from deepfake.web.adjust import meaning
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import TYPE_ONE, Choices
-from deepfake.web.examples import examples_for
-from deepfake.web.gradio_internals import PhotoInput, chosen
+from deepfake.web.examples import examples
 from deepfake.web.history import history_list, remember
+from deepfake.web.intake import Intake, notice
 from deepfake.web.misjudged_panel import misjudged_panel
 from deepfake.web.record_panel import record_panel
 from deepfake.web.session import SESSION_SECONDS
+from deepfake.web.texts import say
 from deepfake.web.view import PhotoView
 from deepfake.web.visitors.admission import Admission
 
@@ -39,69 +41,70 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     session = gr.State(None, time_to_live=SESSION_SECONDS)
     row = gr.JSON(visible="hidden")
     with gr.Row(equal_height=False):
-        with gr.Column(scale=5, min_width=300):
-            photo = PhotoInput(
-                label="Photo", type="filepath", image_mode=None,
-                sources=["upload", "clipboard", "webcam"], height=360, elem_id="photo", buttons=[],
-                alt_text="The photo that was chosen",
+        with gr.Column(scale=5, min_width=300, elem_id="giving"):
+            picture = gr.HTML("", elem_id="faces", elem_classes=["of-photo"])
+            intake = Intake.lay_out(
+                "photo", sources=["upload", "clipboard", "webcam"], height=280, elem_id="photo",
+                alt_text=say("photo.alt"),
             )  # fmt: skip
+            gr.HTML(wording.PRIVACY, elem_id="privacy")
             model = gr.Dropdown(
                 choices.labels, value=choices.default, label="Model",
                 info=TYPE_ONE if choices.can_type else None, allow_custom_value=choices.can_type,
                 # With nothing to choose there is nothing to show.
                 visible=len(choices.labels) > 1 or choices.can_type, elem_id="model",
             )  # fmt: skip
-            analyse = gr.Button("Analyse", variant="primary", elem_id="analyse")
-            threshold = gr.Slider(
-                0.0, 1.0, value=manifest.threshold, step=0.01, label="Threshold",
-                info="Scores from here on count as fake. Lower catches more fakes, and calls more "
-                "real faces fake.",
-                elem_id="threshold",
-            )  # fmt: skip
-            examples = examples_for(photo, "examples")
-        with gr.Column(scale=6, min_width=300):
+            analyse = gr.Button(say("photo.analyse"), variant="primary", elem_id="analyse")
+            examples("examples")
+        photo, ticket, settings = intake.photo, intake.ticket, choices.shelf.settings
+        with gr.Column(scale=6, min_width=300, elem_id="result"):
             view = _result(
-                manifest, choices.shelf.settings, photo, admission,
-                session=session, row=row, threshold=threshold, card=card,
+                manifest, settings, photo, admission,
+                session=session, row=row, picture=picture, card=card,
             )  # fmt: skip
+            threshold = view.threshold
     analyser = Analyser(choices, admission, view)
-    handler = {"fn": analyser.analyse, "inputs": [photo, threshold, model], "outputs": view.result}
-    shown = {"show_progress_on": [view.verdict], "concurrency_id": "analyse"}
-    others = [] if examples is None else [chosen(examples).then]
-    for trigger in (analyse.click, photo.upload, *others):
-        remember(trigger(**handler, **shown, **PRIVATE), row)
-
-    # Not `change`, which would run at the start, too.
-    again = model.input(
-        analyser.choose_model, [model], [session, threshold, view.meaning, card],
-        **{**shown, **LOADING}, **PRIVATE,
-    ).success(**{**handler, "fn": analyser.analyse_again}, **shown, **PRIVATE)  # fmt: skip
-    remember(again, row)
-    decided = threshold.change(
-        analyser.decide_again, [session, threshold, view.face, model],
+    handler = {
+        "fn": analyser.analyse, "inputs": [photo, threshold, model, ticket],
+        "outputs": view.result, "js": intake.sign,
+    }  # fmt: skip
+    # The newest question is answered, and at most one waits.
+    shown = {
+        "show_progress_on": [view.verdict], "concurrency_id": "analyse",
+        "trigger_mode": "always_last", **PRIVATE,
+    }  # fmt: skip
+    signed = {"js": intake.sign, "show_progress": "hidden", **PRIVATE}
+    analysing = analyse.click(**handler, **shown)
+    deciding = threshold.change(
+        analyser.decide_again, [session, threshold, view.face, model, ticket],
         [session, view.verdict, view.picture, view.face, view.meaning, row],
-        trigger_mode="always_last", show_progress="hidden", queue=False, **PRIVATE,
-    )  # fmt: skip
-    remember(decided, row, "add")
-    photo.clear(
-        analyser.forget, [threshold, model], view.result, show_progress="hidden", **PRIVATE,
+        trigger_mode="always_last", queue=False, **signed,
     )  # fmt: skip
     # Not `change`, which an analysis triggers too: everything would be drawn and sent twice, and
     # Gradio would rewrite files while the browser reads them.
-    view.face.input(
-        analyser.choose_face, [session, view.face], [view.picture, view.evidence, view.look],
-        show_progress="hidden", **PRIVATE,
+    choosing = view.face.input(
+        analyser.choose_face, [session, view.face, ticket],
+        [view.picture, view.evidence, view.look, view.strip], **signed,
     )  # fmt: skip
-    view.picture.select(
-        analyser.click_picture, [session],
-        [view.face, view.picture, view.evidence, view.look],
-        show_progress="hidden", **PRIVATE,
+    looking = view.look.click(
+        analyser.look, [session, view.face, ticket], [session, view.evidence, view.look, row],
+        show_progress_on=[view.look], concurrency_id="analyse", js=intake.sign, **PRIVATE,
     )  # fmt: skip
-    looked = view.look.click(
-        analyser.look, [session, view.face], [session, view.evidence, view.look, row],
-        show_progress_on=[view.look], concurrency_id="analyse", **PRIVATE,
+    results = [analysing, choosing, looking]
+    # Not `change`, which would run at the start, too.
+    loading = model.input(
+        analyser.choose_model, [model, ticket], [session, threshold, view.meaning, card],
+        cancels=results, **{**shown, **LOADING, "js": intake.rejudge},
     )  # fmt: skip
-    remember(looked, row, "add")
+    again = loading.success(**{**handler, "fn": analyser.analyse_again}, **shown)
+    forget = {
+        "fn": analyser.forget, "inputs": [threshold, model, ticket], "outputs": view.result,
+    }  # fmt: skip
+    intake.connect(forget, [*results, again], [view.evidence])
+    for analysis in (analysing, again):
+        remember(analysis, row)
+    for change in (deciding, looking):
+        remember(change, row, "add")
     history_list()
 
 
@@ -113,28 +116,28 @@ def _result(
     **others: Any,
 ) -> PhotoView:
     """Lay the result's side out; the view's other components are there already."""
+    notice("notice")
     verdict = gr.HTML(wording.WELCOME, elem_id="verdict")
-    bars = gr.Label(label="Confidence", show_heading=False, visible=False, elem_id="bars")
     with gr.Column(visible=False) as details:
-        picture = gr.Image(
-            label="Faces (click one for its evidence)", interactive=False,
-            alt_text="The photo with a numbered box around each face", height=440,
-            buttons=["fullscreen"], elem_id="faces", format="jpeg",
-        )  # fmt: skip
         face = gr.Radio(
-            [], label="Show the evidence of face", type="value", visible=False,
-            elem_id="face",
+            [], label=say("faces.label"), type="value", visible=False, elem_id="face",
         )  # fmt: skip
         evidence = gr.ImageSlider(
-            label="Evidence", interactive=False, max_height=420, elem_id="evidence",
+            label=say("evidence.label"), interactive=False, max_height=320, elem_id="evidence",
             buttons=["fullscreen"], format="jpeg",
         )  # fmt: skip
-        look = gr.Button("Show what it looked at (slow)", size="sm", visible=False, elem_id="look")
+        look = gr.Button(say("evidence.work_out"), size="sm", visible=False, elem_id="look")
         gr.HTML(wording.EVIDENCE_CAPTION, elem_id="evidence-caption")
+        strip = gr.HTML("", elem_id="strip")
+        with gr.Accordion(say("adjust.title"), open=False, elem_id="adjust"):
+            threshold = gr.Slider(
+                0.0, 1.0, value=manifest.threshold, step=0.01, label=say("adjust.label"),
+                info=say("adjust.info"), elem_id="threshold",
+            )  # fmt: skip
+            figures = gr.HTML(meaning(manifest, manifest.threshold), elem_id="meaning")
         record_panel(others["session"], settings)
         misjudged_panel(photo, others["session"], settings, admission)
-    meaning = gr.HTML(wording.meaning(manifest, manifest.threshold), elem_id="meaning")
     return PhotoView(
-        verdict=verdict, bars=bars, details=details, picture=picture, face=face, evidence=evidence,
-        look=look, meaning=meaning, **others,
+        verdict=verdict, details=details, face=face, evidence=evidence, look=look, strip=strip,
+        threshold=threshold, meaning=figures, **others,
     )  # fmt: skip

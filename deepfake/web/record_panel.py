@@ -13,11 +13,7 @@ from deepfake.record import html
 from deepfake.record.making import pictures, record
 from deepfake.settings import Settings
 from deepfake.web.session import Session
-
-GONE = (
-    "The result is no longer here. Analyse the photo again, or open the small report under "
-    "“Earlier results”."
-)
+from deepfake.web.texts import say
 
 
 def record_panel(session: gr.State, settings: Settings) -> None:
@@ -30,13 +26,13 @@ def record_panel(session: gr.State, settings: Settings) -> None:
 
     def make(session: Session | None) -> dict[str, Any]:
         if session is None:
-            raise gr.Error(GONE, print_exception=False)
+            raise gr.Error(say("report.gone"), print_exception=False)
         return full_record(session, settings)
 
     made = gr.JSON(visible="hidden")
     with gr.Row():
-        page = gr.Button("Save the report (to read and print)", size="sm", elem_id="report-html")
-        json = gr.Button("Save the report (JSON, to verify)", size="sm", elem_id="report-json")
+        page = gr.Button(say("report.read"), size="sm", elem_id="report-html")
+        json = gr.Button(say("report.check"), size="sm", elem_id="report-json")
     for button, kind in ((page, "html"), (json, "json")):
         button.click(
             make, [session], [made], show_progress="hidden", api_visibility="private"

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Container
 from pathlib import Path
 
 from deepfake.errors import SettingError
@@ -76,30 +75,29 @@ def lend_to_gradio(folder: Path) -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 
-def start_sweeper(folder: Path, keep: Container[str]) -> None:
+def start_sweeper(folder: Path) -> None:
     """Delete old files of a folder again and again, in the background.
 
     Gradio's own schedule knows finished uploads only, not those that broke off midway.
 
     Args:
         folder: Path. The scratch folder.
-        keep: container of str. Paths that stay, such as the examples.
     """
 
     def sweep_for_ever() -> None:
         while True:
             time.sleep(SWEEP_SECONDS)
-            sweep(folder, keep, MAX_AGE_SECONDS)
+            sweep(folder, MAX_AGE_SECONDS)
 
     threading.Thread(target=sweep_for_ever, daemon=True).start()
 
 
-def sweep(folder: Path, keep: Container[str], max_age: float) -> None:
+def sweep(folder: Path, max_age: float) -> None:
     """Delete the files of a folder that were last written more than `max_age` seconds ago."""
     for path in folder.rglob("*"):
         try:
             old = time.time() - path.stat().st_mtime > max_age
-            if old and path.is_file() and str(path) not in keep:
+            if old and path.is_file():
                 path.unlink()
         except OSError:
             # Deleted by Gradio in between, or in use: the next sweep looks again.

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image
-
 from deepfake.report import Report
-from deepfake.web import drawing
+from deepfake.web.marked import marked
 
 SESSION_SECONDS = 3600
 # Visitors whose latest result is kept in memory at the same time; up to a few MB each.
@@ -26,18 +22,15 @@ class Session:
             visitors' would fill the memory of a small server.
         share: float. Its size as a share of the original's.
         model: str. Label of the model that judged it.
+        ticket: str. Of the photo that it is about, see `intake`.
     """
 
     report: Report
     shown: bytes
     share: float
     model: str | None
+    ticket: str = ""
 
-    def marked(self, face: int) -> np.ndarray:
-        """The picture with its faces marked, one of them as selected."""
-        pixels = np.asarray(Image.open(io.BytesIO(self.shown)))
-        return drawing.mark_faces(pixels, self.share, self.report.faces, face)
-
-    def face_at(self, x: float, y: float) -> int | None:
-        """The face at a place of the picture as it is shown."""
-        return drawing.face_at(x, y, self.share, self.report.faces)
+    def marked(self, face: int) -> str:
+        """The picture with its faces marked, one of them as selected, as HTML."""
+        return marked(self.shown, self.report, face)

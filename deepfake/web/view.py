@@ -11,12 +11,12 @@ from deepfake import evidence
 from deepfake.comparison import Comparison
 from deepfake.report import FaceReport, Report
 from deepfake.web import drawing, wording
+from deepfake.web.adjust import meaning
 from deepfake.web.comparison_panel import WELCOME, comparison_panel
+from deepfake.web.intake import ticketed
 from deepfake.web.session import Session
 
 EVIDENCE_SIDE = 448
-# Gradio rounds the bars to whole percents, and no verdict is certain.
-LOWEST_BAR, HIGHEST_BAR = 0.01, 0.99
 
 # {component: value}, as Gradio takes it from a handler: what is not named stays as it is.
 Changes = dict[Any, Any]
@@ -38,13 +38,13 @@ class PhotoView:
         threshold: the threshold, which each model brings along.
         card: what is known of the model, in a tab of its own.
         verdict: the verdict in words, or why there is none.
-        bars: its confidence.
-        details: holds the four that follow.
-        picture: the photo with its faces marked.
+        picture: the photo with its faces marked, in the photo's place.
+        details: holds what follows.
         face: the face whose evidence is shown.
         evidence: the face beside what spoke for its score.
         look: works the evidence out, where the model has none built in.
-        meaning: how often a verdict is wrong.
+        strip: whether the verdict holds where the face is changed a little.
+        meaning: what the threshold means.
     """
 
     session: gr.State
@@ -52,31 +52,30 @@ class PhotoView:
     threshold: gr.Slider
     card: gr.Markdown
     verdict: gr.HTML
-    bars: gr.Label
+    picture: gr.HTML
     details: gr.Column
-    picture: gr.Image
     face: gr.Radio
     evidence: gr.ImageSlider
     look: gr.Button
+    strip: gr.HTML
     meaning: gr.HTML
 
     @property
     def result(self) -> list[Any]:
         """All that a result fills."""
         return [
-            self.session, self.verdict, self.bars, self.details, self.picture, self.face,
-            self.evidence, self.look, self.meaning, self.row,
+            self.session, self.verdict, self.details, self.picture, self.face, self.evidence,
+            self.look, self.strip, self.meaning, self.row,
         ]  # fmt: skip
 
     def show(self, session: Session, row: dict[str, Any]) -> Changes:
-        """A new result, with its largest face chosen."""
+        """A new result, with the face chosen that decided it."""
         report = session.report
-        bars = None if report.p_fake is None else _bars(report.labels())
+        face = wording.deciding(report)
         return {
-            **self.show_verdict(session, 0),
-            self.bars: gr.update(value=bars, visible=bars is not None),
-            self.details: gr.update(visible=True),
-            **self._show_evidence(report.faces[0] if report.faces else None),
+            **self.show_verdict(session, face),
+            self.details: gr.update(visible=report.p_fake is not None),
+            **self._show_evidence(report.faces[face] if report.faces else None),
             self.row: row,
         }
 
@@ -85,10 +84,10 @@ class PhotoView:
         report = session.report
         return {
             self.session: session,
-            self.verdict: wording.verdict_panel(report),
+            self.verdict: ticketed(wording.verdict_panel(report), session.ticket),
             self.picture: session.marked(face),
             self.face: _choices(report, face),
-            self.meaning: wording.meaning(report.manifest, report.threshold),
+            self.meaning: meaning(report.manifest, report.threshold, report),
         }
 
     def show_face(self, session: Session, face: int) -> Changes:
@@ -102,22 +101,22 @@ class PhotoView:
         """Evidence of a face that has just been worked out."""
         return {self.session: session, **self._show_evidence(session.report.faces[face])}
 
-    def show_nothing(self, panel: str, meaning: str) -> Changes:
+    def show_nothing(self, panel: str, figures: str, ticket: str) -> Changes:
         """No result.
 
         Args:
             panel: str. HTML that says why.
-            meaning: str. HTML on how often a verdict would be wrong.
+            figures: str. HTML on how often a verdict would be wrong.
+            ticket: str. Of the photo, or of its removal.
         """
         return {
             self.session: None,
-            self.verdict: panel,
-            self.bars: gr.update(value=None, visible=False),
+            self.verdict: ticketed(panel, ticket),
             self.details: gr.update(visible=False),
-            self.picture: None,
+            self.picture: "",
             self.face: gr.update(choices=[], value=None, visible=False),
             **self._show_evidence(None),
-            self.meaning: meaning,
+            self.meaning: figures,
             self.row: None,
         }
 
@@ -130,6 +129,7 @@ class PhotoView:
         return {
             self.evidence: gr.update(value=value, visible=value is not None),
             self.look: gr.update(visible=judged and value is None),
+            self.strip: wording.strip(face),
         }
 
 
@@ -138,7 +138,7 @@ class ComparisonView:
     """The tab "Compare models".
 
     Attributes:
-        session: holds a Comparison, on the server.
+        session: holds a Comparison and its photo's ticket, on the server.
         comparison: the comparison, or why there is none.
         look: works out the heat maps that no model has built in.
     """
@@ -152,27 +152,26 @@ class ComparisonView:
         """All that a result fills."""
         return [self.session, self.comparison, self.look]
 
-    def show(self, comparison: Comparison) -> Changes:
+    def show(self, comparison: Comparison, ticket: str, preview: str = "") -> Changes:
         """A new result."""
         return {
-            self.session: comparison,
-            self.comparison: comparison_panel(comparison),
+            self.session: (comparison, ticket),
+            self.comparison: ticketed(comparison_panel(comparison), ticket, preview),
             self.look: gr.update(visible=any(row.lacks_map for row in comparison.rows)),
         }
 
-    def show_nothing(self, panel: str = WELCOME) -> Changes:
+    def show_nothing(self, ticket: str, panel: str = WELCOME) -> Changes:
         """No result; the panel, as HTML, says why."""
         return {
             self.session: None,
-            self.comparison: panel,
+            self.comparison: ticketed(panel, ticket),
             self.look: gr.update(visible=False),
         }
 
 
-def _bars(labels: dict[str, float]) -> dict[str, float]:
-    return {word: min(max(share, LOWEST_BAR), HIGHEST_BAR) for word, share in labels.items()}
-
-
 def _choices(report: Report, face: int) -> Any:
-    choices = [(drawing.tag(i + 1, f), i) for i, f in enumerate(report.faces)]
+    """The faces, the one that decides first; numbered as on the picture."""
+    first = wording.deciding(report)
+    order = sorted(range(len(report.faces)), key=lambda index: index != first)
+    choices = [(wording.face_name(report, index), index) for index in order]
     return gr.update(choices=choices, value=face if choices else None, visible=len(choices) > 1)

@@ -1,54 +1,63 @@
-"""What the page says, as HTML."""
+"""What the page says of a photo, as HTML. The sentences are in `texts`."""
 
 from __future__ import annotations
 
 import re
 from html import escape
 
-from deepfake import verdict
-from deepfake.manifest import ModelManifest
-from deepfake.report import Report
+from deepfake.report import FaceReport, Report
+from deepfake.verdict import operating_point
+from deepfake.web import worth
+from deepfake.web.texts import ENGLISH, counts, has, of_hundred, say, share
 
 # Shape and words carry the meaning; colour only repeats it.
 ICONS = {"fake": "▲", "uncertain": "◆", "real": "●", "not_applicable": "○"}
 
 WELCOME = (
-    '<section class="verdict verdict-none"><h2>Is this face real?</h2>'
-    "<p>Drop a photo, paste one, or take one of the examples. The verdict appears here.</p>"
-    "</section>"
+    f'<section class="verdict verdict-none"><h2>{escape(say("welcome.heading"))}</h2>'
+    f"<p>{escape(say('welcome.text'))}</p></section>"
 )
-NO_PHOTO = "No photo yet"
-UNREADABLE_FILE = "This file could not be checked"
-REFUSED = "Not analysed"
-UNUSABLE_MODEL = "This model cannot be used"
-EVIDENCE_CAPTION = (
-    '<p class="caption">Left of the handle: the face as the model saw it. Right: orange places '
-    "raised its score for “fake”, blue ones lowered it; grey ones did not matter.</p>"
-)
-LIMITS = (
-    "A verdict is evidence, not proof: new kinds of fakes, heavy editing and small or blurred "
-    "faces are judged worse than the figures above say. Do not accuse anyone because of it."
-)
+NO_PHOTO = say("error.no_photo")
+UNREADABLE_FILE = say("error.file")
+REFUSED = say("error.refused")
+UNUSABLE_MODEL = say("error.model")
+AGAIN = say("intake.again")
+# What the script says of a photo that has no answer yet, or gets none.
+PHOTO_WORDS: dict[str, str] = {
+    "failed": REFUSED,
+    **{
+        name: text
+        for key, text in ENGLISH.items()
+        for place, _, name in [key.partition(".")]
+        if place == "intake"
+    },
+}
+EVIDENCE_CAPTION = f'<p class="caption">{escape(say("evidence.caption"))}</p>'
+PRIVACY = f'<p class="caption">{escape(say("photo.privacy"))}</p>'
 
 
 def verdict_panel(report: Report) -> str:
-    """The verdict in one sentence, and what it rests on."""
-    details = [_basis(report), *report.notes]
-    text = "".join(f"<p>{escape(line)}</p>" for line in details if line)
+    """The verdict in one sentence, one bar, what it is worth, and what weakens it."""
+    weaker = [*_reasons(report), *report.notes]
+    lines = "".join(f"<li>{escape(line)}</li>" for line in weaker)
+    model = {key: str(report.model[key]) for key in ("name", "version")}
     return (
         f'<section class="verdict verdict-{report.verdict}" role="status">'
-        f'<h2><span aria-hidden="true">{ICONS[report.verdict]}</span> '
-        f"{escape(report.sentence)}</h2>{text}"
-        f'<p class="caption">{escape(_ran(report))}</p></section>'
+        f'<h2 tabindex="-1"><span aria-hidden="true">{ICONS[report.verdict]}</span> '
+        f"{escape(headline(report))}</h2>{_own(report)}{_bar(report)}"
+        f'<p class="caveat">{escape(_caveat(report))}</p>{_worth(report)}'
+        f"{f'<ul class=reasons>{lines}</ul>' if lines else ''}"
+        f'<p class="caption">{escape(say("verdict.model", **model))}</p></section>'
     )
 
 
-def error_panel(message: str, heading: str = UNREADABLE_FILE) -> str:
-    """An error as a sentence of ours."""
+def error_panel(message: str, heading: str = UNREADABLE_FILE, again: bool = False) -> str:
+    """An error as a sentence of ours; `again`: with a button that asks once more."""
+    button = f'<button type="button" class="again">{AGAIN}</button>' if again else ""
     return (
         '<section class="verdict verdict-error" role="alert">'
         f'<h2><span aria-hidden="true">✕</span> {escape(heading)}</h2>'
-        f"<p>{escape(message)}</p></section>"
+        f"<p>{escape(message)}</p>{button}</section>"
     )
 
 
@@ -57,58 +66,135 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", " ".join(text.split()))
 
 
-def meaning(manifest: ModelManifest, threshold: float) -> str:
-    """How often a verdict at this threshold was wrong when that was measured."""
-    low, high = verdict.uncertain_band(manifest, threshold)
-    point = verdict.operating_point(manifest, threshold)
-    if point is None or manifest.operating_points is None:
-        figures = "How often this model is wrong was not measured at this threshold."
-    else:
-        measured = manifest.operating_points
-        figures = (
-            f"At the threshold {point.threshold:.2f}, <b>{_share(point.false_positive_rate)}</b> "
-            f"of {measured.reals:,} real faces scored as fake, and "
-            f"<b>{_share(point.true_positive_rate)}</b> of {measured.fakes:,} fakes did "
-            f"({escape(measured.measured_on)}). "
-        )
-        if high > low:
-            figures += (
-                f"Scores from {100 * low:.0f} % to {100 * high:.0f} % are called “too close to "
-                "call”, because the model errs too often there."
-            )
+def headline(report: Report) -> str:
+    """The verdict in one sentence.
+
+    A threshold of the visitor's own decides by itself: nothing is said then that the score might
+    contradict.
+    """
+    if report.p_fake is None:
+        if not report.faces:
+            return say("verdict.not_applicable")
+        return say(f"unjudged.{_hindrance(report)}")
+    if _own_verdict(report) != report.verdict:
+        return say(f"adjusted.{report.verdict}")
+    return say(f"verdict.{report.verdict}")
+
+
+def deciding(report: Report) -> int:
+    """Index of the face that decides, the one with the highest score; 0 where none was judged."""
+    scores = [-1.0 if face.p_fake is None else face.p_fake for face in report.faces]
+    return scores.index(max(scores)) if scores else 0
+
+
+def face_name(report: Report, index: int) -> str:
+    """A face in a few words: "Face 2 of 3, which decides: fake, 94 % likely fake"."""
+    face, faces = report.faces[index], len(report.faces)
+    if face.p_fake is None:
+        return say("face.unjudged", number=index + 1, faces=faces)
+    decides = faces > 1 and index == deciding(report)
+    return say(
+        "face.decides" if decides else "face.judged",
+        number=index + 1, faces=faces, verdict=say(f"word.{face.verdict}"),
+        share=share(face.p_fake),
+    )  # fmt: skip
+
+
+def strip(face: FaceReport | None) -> str:
+    """The scores of a face that was changed a little in several ways; "" where it was not."""
+    if face is None or not face.variations:
+        return ""
+    rows = "".join(
+        f"<li>{escape(say('strip.row', name=say(f'change.{one.name}'), share=share(one.p_fake)))}"
+        '<span class="track"><span class="pointer" '
+        f'style="left:{100 * one.p_fake:.1f}%"></span></span></li>'
+        for one in face.variations
+    )
     return (
-        '<section class="meaning"><h3>What does this mean?</h3>'
-        f"<p>{figures}</p><p>{LIMITS}</p></section>"
+        f'<section class="strip"><h3>{escape(say("strip.title"))}</h3><ul>{rows}</ul>'
+        f'<p class="caption">{escape(say("strip.caption"))}</p></section>'
     )
 
 
-def _ran(report: Report) -> str:
-    model = report.model
-    time = report.timings_ms["model"]
-    return f"Model {model['name']} {model['version']}, run by {model['backend']} in {time:.0f} ms"
+def _own_verdict(report: Report) -> str:
+    """The verdict at the model's own threshold."""
+    return report.at(report.manifest.threshold).verdict
 
 
-def _basis(report: Report) -> str:
-    judged = [face for face in report.faces if face.p_fake is not None]
-    score = "" if report.p_fake is None else f"Likely fake: {verdict.percent(report.p_fake)}. "
-    left_out = len(report.faces) - len(judged)
-    if not report.faces:
-        text = "No face was found in the picture."
-    elif not judged:
-        text = report.faces[0].note
-    elif len(judged) == 1:
-        text = f"{score}One face was judged."
+def _own(report: Report) -> str:
+    own = _own_verdict(report)
+    if report.p_fake is None or own == report.verdict:
+        return ""
+    return f"<p>{escape(say('adjusted.own', verdict=say(f'verdict.{own}')))}</p>"
+
+
+def _hindrance(report: Report) -> str:
+    """Why the largest face was not judged, as the catalogue calls it."""
+    reason = report.faces[0].reasons[0] if report.faces[0].reasons else "other"
+    return reason if has("unjudged", reason) else "other"
+
+
+def _caveat(report: Report) -> str:
+    if report.p_fake is None and report.faces:
+        return say(f"remedy.{_hindrance(report)}")
+    missed = worth.missed_alike(report)
+    if report.verdict == "real" and missed is not None:
+        return say("caveat.real_counted", missed=of_hundred(missed))
+    return say(f"caveat.{report.verdict}")
+
+
+def _worth(report: Report) -> str:
+    """How often such a verdict is wrong, from sources that the model had never seen."""
+    if report.p_fake is None:
+        return ""
+    manifest = report.manifest
+    point = operating_point(manifest, worth.called_fake_from(report), elsewhere=True)
+    if manifest.operating_points_elsewhere is None:
+        lines = [say("worth.not_measured")]
+    elif point is None:
+        lines = [say("worth.not_here")]
     else:
-        text = f"{score}{len(judged)} faces were judged; the highest score decides."
-    if judged and left_out:
-        text += f" {left_out} more were not (too small, too dark or bright, or too many)."
-    if report.whole_picture_p_fake is not None:
-        text += (
-            f" Taken as a whole the picture scores {verdict.percent(report.whole_picture_p_fake)}, "
-            "but the model was not trained for that: do not rely on it."
-        )
-    return text
+        lines = [say("worth.elsewhere", **counts(point))]
+        judged = sum(face.p_fake is not None for face in report.faces)
+        if judged > 1:
+            group = of_hundred(worth.group_false_alarms(point, judged))
+            lines.append(say("worth.group", faces=judged, false_alarms=group))
+    return "".join(f'<p class="worth">{escape(line)}</p>' for line in lines)
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.1f} %"
+def _bar(report: Report) -> str:
+    """One bar from "no signs" to "signs found", with the uncertain band drawn in."""
+    if report.p_fake is None:
+        return ""
+    low, high = report.uncertain_band[0], worth.called_fake_from(report)
+    low = min(low, high)
+    said = share(report.p_fake)
+    banded = high - low >= 0.005
+    alt = say(
+        "bar.alt" if banded else "bar.alt_without_band",
+        share=said, low=share(low), high=share(high),
+    )  # fmt: skip
+    zones = (("real", 0.0, low), ("uncertain", low, high), ("fake", high, 1.0))
+    parts = "".join(
+        f'<span class="zone zone-{name}" style="width:{100 * (end - start):.1f}%">'
+        # No room for a word in a narrow zone; the sentence has it.
+        f"{escape(say(f'bar.{name}')) if end - start > 0.14 else ''}</span>"
+        for name, start, end in zones
+    )
+    return (
+        f'<p class="likely">{escape(say("bar.likely", share=said))}</p>'
+        f'<div class="bar" role="img" aria-label="{escape(alt)}">{parts}'
+        f'<span class="pointer" style="left:{100 * report.p_fake:.1f}%"></span></div>'
+    )
+
+
+def _reasons(report: Report) -> list[str]:
+    """What weakens the verdict, as sentences; without a verdict the headline has said it."""
+    if report.p_fake is None:
+        return []
+    left_out = sum(face.p_fake is None for face in report.faces)
+    lines = [
+        say(f"reason.{reason}") if has("reason", reason) else say("reason.other", reason=reason)
+        for reason in report.reasons
+    ]
+    return lines + ([say("left_out", faces=left_out)] if left_out else [])

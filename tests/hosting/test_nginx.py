@@ -147,7 +147,7 @@ def start_upload(proxy, size):
 def test_the_proxy_takes_every_upload_that_the_page_takes(proxy):
     from deepfake.web.page import UPLOAD_SLACK
 
-    largest = UPLOAD_SLACK * Settings.max_bytes
+    largest = int(UPLOAD_SLACK * Settings.max_bytes)
     assert [start_upload(proxy, size) for size in (largest, 2 * largest)] == [200, 413]
 
 

@@ -21,6 +21,14 @@ def test_it_says_what_was_judged_and_how_to_check_it(recorded):
         assert said in text
 
 
+def test_what_the_file_says_of_itself_is_listed(recorded):
+    facts = {"camera": "Make <& Model>", "credentials": {"intact": True, "signer": None}, "gps": []}
+    text = page({**recorded, "report": {**recorded["report"], "provenance": facts}})
+    assert "What the file says of itself" in text and "Make &lt;&amp; Model&gt;" in text
+    assert "<dt>intact</dt><dd>yes</dd>" in text and "signer" not in text and "gps" not in text
+    assert "What the file says of itself" not in page(recorded)
+
+
 def test_where_the_photo_lay_is_in_no_report(recorded):
     assert "somebody" not in page(recorded) and "somebody" not in json.dumps(recorded)
     assert recorded["report"]["file"] == "eileen_collins.png"

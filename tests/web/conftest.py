@@ -4,12 +4,17 @@ from functools import cache
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from deepfake.settings import Settings
 from tests.programs import free_port
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    # A camera, and the visitor lets the page use it.
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +58,17 @@ def serve(settings, models=()):
         url=f"http://127.0.0.1:{settings.port}", blocks=page.blocks, scratch=page.scratch
     )
     page.blocks.close()
+
+
+@pytest.fixture(scope="session")
+def two_faces(portrait, other_portrait, tmp_path_factory):
+    """A picture of both portraits side by side, 1024 x 512."""
+    both = Image.new("RGB", (1024, 512))
+    for index, path in enumerate((portrait, other_portrait)):
+        both.paste(Image.open(path).convert("RGB").crop((0, 0, 512, 512)), (512 * index, 0))
+    path = tmp_path_factory.mktemp("faces") / "both.png"
+    both.save(path)
+    return path
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ def test_a_card_is_shown_with_its_own_pictures_and_none_from_elsewhere(make_mode
     text = about(load_model(folder, Settings()))
     assert "# Card" in text and "license: mit" not in text
     assert text.count("](data:image/png;base64,") == 1
-    assert "example.org" not in text and "out" not in text
+    assert "example.org" not in text and "![out" not in text
 
 
 def test_without_a_card_the_manifest_is_told_as_text(make_model):

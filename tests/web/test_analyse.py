@@ -45,12 +45,12 @@ def test_a_visitor_is_told_why_a_model_takes_long(choices, portrait):
         told.append(desc)
 
     admission = Admission(choices.shelf.settings, {})
-    Analyser(choices, admission, view_of(PhotoView)).choose_model("plain.h5", None, progress)
+    Analyser(choices, admission, view_of(PhotoView)).choose_model("plain.h5", "", None, progress)
     assert told == ["Loading the model", compiling]
     # It is not tried again for half a minute.
     choices.shelf._failures.clear()
     Comparer(choices, admission, view_of(ComparisonView)).show(
-        str(portrait), ["plain.h5"], None, progress
+        str(portrait), ["plain.h5"], "", None, progress
     )
     assert told[2:] == ["Asking plain.h5", compiling]
 

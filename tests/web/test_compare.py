@@ -186,25 +186,25 @@ def test_all_heat_maps_together_count_as_one_analysis(comparer, portrait, monkey
     monkeypatch.setattr(gr, "Warning", lambda text, **_: warnings.append(text))
     asked = SimpleNamespace(headers=Headers({}), client=SimpleNamespace(host="192.0.2.1"))
     view = comparer.view
-    shown = comparer.show(str(portrait), comparer.choices.labels, asked)
+    shown = comparer.show(str(portrait), comparer.choices.labels, "", asked)
     assert shown[view.look]["visible"] and "No built-in map" in shown[view.comparison]
-    shown = comparer.look(shown[view.session], asked)
+    shown = comparer.look(shown[view.session], "", asked)
     assert not shown[view.look]["visible"] and "Map by hiding places" in shown[view.comparison]
     assert not warnings
-    refused = comparer.look(shown[view.session], asked)
+    refused = comparer.look(shown[view.session], "", asked)
     assert len(warnings) == 1 and refused == gr.skip()
 
 
 def test_a_map_that_fails_says_so_under_its_face_without_folders(comparer, portrait, monkeypatch):
     view = comparer.view
-    session = comparer.show(str(portrait), comparer.choices.labels)[view.session]
+    session = comparer.show(str(portrait), comparer.choices.labels, "")[view.session]
 
     def fail(_detector, _face):
         where = "/srv/my models/plain"
         raise ModelError(f"The model {where} is gone. Get it again.", path=where)
 
     monkeypatch.setattr(Detector, "explain", fail)
-    found = comparer.look(session)
+    found = comparer.look(session, "")
     shown = found[view.comparison]
     assert "The model plain is gone. Get it again." in shown and "/srv" not in shown
     # It can be tried again.
@@ -215,8 +215,8 @@ def test_only_the_pixels_that_are_shown_are_kept(comparer, portrait, tmp_path):
     two_faces = tmp_path / "two.png"
     one = np.asarray(Image.open(portrait).convert("RGB"))
     Image.fromarray(np.hstack([one, one])).save(two_faces)
-    session = comparer.show(str(two_faces), comparer.choices.labels)[comparer.view.session]
-    for row in session.rows:
+    session = comparer.show(str(two_faces), comparer.choices.labels, "")[comparer.view.session]
+    for row in session[0].rows:
         first, second = row.report.faces
         assert first.crop is not None and second.p_fake is not None
         assert second.crop is None and second.evidence is None

@@ -123,22 +123,6 @@ def test_the_queue_tells_what_waits_and_runs_and_how_long_it_takes():
         blocks.close()
 
 
-def test_the_files_that_a_page_keeps_are_its_examples(served, portrait):
-    kept = gradio_internals.kept_files(served.blocks)
-    own = {path for path in served.scratch.rglob(portrait.name) if str(path) in kept}
-    assert {path.read_bytes() for path in own} == {portrait.read_bytes()}
-    assert all(path.startswith(str(served.scratch)) for path in kept)
-
-
-def test_a_chosen_example_can_be_gone_on_from():
-    with gr.Blocks(analytics_enabled=False) as blocks:
-        text = gr.Textbox()
-        examples = gr.Examples([["a"]], [text])
-        gradio_internals.chosen(examples).then(lambda text: text, text, text, api_name="after")
-    (after,) = (fn for fn in blocks.fns.values() if fn.api_name == "after")
-    assert after.trigger_after is not None
-
-
 class Proxy(BaseHTTPRequestHandler):
     """A proxy that finds nothing behind it, or only what a page is first asked for."""
 

@@ -81,7 +81,7 @@ def test_the_history_is_saved_cleared_and_switched_off(page, portrait, faceless,
     page.get_by_label("Keep results in this browser").uncheck()
     expect(page.locator("#history-rows")).to_contain_text("Switched off")
     upload(page, portrait)
-    expect(page.locator("#verdict [role=status]")).to_contain_text("One face was judged")
+    expect(page.locator("#verdict [role=status]")).to_contain_text("No signs of manipulation found")
     expect(rows(page)).to_have_count(0)
     assert page.evaluate("localStorage.getItem('deepfake-history')") is None
     page.reload()
@@ -93,10 +93,11 @@ def test_the_history_is_saved_cleared_and_switched_off(page, portrait, faceless,
 def test_the_report_and_the_history_follow_the_threshold(page, portrait, capsys):
     upload(page, portrait)
     expect(rows(page)).to_contain_text("real")
+    page.locator("#adjust button").first.click()
     set_threshold(page, 0)
     expect(rows(page)).to_contain_text("fake")
     expect(rows(page)).to_have_count(1)
-    expect(page.locator("#verdict")).to_contain_text("Signs of manipulation found")
+    expect(page.locator("#verdict")).to_contain_text("Called fake at the threshold")
     report = saved(page, "#report-json")
     assert report.suggested_filename == "deepfake-report-eileen_collins.json"
     assert main(["verify", str(report.path()), str(portrait)]) == 0

@@ -30,15 +30,14 @@ def test_uploads_are_deleted_by_that_schedule(served, portrait, tmp_path):
     assert not [*served.scratch.rglob("visitor.png")]
 
 
-def test_uploads_that_broke_off_are_swept_and_examples_stay(tmp_path):
-    broken, fresh, example = tmp_path / "tmpabc", tmp_path / "fresh.png", tmp_path / "a" / "ex.png"
-    example.parent.mkdir()
-    for path in (broken, fresh, example):
+def test_uploads_that_broke_off_are_swept(tmp_path):
+    broken, fresh = tmp_path / "a" / "tmpabc", tmp_path / "fresh.png"
+    broken.parent.mkdir()
+    for path in (broken, fresh):
         path.write_bytes(b"x")
-    for path in (broken, example):
-        os.utime(path, (0, 0))
-    scratch.sweep(tmp_path, {str(example)}, scratch.MAX_AGE_SECONDS)
-    assert (broken.exists(), fresh.exists(), example.exists()) == (False, True, True)
+    os.utime(broken, (0, 0))
+    scratch.sweep(tmp_path, scratch.MAX_AGE_SECONDS)
+    assert (broken.exists(), fresh.exists()) == (False, True)
 
 
 def test_history_and_analytics_of_gradio_are_off(served):
@@ -92,7 +91,7 @@ def test_in_a_folder_that_others_use_only_our_own_is_swept(tmp_path):
     code = (
         "import sys; from deepfake.web import scratch;"
         "folder = scratch.make_scratch_folder(sys.argv[1]);"
-        "scratch.sweep(folder, (), 1); print(folder)"
+        "scratch.sweep(folder, 1); print(folder)"
     )
     result = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True

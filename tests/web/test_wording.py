@@ -1,35 +1,101 @@
+from dataclasses import replace
+
 import pytest
 
 from deepfake import imaging
 from deepfake.web import wording
+from tests.web.measured import elsewhere
 
 
-def test_text_from_outside_is_escaped():
+@pytest.fixture(scope="module")
+def report(detector, portrait):
+    """Of one real face, by a model that was measured elsewhere."""
+    found = detector.detect(portrait)
+    return replace(found, manifest=elsewhere(found.manifest)).at(0.65)
+
+
+def scored(report, *scores, threshold=0.65):
+    """The same with faces of these scores."""
+    faces = tuple(replace(report.faces[0], p_fake=score) for score in scores)
+    return replace(report, faces=faces, p_fake=max(scores)).at(threshold)
+
+
+def test_text_from_outside_is_escaped(report):
     assert "<script>" not in wording.error_panel("<script>alert(1)</script>")
-
-
-def test_the_measured_error_rate_of_the_threshold_is_told(detector):
-    manifest = detector.model.manifest
-    point = manifest.operating_points.points[30]
-    text = wording.meaning(manifest, point.threshold)
-    assert f"{100 * point.false_positive_rate:.1f} %" in text
-    assert f"{100 * point.true_positive_rate:.1f} %" in text
-
-
-def test_nothing_is_told_where_nothing_was_measured(detector):
-    manifest = detector.model.manifest.model_copy(update={"operating_points": None})
-    assert "not measured" in wording.meaning(manifest, 0.5)
+    face = replace(report.faces[0], reasons=("<script>",))
+    assert "<script>" not in wording.verdict_panel(replace(report, faces=(face,)))
 
 
 @pytest.mark.parametrize(
-    ("threshold", "expected"),
-    [(0.0, "Signs of manipulation found"), (1.0, "No signs of manipulation found")],
+    ("score", "heading", "caveat"),
+    [
+        (0.97, "Signs of manipulation found", "Do not accuse anyone"),
+        (0.3, "Uncertain: the model cannot tell", "nothing for or against"),
+        # 0.9 of the fakes lie above the band, so 10 of 100 do not.
+        (0.02, "No signs of manipulation found", "of 100 fakes from elsewhere, 10 got this same"),
+    ],
 )
-def test_the_panel_says_the_verdict_in_words(detector, portrait, threshold, expected):
-    panel = wording.verdict_panel(detector.detect(portrait).at(threshold))
-    assert expected in panel
+def test_each_verdict_comes_with_counts_from_elsewhere_and_its_caveat(
+    report, score, heading, caveat
+):
+    panel = wording.verdict_panel(scored(report, score))
+    assert heading in panel and caveat in panel
+    assert "of 100 real faces it called 8 fake; of 100 fakes it found 61" in panel
+    # Those of the training's own sources are not here.
+    assert "950" not in panel
+
+
+def test_nothing_is_told_where_nothing_was_measured(detector, portrait):
+    found = detector.detect(portrait)
+    bare = found.manifest.model_copy(
+        update={"operating_points": None, "operating_points_elsewhere": None}
+    )
+    panel = wording.verdict_panel(replace(found, manifest=bare))
+    assert "never measured" in panel and "of 100" not in panel
+
+
+def test_several_faces_are_told_their_chance_of_a_false_alarm(report):
+    # At 0.9, to which the threshold of a group rises, one real face of 100 is called fake.
+    panel = wording.verdict_panel(scored(report, 0.95, 0.2, 0.1))
+    assert "Faces judged: 3" in panel and "so many real faces, about" in panel
+
+
+@pytest.mark.parametrize(
+    ("score", "threshold", "heading"),
+    [(0.7, 1.0, "Not called fake at the threshold"), (0.01, 0.0, "Called fake at the threshold")],
+)
+def test_a_threshold_of_ones_own_contradicts_no_score(report, score, threshold, heading):
+    panel = wording.verdict_panel(scored(report, score, threshold=threshold))
+    assert heading in panel and "At the model’s own threshold: " in panel
+    assert panel.count("igns of manipulation found") == 1
+
+
+def test_what_weakens_a_verdict_is_said_beside_it(report):
+    face = replace(report.faces[0], reasons=("dark", "turned"))
+    panel = wording.verdict_panel(replace(report, faces=(face,)))
+    assert "The face is dark" in panel and "The face is turned" in panel
+
+
+def test_a_picture_without_a_face_has_no_score(detector, faceless):
+    found = detector.detect(faceless)
+    assert found.whole_picture_p_fake is not None
+    panel = wording.verdict_panel(found)
+    assert "No face found" in panel and "%" not in panel and "of 100" not in panel
+
+
+def test_a_face_that_was_not_judged_has_a_remedy(report):
+    face = replace(report.faces[0], p_fake=None, verdict="not_applicable", reasons=("small",))
+    panel = wording.verdict_panel(
+        replace(report, faces=(face,), p_fake=None, verdict="not_applicable")
+    )
+    assert "too small to judge" in panel and "original size" in panel and "%" not in panel
 
 
 def test_notes_on_the_file_are_shown(detector, portrait):
     picture = imaging.read(portrait.read_bytes() + b"PK\x03\x04 more")
     assert "after the picture" in wording.verdict_panel(detector.detect(picture))
+
+
+def test_a_changed_face_has_a_line_for_each_change(report):
+    assert wording.strip(report.faces[0]) == "" or "<li>" in wording.strip(report.faces[0])
+    assert wording.strip(None) == ""

@@ -12,8 +12,11 @@ expect.set_options(timeout=20_000)
 
 
 @contextmanager
-def open_page(browser, url, **options):
-    """The page in a new browser; errors on its console and requests elsewhere fail the test."""
+def open_page(browser, url, expected=(), **options):
+    """The page in a new browser; errors on its console and requests elsewhere fail the test.
+
+    Those with one of the `expected` texts in them do not.
+    """
     options = {"viewport": {"width": 1280, "height": 900}, "accept_downloads": True, **options}
     context = browser.new_context(**options)
     page = context.new_page()
@@ -29,6 +32,7 @@ def open_page(browser, url, **options):
     yield page
     context.close()
     problems = [text for text in problems if not text.startswith(LEAVING)]
+    problems = [text for text in problems if not any(part in text for part in expected)]
     assert not problems, problems
 
 

@@ -1,21 +1,10 @@
-() => {
+(words) => {
   // Results that this browser keeps, on this device; the server keeps nothing of them. Each has its
   // report as a page of its own, so that it opens whatever became of the server.
   const KEY = "deepfake-history";
   const OFF = "deepfake-history-off";
   const LIMIT = 30;
   const COLUMNS = ["time", "file", "verdict", "p_fake", "threshold", "faces", "model", "sha256"];
-  const TEXT = {
-    empty: "Nothing checked yet.",
-    off: "Switched off: nothing is kept.",
-    columns: ["Photo", "File", "Verdict", "Likely fake", "Threshold", "Time"],
-    open: "Open the report on",
-    report: "Report",
-    print: "Print",
-    page: "Save as a page",
-    json: "Save as JSON",
-    close: "Close",
-  };
 
   const stored = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
   const isOff = () => stored(OFF) !== null;
@@ -57,23 +46,23 @@
     const rows = read();
     place.replaceChildren();
     if (!rows.length) {
-      make("p", place, isOff() ? TEXT.off : TEXT.empty, "empty");
+      make("p", place, isOff() ? words.off : words.empty, "empty");
       return;
     }
     const table = make("table", place);
     const head = table.createTHead().insertRow();
-    for (const title of TEXT.columns) make("th", head, title).scope = "col";
+    for (const title of words.columns) make("th", head, title).scope = "col";
     const body = table.createTBody();
     for (const row of rows) {
       const line = body.insertRow();
       const image = make("img", make("td", line));
       image.src = row.thumbnail;
       image.alt = "";
-      const open = make("button", make("td", line, "", "file"), row.file || TEXT.report, "reopen");
+      const open = make("button", make("td", line, "", "file"), row.file || words.report, "reopen");
       open.type = "button";
-      open.setAttribute("aria-label", `${TEXT.open} ${row.file}`);
+      open.setAttribute("aria-label", words.open.replace("{file}", () => row.file));
       open.addEventListener("click", () => show(row));
-      make("td", line, row.verdict.replace("_", " "));
+      make("td", line, words.verdicts[row.verdict] ?? row.verdict);
       make("td", line, row.p_fake === null ? "–" : percent(row.p_fake));
       make("td", line, row.threshold.toFixed(2));
       make("td", line, when(row.time));
@@ -125,12 +114,12 @@
 
   const show = (row) => {
     const dialog = make("dialog", document.body, "", "report-dialog");
-    dialog.setAttribute("aria-label", `${TEXT.report}: ${row.file}`);
+    dialog.setAttribute("aria-label", `${words.report}: ${row.file}`);
     const bar = make("div", dialog, "", "bar");
     // No scripts run in it; the first permission lets this page print it.
     const frame = document.createElement("iframe");
     frame.sandbox = "allow-same-origin allow-modals";
-    frame.title = TEXT.report;
+    frame.title = words.report;
     frame.srcdoc = row.html;
     const actions = {
       print: () => frame.contentWindow.print(),
@@ -139,7 +128,7 @@
       close: () => dialog.close(),
     };
     for (const [name, act] of Object.entries(actions)) {
-      const button = make("button", bar, TEXT[name]);
+      const button = make("button", bar, words[name]);
       button.type = "button";
       button.addEventListener("click", act);
       button.autofocus = name === "close";

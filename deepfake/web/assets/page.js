@@ -6,33 +6,6 @@
     document.getElementById("analyse")?.click();
   });
 
-  // Gradio refuses files by their names, in its own words. What a file is, and whether it is too
-  // large, is for the server to say; for the latter it need not see more than one byte too many.
-  const limit = MAX_BYTES;
-  const isImage = (file) => file.type.startsWith("image/");
-  const unjudged = (files) => {
-    const transfer = new DataTransfer();
-    // Among several files Gradio takes the one that is called a picture.
-    const known = [...files].some(isImage);
-    for (const file of files) {
-      const type = known || isImage(file) ? file.type : "image/unknown";
-      transfer.items.add(new File([file.slice(0, limit + 1)], file.name, { type }));
-    }
-    return transfer.files;
-  };
-  const needsIt = (files) =>
-    files.length && (![...files].some(isImage) || [...files].some((f) => f.size > limit + 1));
-  window.addEventListener("change", ({ target }) => {
-    if (target.type === "file" && needsIt(target.files)) target.files = unjudged(target.files);
-  }, true);
-  window.addEventListener("drop", ({ dataTransfer }) => {
-    const entries = [...(dataTransfer?.items || [])].map((item) => item.webkitGetAsEntry?.());
-    // A folder has no bytes to send; Gradio says that it is no picture.
-    if (entries.some((entry) => entry?.isDirectory)) return;
-    if (!dataTransfer || !needsIt(dataTransfer.files)) return;
-    Object.defineProperty(dataTransfer, "files", { value: unjudged(dataTransfer.files) });
-  }, true);
-
   // Half-typed numbers are not thresholds: Gradio would send each, and make 0 of an empty box.
   const THRESHOLD = "#threshold input[type=number]";
   const unusable = (box) => box.value === "" || !(box.valueAsNumber >= 0 && box.valueAsNumber <= 1);

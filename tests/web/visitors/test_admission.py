@@ -14,7 +14,6 @@ from deepfake.web.analyse import Analyser
 from deepfake.web.choices import Choices
 from deepfake.web.view import PhotoView
 from deepfake.web.visitors.admission import Admission
-from tests.default_model import MANIFEST
 
 SPACE = {"SPACE_ID": "somebody/deepfake"}
 
@@ -111,20 +110,21 @@ def test_the_password_of_redis_is_not_in_what_settings_show():
     assert "s3cret" not in repr(Settings(redis_url="redis://:s3cret@host"))
 
 
-def test_over_the_limit_the_page_stays_as_it_is(portrait):
+def test_over_the_limit_the_panel_says_so_and_nothing_of_the_result_before_stays(portrait):
     view, analyser = limited("1/hour")
-    threshold = MANIFEST.threshold
-    first = analyser.analyse(str(portrait), threshold, None, request())
+    first = analyser.analyse(str(portrait), 0.5, None, "one", request())
     assert "One face was judged" in first[view.verdict] and first[view.row]["verdict"] == "real"
-    # Nothing is drawn again, and the history takes nothing in.
-    assert analyser.analyse(str(portrait), threshold, None, request()) == {view.row: None}
+    second = analyser.analyse(str(portrait), 0.5, None, "two", request())
+    assert set(second) == set(view.result) and 'data-ticket="two"' in second[view.verdict]
+    assert "1 analysis an hour" in second[view.verdict] and "Try again" in second[view.verdict]
+    assert second[view.row] is None and second[view.session] is None
 
 
 def test_another_model_over_the_limit_does_not_show_the_result_of_the_one_before(portrait):
     view, analyser = limited("1/hour")
-    first = analyser.analyse(str(portrait), 0.5, None, request())
+    first = analyser.analyse(str(portrait), 0.5, None, "", request())
     assert "One face was judged" in first[view.verdict]
-    second = analyser.analyse_again(str(portrait), 0.5, None, request())
+    second = analyser.analyse_again(str(portrait), 0.5, None, "", request())
     assert second[view.session] is None
     panel = second[view.verdict]
     assert wording.REFUSED in panel and "1 analysis an hour" in panel
@@ -133,11 +133,11 @@ def test_another_model_over_the_limit_does_not_show_the_result_of_the_one_before
 def test_a_typed_model_and_its_analysis_count_once(portrait, make_model):
     typed = str(make_model("typed"))
     view, analyser = limited("2/hour", model_field="paths")
-    analyser.choose_model(typed, request())
-    first = analyser.analyse_again(str(portrait), 0.5, typed, request())
+    analyser.choose_model(typed, "", request())
+    first = analyser.analyse_again(str(portrait), 0.5, typed, "", request())
     assert "One face was judged" in first[view.verdict]
     # Of two one is left, and the load that was counted stands for one analysis only.
-    second = analyser.analyse_again(str(portrait), 0.5, typed, request())
+    second = analyser.analyse_again(str(portrait), 0.5, typed, "", request())
     assert "One face was judged" in second[view.verdict]
-    third = analyser.analyse_again(str(portrait), 0.5, typed, request())
+    third = analyser.analyse_again(str(portrait), 0.5, typed, "", request())
     assert "2 analyses an hour" in third[view.verdict]

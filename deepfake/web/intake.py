@@ -1,0 +1,109 @@
+"""Where a photo comes in, and what holds its results to it.
+
+The browser makes a ticket for each choice of a photo and shows only what comes back with the latest
+one (`assets/photo.js`, which also takes what is chosen, dropped and pasted). So a result never
+stands beside another photo, whatever was slow, lost or refused on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from deepfake.web.gradio_internals import PhotoInput
+from deepfake.web.texts import say
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The components of a tab that a photo comes in by.
+
+    Attributes:
+        place: str. What the script calls the tab: "photo" or "compare".
+        photo: gradio.Image. The photo.
+        ticket: gradio.Textbox. The last input of each handler: the script signs it.
+        put: gradio.Button. Pressed by the script, to put a photo in or take one out.
+    """
+
+    place: str
+    photo: gr.Image
+    ticket: gr.Textbox
+    put: gr.Button
+
+    @classmethod
+    def lay_out(cls, place: str, **options: Any) -> Intake:
+        """Make the components.
+
+        Args:
+            place: str. As in the attribute.
+            **options: further options of `gradio.Image`.
+        """
+        photo = PhotoInput(
+            label=say("photo.label"), type="filepath", image_mode=None, buttons=[], **options
+        )
+        ticket = gr.Textbox("", visible="hidden", label="ticket")
+        put = gr.Button(visible="hidden", elem_id=f"{place}-put")
+        return cls(place, photo, ticket, put)
+
+    @property
+    def sign(self) -> str:
+        """The script that puts the ticket into an event's inputs."""
+        return self._call("sign")
+
+    @property
+    def rejudge(self) -> str:
+        """The same with a new ticket: the photo stays, but its result does not."""
+        return self._call("rejudge")
+
+    def connect(
+        self, forget: dict[str, Any], results: Sequence[Any], emptied: Sequence[Any] = ()
+    ) -> None:
+        """Have photos come in, and go.
+
+        Args:
+            forget: dict. Function, inputs and outputs of the event that a photo was removed.
+            results: sequence. The events that bring results of the photo, to be given up then.
+            emptied: sequence. Components with pictures of the result. A browser shows the picture
+                before until the next is there, so they are emptied in between.
+        """
+        place, private = f"window.deepfake.{self.place}", {"api_visibility": "private"}
+        nothing = ", null" * len(emptied)
+        self.put.click(
+            None, None, [self.photo, *emptied], js=f"() => [{place}.value{nothing}]",
+            cancels=results, **private,
+        ).then(None, js=f"() => {{ {place}.ask_for() }}", **private)  # fmt: skip
+        self.photo.upload(
+            None, [self.photo], [*emptied], cancels=results, **private,
+            js=f"(photo) => [{place}.arrived(photo){nothing}].slice(1)",
+        )  # fmt: skip
+        self.photo.clear(
+            **forget, js=self._call("cleared"), cancels=results, show_progress="hidden", **private
+        )
+
+    def _call(self, method: str) -> str:
+        return f"(...inputs) => window.deepfake.{self.place}.{method}(inputs)"
+
+
+def notice(name: str) -> gr.HTML:
+    """Lay out where the script says what happens to a photo, and why it has no result.
+
+    Args:
+        name: str. What the script and the page's style call it.
+    """
+    return gr.HTML('<div class="notice" aria-live="polite"></div>', elem_id=name)
+
+
+def ticketed(panel: str, ticket: str, preview: str = "") -> str:
+    """The panel of an answer, as HTML, with the ticket of the photo that it is about.
+
+    Args:
+        panel: str. HTML.
+        ticket: str. As the browser sent it.
+        preview: str. Address of a JPEG of the photo, for browsers that do not show its file.
+    """
+    shown = f' data-preview="{escape(preview)}"' if preview else ""
+    return f'<div data-ticket="{escape(ticket)}"{shown}>{panel}</div>'
