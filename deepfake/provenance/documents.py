@@ -50,9 +50,7 @@ class CredentialsDocument(TypedDict):
     ]
     signed: Annotated[
         str,
-        Field(
-            description='when, by a time stamp of an authority on the list; "" where that is not said'
-        ),
+        Field(description='when, by a time stamp of an authority on the list; "" for none'),
     ]
     program: Annotated[str, Field(description='that made the credentials; "" where not said')]
     ingredients: Annotated[int, Field(ge=0, description="pictures that it was made from, walked")]
@@ -100,7 +98,8 @@ class ProvenanceDocument(TypedDict):
     thumbnail: Annotated[
         Literal["none", "same", "differs"],
         Field(
-            description="the small preview in the file beside the picture itself; same: of the same scene, since a changed face alone is not noticed"
+            description="the small preview in the file beside the picture itself; same: of the "
+            "same scene, since a changed face alone is not noticed"
         ),
     ]
     contradictions: Annotated[

@@ -32,4 +32,5 @@ def estimate(table: Sequence[int]) -> JpegQuality:
 def _table(quality: int) -> np.ndarray:
     # jpeg_quality_scaling and jpeg_add_quant_table of libjpeg's jcparam.c (Independent JPEG Group).
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return np.clip((STANDARD * scale + 50) // 100, 1, 255)
+    table: np.ndarray = np.clip((STANDARD * scale + 50) // 100, 1, 255)
+    return table

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 MAX_BYTES, MAX_SIDE, SIDE = 200_000, 1024, 32
-# Correlation of brightness. On the six example pictures, previews of the same picture (smaller, with
-# bars, brighter, of less contrast, grey) were at 0.988 and more, of another one at 0.33 and less.
+# Correlation of brightness. On the six example pictures, previews of the same picture (smaller,
+# with bars, brighter, of less contrast, grey) were at 0.988 and more, of another at 0.33 and less.
 # A swapped face alone stays at 0.99: that is not noticed.
 SAME_FROM = 0.8
 

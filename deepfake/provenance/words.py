@@ -73,7 +73,8 @@ def _credentials(signed: Credentials) -> str:
     if signed.program:
         parts.append(f"made by {signed.program}")
     if signed.ingredients:
-        parts.append(f"{signed.ingredients} earlier picture(s) in its history")
+        several = "s" if signed.ingredients > 1 else ""
+        parts.append(f"{signed.ingredients} earlier picture{several} in its history")
     return "; ".join(parts) + "." + (f" {signed.note}" if signed.note else "")
 
 
