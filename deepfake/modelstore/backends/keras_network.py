@@ -117,9 +117,10 @@ def _score(model: Any) -> tuple[str, tuple[str | None, tuple[str, str] | None], 
     """Name of the score, those of evidence map and experts, and the score's symbolic tensor."""
     outputs = _list(model, "outputs")
     structure = getattr(model, "output", None)
-    usual = usual_outputs(structure) if isinstance(structure, dict) else None
-    if usual is not None and len(outputs) > 1:
-        return LOGIT, usual, structure[LOGIT]
+    if isinstance(structure, dict) and len(outputs) > 1:
+        usual = usual_outputs(structure)
+        if usual is not None:
+            return LOGIT, usual, structure[LOGIT]
     if len(outputs) != 1:
         names = f" ({', '.join(structure)})" if isinstance(structure, dict) else ""
         raise ModelError(
