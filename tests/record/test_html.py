@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import sync_playwright
 
-from deepfake.record.html import page
+from deepfake.record.html import CAVEATS, page
 
 
 def test_it_says_what_was_judged_and_how_to_check_it(recorded):
@@ -14,7 +14,7 @@ def test_it_says_what_was_judged_and_how_to_check_it(recorded):
     report = recorded["report"]
     for said in (
         report["sentence"], report["picture"]["sha256"], report["model"]["sha256"],
-        recorded["made"], "This does not prove that the photo is real",
+        recorded["made"], CAVEATS[report["verdict"]],
         "sources that the model had never seen", "real faces fake",
         "deepfake verify", f"{report['p_fake']:.7f}",
     ):  # fmt: skip

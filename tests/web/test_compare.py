@@ -46,7 +46,7 @@ def test_another_model_brings_its_threshold_its_verdict_and_its_card(page, other
     expect(page.locator("#verdict")).to_contain_text("Model plain 1.0")
     page.locator("#adjust button").first.click()
     expect(page.locator("#threshold input[type=number]")).to_have_value("0.5")
-    expect(page.locator("#meaning")).to_contain_text("not measured")
+    expect(page.locator("#meaning")).to_contain_text("never measured")
     open_tab(page, "About this model")
     expect(page.locator("#about")).to_contain_text("without a model card")
     expect(page.locator("#about")).to_contain_text("nothing <much>")
