@@ -196,7 +196,6 @@ def test_a_full_queue_is_said_where_the_verdict_would_be(
 ):
     served = narrow(max_queue=1)
     other = Visitor(served.url, other_portrait)
-    other.payload["data"].append(None)
     with open_page(browser, served.url, expected=("429",)) as page:
         for name in TABS:
             tab = Tab(page, name)
@@ -338,10 +337,12 @@ def test_a_picture_is_pasted_anywhere(browser, served_several):
         page.keyboard.press("ControlOrMeta+v")
         expect(tab.verdict("not_applicable")).to_be_visible()
         page.evaluate(COPY, "/examples/eileen_collins.png")
-        page.locator("#threshold input[type=number]").click()
+        page.locator("#model input").click()
         page.keyboard.press("ControlOrMeta+v")
         expect(tab.verdict("real")).to_be_visible()
         page.evaluate(COPY, "/examples/coffee.png")
+        remove_photo(page)
+        expect(tab.verdict("none")).to_be_visible()
         page.get_by_role("button", name="Paste from clipboard").first.click()
         expect(tab.verdict("not_applicable")).to_be_visible()
         page.evaluate("navigator.clipboard.writeText('no picture')")
