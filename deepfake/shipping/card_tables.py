@@ -29,11 +29,11 @@ TIERS = {
 # By `network` of a row: whether the network of the card was itself trained without the source.
 LEFT_OUT = {
     "this": "This very network was trained without these sources and tested on them",
-    "other": "Other networks, trained without one source and tested on it",
+    "other": "Other networks like this one, trained without these sources and tested on them",
 }
 EXPECT = (
     ": what to expect of photos and generators from elsewhere. Fakes are told from test reals of "
-    "the sources that were not left out.\n\n"
+    "the sources that were not left out, unless a note says otherwise.\n\n"
 )
 
 

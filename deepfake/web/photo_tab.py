@@ -87,7 +87,8 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
         [view.picture, view.evidence, view.look, view.strip], **signed,
     )  # fmt: skip
     looking = view.look.click(
-        analyser.look, [session, view.face, ticket], [session, view.evidence, view.look, row],
+        analyser.look, [session, view.face, ticket],
+        [session, view.evidence, view.look, view.strip, row],
         show_progress_on=[view.look], concurrency_id="analyse", js=intake.sign, **PRIVATE,
     )  # fmt: skip
     results = [analysing, choosing, looking]

@@ -60,6 +60,8 @@ ENGLISH: dict[str, str] = {
     "adjusted.uncertain": "Uncertain at the threshold that you chose",
     "adjusted.real": "Not called fake at the threshold that you chose",
     "adjusted.own": "At the model’s own threshold: {verdict}.",
+    "signs.blending": "What was found looks like a face, or a part of one, put into another photo.",
+    "signs.generation": "What was found looks like a face that a computer generated.",
     "caveat.fake": "This is a sign, not a proof: real photos are called fake, too. Do not accuse "
     "anyone because of it.",
     "caveat.uncertain": "Take this as no answer. It says nothing for or against the photo.",

@@ -44,7 +44,7 @@ def verdict_panel(report: Report) -> str:
     return (
         f'<section class="verdict verdict-{report.verdict}" role="status">'
         f'<h2 tabindex="-1"><span aria-hidden="true">{ICONS[report.verdict]}</span> '
-        f"{escape(headline(report))}</h2>{_own(report)}{_bar(report)}"
+        f"{escape(headline(report))}</h2>{_own(report)}{_bar(report)}{_signs(report)}"
         f'<p class="caveat">{escape(_caveat(report))}</p>{_worth(report)}'
         f"{f'<ul class=reasons>{lines}</ul>' if lines else ''}"
         f'<p class="caption">{escape(say("verdict.model", **model))}</p></section>'
@@ -132,6 +132,11 @@ def _hindrance(report: Report) -> str:
     """Why the largest face was not judged, as the catalogue calls it."""
     reason = report.faces[0].reasons[0] if report.faces[0].reasons else "other"
     return reason if has("unjudged", reason) else "other"
+
+
+def _signs(report: Report) -> str:
+    """Of which kind the signs are, where the network can tell."""
+    return "" if report.signs is None else f"<p>{escape(say(f'signs.{report.signs}'))}</p>"
 
 
 def _caveat(report: Report) -> str:

@@ -27,7 +27,11 @@ def served():
 def served_several(make_model):
     """A page with four models, of which one is broken; visitors may type others of the Hub."""
     plain = {"score": "logit", "kind": "logit", "evidence": None}
-    unmeasured = {"operating_points": None, "training_data": "nothing <much>"}
+    unmeasured = {
+        "operating_points": None,
+        "operating_points_elsewhere": None,
+        "training_data": "nothing <much>",
+    }
     changed = make_model("changed")
     (changed / "model.tflite").write_bytes(b"not a network")
     models = [

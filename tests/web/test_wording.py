@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from deepfake import imaging
+from deepfake.report import Experts
 from deepfake.web import wording
 from tests.web.measured import elsewhere
 
@@ -43,6 +44,14 @@ def test_each_verdict_comes_with_counts_from_elsewhere_and_its_caveat(
     assert "of 100 real faces it called 8 fake; of 100 fakes it found 61" in panel
     # Those of the training's own sources are not here.
     assert "950" not in panel
+
+
+def test_what_the_signs_look_like_is_said_where_the_network_can_tell(report):
+    found = scored(report, 0.97)
+    assert "looks like" not in wording.verdict_panel(found)
+    face = replace(found.faces[0], experts=Experts(seams=4.0, synthesis=-2.0))
+    panel = wording.verdict_panel(replace(found, faces=(face,)))
+    assert "put into another photo" in panel and "generated" not in panel
 
 
 def test_nothing_is_told_where_nothing_was_measured(detector, portrait):

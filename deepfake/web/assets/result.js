@@ -39,10 +39,14 @@
     mix(target);
   });
 
+  // Gradio gives each button of a group a name of its own, so that arrow keys do not walk it.
+  const group = () => document.querySelectorAll("#face input").forEach((one) => { one.name = "face"; });
+
   // Gradio draws a panel anew, and with it the button that has the focus.
   let focused = "";
   document.addEventListener("focusin", ({ target }) => {
     focused = target.closest?.("#meaning") ? target.id : "";
+    if (target.closest?.("#face")) group();
   });
 
   // A region that was there before the verdict tells of it; one that comes with it is often not read.

@@ -113,7 +113,10 @@ def test_the_password_of_redis_is_not_in_what_settings_show():
 def test_over_the_limit_the_panel_says_so_and_nothing_of_the_result_before_stays(portrait):
     view, analyser = limited("1/hour")
     first = analyser.analyse(str(portrait), 0.5, None, "one", request())
-    assert "One face was judged" in first[view.verdict] and first[view.row]["verdict"] == "real"
+    assert (
+        "No signs of manipulation found" in first[view.verdict]
+        and first[view.row]["verdict"] == "real"
+    )
     second = analyser.analyse(str(portrait), 0.5, None, "two", request())
     assert set(second) == set(view.result) and 'data-ticket="two"' in second[view.verdict]
     assert "1 analysis an hour" in second[view.verdict] and "Try again" in second[view.verdict]
@@ -123,7 +126,7 @@ def test_over_the_limit_the_panel_says_so_and_nothing_of_the_result_before_stays
 def test_another_model_over_the_limit_does_not_show_the_result_of_the_one_before(portrait):
     view, analyser = limited("1/hour")
     first = analyser.analyse(str(portrait), 0.5, None, "", request())
-    assert "One face was judged" in first[view.verdict]
+    assert "No signs of manipulation found" in first[view.verdict]
     second = analyser.analyse_again(str(portrait), 0.5, None, "", request())
     assert second[view.session] is None
     panel = second[view.verdict]
@@ -135,9 +138,9 @@ def test_a_typed_model_and_its_analysis_count_once(portrait, make_model):
     view, analyser = limited("2/hour", model_field="paths")
     analyser.choose_model(typed, "", request())
     first = analyser.analyse_again(str(portrait), 0.5, typed, "", request())
-    assert "One face was judged" in first[view.verdict]
+    assert "No signs of manipulation found" in first[view.verdict]
     # Of two one is left, and the load that was counted stands for one analysis only.
     second = analyser.analyse_again(str(portrait), 0.5, typed, "", request())
-    assert "One face was judged" in second[view.verdict]
+    assert "No signs of manipulation found" in second[view.verdict]
     third = analyser.analyse_again(str(portrait), 0.5, typed, "", request())
     assert "2 analyses an hour" in third[view.verdict]
