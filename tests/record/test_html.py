@@ -15,7 +15,7 @@ def test_it_says_what_was_judged_and_how_to_check_it(recorded):
     for said in (
         report["sentence"], report["picture"]["sha256"], report["model"]["sha256"],
         recorded["made"], "This does not prove that the photo is real",
-        "sources that the model had never seen", "real faces fake",
+        "sources left out of training", "real faces fake",
         "deepfake verify", f"{report['p_fake']:.7f}",
     ):  # fmt: skip
         assert said in text
