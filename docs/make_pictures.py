@@ -22,8 +22,6 @@ EXAMPLE = DOCS.parent / "examples" / "fake_swap_hopper.jpg"
 # Name: width, height and colours.
 PICTURES = {
     "page.png": (1280, 900, "light"),
-    "page-dark.png": (1280, 900, "dark"),
-    "page-phone.png": (390, 844, "light"),
 }
 
 

@@ -93,8 +93,8 @@ ENGLISH: dict[str, str] = {
     "bar.uncertain": "uncertain",
     "bar.fake": "signs found",
     # What the verdict is worth
-    "worth.elsewhere": "Measured on photos from elsewhere, which the model had never seen: of 100 "
-    "real faces it called {false_alarms} fake; of 100 fakes it found {found}.",
+    "worth.elsewhere": "Measured on photos from elsewhere, from sources left out of training: of "
+    "100 real faces, {false_alarms} were called fake; of 100 fakes, {found} were found.",
     "worth.not_measured": "How often this model is wrong on photos from elsewhere was never "
     "measured.",
     "worth.not_here": "How often this model is wrong at this threshold was not measured.",
@@ -171,9 +171,9 @@ ENGLISH: dict[str, str] = {
     "details.elsewhere": "From elsewhere, at {threshold}: {false_alarms} of the real faces called "
     "fake, {found} of the fakes found. Measured on {measured_on}; real faces: {reals}, fakes: "
     "{fakes}.",
-    "details.sources": "Collections of real photos that the model had never seen: {reals}. "
-    "Generators and face-swapping tools: {fakes}.",
-    "details.worst": "Hardest collection of real photos: {name}. Of its {reals} real faces, "
+    "details.sources": "Sources of real photos that were left out of training: {reals}. Sources "
+    "of fakes: {fakes}.",
+    "details.worst": "Hardest source of real photos: {name}. Of its {reals} real faces, "
     "{false_alarms} were called fake at the model’s own threshold.",
     "details.inside": "On photos like those it was trained with, at {threshold}: {false_alarms} of "
     "the real faces called fake, {found} of the fakes found. Measured on {measured_on}; real "
@@ -236,8 +236,8 @@ ENGLISH: dict[str, str] = {
     "about.errors": "How often it is wrong on photos from elsewhere",
     "about.errors_text": "Of 100 real faces it calls {false_alarms} fake. Of 100 fakes it finds "
     "{found}.",
-    "about.errors_basis": "Measured on {reals} real faces and {fakes} fakes that it had never "
-    "seen. Photos like those it was trained with are easier.",
+    "about.errors_basis": "Measured on {reals} real faces and {fakes} fakes from sources left out "
+    "of training. Photos like those it was trained with are easier.",
     "about.kinds": "Found of 100 fakes, by kind: {kinds}.",
     "about.kind": "{kind}: {found}",
     "kind.swaps": "face swaps",

@@ -149,7 +149,7 @@ def _caveat(report: Report) -> str:
 
 
 def _worth(report: Report) -> str:
-    """How often such a verdict is wrong, from sources that the model had never seen."""
+    """How often such a verdict is wrong, from sources left out of training."""
     if report.p_fake is None:
         return ""
     manifest = report.manifest

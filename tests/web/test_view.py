@@ -60,14 +60,15 @@ def test_the_face_that_decides_is_chosen_and_comes_first(analyser, examples, tmp
         return np.asarray(Image.open(examples / name).convert("RGB").crop((0, 0, 512, 512)))
 
     both = tmp_path / "both.png"
-    # The real face is a little larger, so it is number 1.
     pair = [square("grace_hopper.jpg"), square("fake_swap_collins.jpg")]
     Image.fromarray(np.hstack(pair)).save(both)
     shown = analyser.analyse(str(both), 0.5, None, "")
     choice = shown[analyser.view.face]
     first, second = choice["choices"]
-    assert choice["value"] == first[1] == 1 and second[1] == 0
-    assert first[0].startswith("Face 2 of 2, which decides: fake")
+    faces = shown[analyser.view.session].report.faces
+    assert {first[1], second[1]} == {0, 1} and choice["value"] == first[1]
+    assert faces[first[1]].p_fake > faces[second[1]].p_fake
+    assert first[0].startswith(f"Face {first[1] + 1} of 2, which decides: ")
 
 
 def test_where_there_is_no_face_to_choose_nothing_changes(analyser, portrait):

@@ -41,7 +41,7 @@ def test_each_verdict_comes_with_counts_from_elsewhere_and_its_caveat(
 ):
     panel = wording.verdict_panel(scored(report, score))
     assert heading in panel and caveat in panel
-    assert "of 100 real faces it called 8 fake; of 100 fakes it found 61" in panel
+    assert "of 100 real faces, 8 were called fake; of 100 fakes, 61 were found" in panel
     # Those of the training's own sources are not here.
     assert "950" not in panel
 
