@@ -25,7 +25,8 @@ WATCH = """([name, photo, panel, faces]) => {
         const verdict = [...document.querySelectorAll(`${panel} .verdict`)].find((one) =>
             one.checkVisibility() && /-(real|fake|uncertain|not_applicable)/.test(one.className));
         seen.add([
-            size(document.querySelector(`${photo} img`)), verdict?.className.replace(/.*-(real|fake|uncertain)$/, "face").split("-").pop() ?? "",
+            size(document.querySelector(`${photo} img`)),
+            verdict?.className.split("-").pop().replace(/real|fake|uncertain/, "face") ?? "",
             size(document.querySelector(`${faces} img`)),
         ].join(" "));
         requestAnimationFrame(look);
