@@ -14,6 +14,7 @@ from PIL import Image
 
 from deepfake import fragility as changes
 from deepfake import imaging, preprocessing, verdict
+from deepfake import provenance as origins
 from deepfake.errors import ImageError, NoFaceError
 from deepfake.evidence import occlusion
 from deepfake.faces import Face, FaceDetector
@@ -83,6 +84,7 @@ class Detector:
         file: str | None = None,
         found: Sequence[Face] | None = None,
         fragility: bool = False,
+        provenance: bool = False,
     ) -> Report:
         """Judge a picture.
 
@@ -95,6 +97,8 @@ class Detector:
             fragility: bool. Whether the face that decides is judged again re-encoded, halved,
                 blurred, mirrored and darkened (`FaceReport.variations`): a verdict that turns into
                 its opposite becomes "uncertain". Defaults to not.
+            provenance: bool. Whether Content Credentials and metadata are read, too, from the
+                path or the bytes; of pixels there are none (`Report.provenance`). Defaults to not.
 
         Returns:
             The Report.
@@ -103,6 +107,9 @@ class Detector:
             ImageError: the file cannot be read as a picture.
         """
         clock = Clock()
+        name = _name(source) if file is None else file
+        if provenance and isinstance(source, str | PathLike):
+            source = imaging.read_path(source, self.settings)
         picture = self._open(source)
         clock.lap("decode")
         found = self._faces.detect(picture) if found is None else found
@@ -133,7 +140,7 @@ class Detector:
                 evidence=None if scores.evidence is None else scores.evidence[row],
             ).decided(self.threshold, band)
         return Report(
-            file=_name(source) if file is None else file,
+            file=name,
             width=picture.width,
             height=picture.height,
             format=picture.format,
@@ -154,6 +161,11 @@ class Detector:
             },
             timings_ms=clock.finish(),
             notes=picture.notes,
+            provenance=(
+                origins.read(bytes(source), self.settings)
+                if provenance and isinstance(source, bytes | bytearray)
+                else None
+            ),
         )
 
     def explain(self, face: FaceReport) -> np.ndarray:

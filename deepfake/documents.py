@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, with_config
 # Pydantic cannot read those of `typing` before Python 3.12.
 from typing_extensions import TypedDict
 
+from deepfake.provenance.documents import ProvenanceDocument
 from deepfake.verdict import Change, Reason, Signs, Verdict
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -199,6 +200,10 @@ class Judgement(TypedDict):
 @with_config(CLOSED)
 class ReportDocument(_Source, Judgement):
     """What one model says of a picture: a line of `detect --json`, and the answer of `/detect`."""
+
+    provenance: Annotated[
+        ProvenanceDocument | None, Field(description="null where that was not asked for")
+    ]
 
 
 @with_config(CLOSED)

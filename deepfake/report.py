@@ -10,6 +10,7 @@ import numpy as np
 from deepfake import verdict
 from deepfake.errors import NoFaceError
 from deepfake.manifest import ModelManifest
+from deepfake.provenance.facts import Provenance
 from deepfake.verdict import Change, Reason, Signs, Verdict
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ class Report:
         model: dict. name, version, sha256 and backend.
         timings_ms: dict. Milliseconds by stage.
         notes: tuple of str. Sentences on what was left out in reading the file.
+        provenance: Provenance. What the file says of where it comes from; None where that was not
+            asked for, and for pixels.
     """
 
     file: str
@@ -169,6 +172,7 @@ class Report:
     model: ModelDocument
     timings_ms: TimingsDocument
     notes: tuple[str, ...] = ()
+    provenance: Provenance | None = None
 
     @property
     def sentence(self) -> str:
@@ -240,6 +244,9 @@ class Report:
                 "sha256": self.sha256,
             },
             **self.judgement(),
+            "provenance": (
+                None if self.provenance is None else self.provenance.to_dict(self.verdict)
+            ),
         }
 
     def judgement(self) -> Judgement:

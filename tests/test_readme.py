@@ -43,7 +43,7 @@ def test_a_space_gets_the_versions_that_are_tested():
 
 def test_every_package_is_pinned_to_what_the_project_allows():
     extras = PROJECT["optional-dependencies"]
-    asked = [*PROJECT["dependencies"], *extras.get("redis", [])]
+    asked = [*PROJECT["dependencies"], *extras["credentials"], *extras["redis"]]
     allowed = {r.name: r.specifier for r in map(Requirement, asked)}
     assert set(PINNED) == set(allowed)
     for name, requirement in PINNED.items():

@@ -63,6 +63,11 @@ def add_command(commands: Any) -> None:
         help="judge the face that decides also re-encoded, halved, blurred, mirrored and darkened: "
         "a verdict that does not hold becomes “uncertain” (one model only)",
     )  # fmt: skip
+    detect.add_argument(
+        "--provenance", action="store_true",
+        help="say below each photo what its file says of where it comes from: Content Credentials, "
+        "camera, programs, image generators (one model only; --json has it always)",
+    )  # fmt: skip
     add_answers(detect)
     detect.set_defaults(run=run)
 
@@ -86,6 +91,8 @@ def run(options: argparse.Namespace) -> int:
     _require_one(options.report or (), files, names)
     if options.fragility and len(names) > 1:
         raise SettingError("--fragility judges with one model. Leave it out, or name one --model.")
+    if options.provenance and len(names) > 1:
+        raise SettingError("--provenance needs one model. Leave it out, or name one --model.")
     _introduce(names, options)
     code = RAN
     if len(names) < 2:
@@ -144,22 +151,31 @@ def _one(model: str | None, options: argparse.Namespace) -> Callable[[str], str]
     from deepfake.detector import Detector
 
     detector = Detector(model, threshold=options.threshold)
+    asked = {
+        "fragility": options.fragility,
+        "provenance": bool(options.provenance or options.json or options.report),
+    }
 
     def judge(file: str) -> str:
         source = _source(file, detector.settings)
-        if not options.report:
-            report = detector.detect(source, file=file, fragility=options.fragility)
-        else:
+        if options.report:
             from deepfake import imaging
             from deepfake.record import file as record_file
             from deepfake.record.making import pictures, record
 
-            picture = imaging.read(source, detector.settings)
-            report = detector.detect(picture, file=file, fragility=options.fragility)
-            document = record(report, pictures(picture.pixels, report), detector.settings)
+            if isinstance(source, str):
+                # Read once, a pipe too, for the verdict and for the pictures.
+                source = imaging.read_path(source, detector.settings)
+            report = detector.detect(source, file=file, **asked)
+            pixels = imaging.read(source, detector.settings).pixels
+            document = record(report, pictures(pixels, report), detector.settings)
             for path in options.report:
                 record_file.write(document, path)
-        return json.dumps(printable(report.to_dict())) if options.json else _as_line(report)
+        else:
+            report = detector.detect(source, file=file, **asked)
+        if options.json:
+            return json.dumps(printable(report.to_dict()))
+        return _as_line(report) + (_origin(report) if options.provenance else "")
 
     return judge
 
@@ -277,6 +293,19 @@ def _as_line(report: Report) -> str:
     if changed:
         found += f", {min(changed):.2f} to {max(changed):.2f} when changed"
     return f"{word:<14}  {score}  {found}  {on_one_line(report.file)}" + _behind(report.notes)
+
+
+def _origin(report: Report) -> str:
+    """What the file says of where it comes from, below its line."""
+    from deepfake.provenance.words import NOTHING_MEANT, facts
+
+    if report.provenance is None:
+        return ""
+    rows = facts(report.provenance, report.verdict)
+    width = max(len(name) for name, _ in rows)
+    return "".join(f"\n  {name:<{width}}  {on_one_line(text)}" for name, text in rows) + (
+        f"\n  {NOTHING_MEANT}"
+    )
 
 
 def _behind(notes: Sequence[str]) -> str:

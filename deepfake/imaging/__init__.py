@@ -3,6 +3,6 @@
 from deepfake.imaging.kinds import SUFFIXES, looks_like_picture, sniff
 from deepfake.imaging.picture import Picture
 from deepfake.imaging.reading import read
-from deepfake.imaging.source import read_stream
+from deepfake.imaging.source import read_path, read_stream
 
-__all__ = ["SUFFIXES", "Picture", "looks_like_picture", "read", "read_stream", "sniff"]
+__all__ = ["SUFFIXES", "Picture", "looks_like_picture", "read", "read_path", "read_stream", "sniff"]

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 import gradio as gr
 from PIL import Image
 
-from deepfake import imaging
+from deepfake import imaging, provenance
 from deepfake.detector import Detector
 from deepfake.errors import DeepfakeError, LimitError, ModelError
 from deepfake.progress import listening
@@ -79,8 +79,10 @@ class Analyser:
             return self._failure(say("photo.first"), threshold, model, ticket, wording.NO_PHOTO)
         progress(0.3, desc="Looking for faces")
         try:
-            picture = imaging.read(photo, detector.settings)
+            data = imaging.read_path(photo, detector.settings)
+            picture = imaging.read(data, detector.settings)
             report = detector.detect(picture, file=Path(photo).name, fragility=True).at(threshold)
+            report = replace(report, provenance=provenance.read(data, detector.settings))
         except DeepfakeError as error:
             return self._failure(error.public, threshold, model, ticket)
         shown, share = drawing.shrink(picture.pixels)

@@ -77,7 +77,7 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     analysing = analyse.click(**handler, **shown)
     deciding = threshold.change(
         analyser.decide_again, [session, threshold, view.face, model, ticket],
-        [session, view.verdict, view.picture, view.face, view.meaning, row],
+        [session, view.verdict, view.picture, view.face, view.provenance, view.meaning, row],
         trigger_mode="always_last", queue=False, **signed,
     )  # fmt: skip
     # Not `change`, which an analysis triggers too: everything would be drawn and sent twice, and
@@ -138,7 +138,8 @@ def _result(
             figures = gr.HTML(meaning(manifest, manifest.threshold), elem_id="meaning")
         record_panel(others["session"], settings)
         misjudged_panel(photo, others["session"], settings, admission)
+    provenance = gr.HTML("", elem_id="provenance")
     return PhotoView(
         verdict=verdict, details=details, face=face, evidence=evidence, look=look, strip=strip,
-        threshold=threshold, meaning=figures, **others,
+        provenance=provenance, threshold=threshold, meaning=figures, **others,
     )  # fmt: skip

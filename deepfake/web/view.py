@@ -14,6 +14,7 @@ from deepfake.web import drawing, wording
 from deepfake.web.adjust import meaning
 from deepfake.web.comparison_panel import WELCOME, comparison_panel
 from deepfake.web.intake import ticketed
+from deepfake.web.provenance_block import provenance_block
 from deepfake.web.session import Session
 
 EVIDENCE_SIDE = 448
@@ -44,6 +45,7 @@ class PhotoView:
         evidence: the face beside what spoke for its score.
         look: works the evidence out, where the model has none built in.
         strip: whether the verdict holds where the face is changed a little.
+        provenance: what the file says of where it comes from.
         meaning: what the threshold means.
     """
 
@@ -58,6 +60,7 @@ class PhotoView:
     evidence: gr.ImageSlider
     look: gr.Button
     strip: gr.HTML
+    provenance: gr.HTML
     meaning: gr.HTML
 
     @property
@@ -65,7 +68,7 @@ class PhotoView:
         """All that a result fills."""
         return [
             self.session, self.verdict, self.details, self.picture, self.face, self.evidence,
-            self.look, self.strip, self.meaning, self.row,
+            self.look, self.strip, self.provenance, self.meaning, self.row,
         ]  # fmt: skip
 
     def show(self, session: Session, row: dict[str, Any]) -> Changes:
@@ -86,6 +89,7 @@ class PhotoView:
             self.session: session,
             self.verdict: ticketed(wording.verdict_panel(report), session.ticket),
             self.picture: session.marked(face),
+            self.provenance: provenance_block(report),
             self.face: _choices(report, face),
             self.meaning: meaning(report.manifest, report.threshold, report),
         }
@@ -116,6 +120,7 @@ class PhotoView:
             self.picture: "",
             self.face: gr.update(choices=[], value=None, visible=False),
             **self._show_evidence(None),
+            self.provenance: "",
             self.meaning: figures,
             self.row: None,
         }

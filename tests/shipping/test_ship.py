@@ -144,7 +144,10 @@ def test_figures_of_runs_with_sources_left_out_are_gathered(shipped, tmp_path):
     card.refresh(model, runs=[shipped, shipped])
     text = (model / "README.md").read_text()
     assert text.count("| other | generator | 2 |") == 2
-    assert "Other networks like this one, trained without these sources" in text and "This very" not in text
+    assert (
+        "Other networks like this one, trained without these sources" in text
+        and "This very" not in text
+    )
 
 
 def test_an_unknown_rule_is_refused_before_any_work(ship, description, network, labelled, tmp_path):

@@ -14,6 +14,7 @@ from deepfake.web.analyse import Analyser
 from deepfake.web.choices import Choices
 from deepfake.web.view import PhotoView
 from deepfake.web.visitors.admission import Admission
+from tests.default_model import MANIFEST
 
 SPACE = {"SPACE_ID": "somebody/deepfake"}
 
@@ -112,12 +113,12 @@ def test_the_password_of_redis_is_not_in_what_settings_show():
 
 def test_over_the_limit_the_panel_says_so_and_nothing_of_the_result_before_stays(portrait):
     view, analyser = limited("1/hour")
-    first = analyser.analyse(str(portrait), 0.5, None, "one", request())
+    first = analyser.analyse(str(portrait), MANIFEST.threshold, None, "one", request())
     assert (
         "No signs of manipulation found" in first[view.verdict]
         and first[view.row]["verdict"] == "real"
     )
-    second = analyser.analyse(str(portrait), 0.5, None, "two", request())
+    second = analyser.analyse(str(portrait), MANIFEST.threshold, None, "two", request())
     assert set(second) == set(view.result) and 'data-ticket="two"' in second[view.verdict]
     assert "1 analysis an hour" in second[view.verdict] and "Try again" in second[view.verdict]
     assert second[view.row] is None and second[view.session] is None
@@ -125,9 +126,9 @@ def test_over_the_limit_the_panel_says_so_and_nothing_of_the_result_before_stays
 
 def test_another_model_over_the_limit_does_not_show_the_result_of_the_one_before(portrait):
     view, analyser = limited("1/hour")
-    first = analyser.analyse(str(portrait), 0.5, None, "", request())
+    first = analyser.analyse(str(portrait), MANIFEST.threshold, None, "", request())
     assert "No signs of manipulation found" in first[view.verdict]
-    second = analyser.analyse_again(str(portrait), 0.5, None, "", request())
+    second = analyser.analyse_again(str(portrait), MANIFEST.threshold, None, "", request())
     assert second[view.session] is None
     panel = second[view.verdict]
     assert wording.REFUSED in panel and "1 analysis an hour" in panel
@@ -137,10 +138,10 @@ def test_a_typed_model_and_its_analysis_count_once(portrait, make_model):
     typed = str(make_model("typed"))
     view, analyser = limited("2/hour", model_field="paths")
     analyser.choose_model(typed, "", request())
-    first = analyser.analyse_again(str(portrait), 0.5, typed, "", request())
+    first = analyser.analyse_again(str(portrait), MANIFEST.threshold, typed, "", request())
     assert "No signs of manipulation found" in first[view.verdict]
     # Of two one is left, and the load that was counted stands for one analysis only.
-    second = analyser.analyse_again(str(portrait), 0.5, typed, "", request())
+    second = analyser.analyse_again(str(portrait), MANIFEST.threshold, typed, "", request())
     assert "No signs of manipulation found" in second[view.verdict]
-    third = analyser.analyse_again(str(portrait), 0.5, typed, "", request())
+    third = analyser.analyse_again(str(portrait), MANIFEST.threshold, typed, "", request())
     assert "2 analyses an hour" in third[view.verdict]

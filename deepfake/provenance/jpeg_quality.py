@@ -1,0 +1,36 @@
+"""Quantisation table → quality, on the scale of libjpeg."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from deepfake.provenance.facts import JpegQuality
+
+# Brightness, ITU-T T.81 (the JPEG standard), table K.1, in rows; what libjpeg scales.
+STANDARD = np.array(
+    [16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
+     14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
+     18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+     49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99]
+)  # fmt: skip
+
+
+def estimate(table: Sequence[int]) -> JpegQuality:
+    """The quality whose table is nearest.
+
+    Args:
+        table: sequence of 64 int. For brightness, in rows.
+    """
+    given = np.array(table)
+    distances = [int(np.abs(given - _table(quality)).sum()) for quality in range(1, 101)]
+    nearest = int(np.argmin(distances))
+    return JpegQuality(nearest + 1, distances[nearest] == 0)
+
+
+def _table(quality: int) -> np.ndarray:
+    # jpeg_quality_scaling and jpeg_add_quant_table of libjpeg's jcparam.c (Independent JPEG Group).
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    table: np.ndarray = np.clip((STANDARD * scale + 50) // 100, 1, 255)
+    return table
