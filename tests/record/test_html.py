@@ -14,13 +14,8 @@ def test_it_says_what_was_judged_and_how_to_check_it(recorded):
     report = recorded["report"]
     for said in (
         report["sentence"], report["picture"]["sha256"], report["model"]["sha256"],
-<<<<<<< HEAD
         recorded["made"], CAVEATS[report["verdict"]],
-        "sources that the model had never seen", "real faces fake",
-=======
-        recorded["made"], "This does not prove that the photo is real",
         "sources left out of training", "real faces fake",
->>>>>>> worth
         "deepfake verify", f"{report['p_fake']:.7f}",
     ):  # fmt: skip
         assert said in text

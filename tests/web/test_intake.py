@@ -26,7 +26,7 @@ WATCH = """([name, photo, panel, faces]) => {
             one.checkVisibility() && /-(real|fake|uncertain|not_applicable)/.test(one.className));
         seen.add([
             size(document.querySelector(`${photo} img`)),
-            verdict?.className.replace(/.*-(real|fake|uncertain)$/, "face").split("-").pop() ?? "",
+            verdict?.className.split("-").pop().replace(/real|fake|uncertain/, "face") ?? "",
             size(document.querySelector(`${faces} img`)),
         ].join(" "));
         requestAnimationFrame(look);
