@@ -36,7 +36,7 @@ def served_several(make_model):
     (changed / "model.tflite").write_bytes(b"not a network")
     models = [
         "default",
-        make_model("plain", output=plain, threshold=0.5, uncertain_band=[0.4, 0.6], **unmeasured),
+        make_model("plain", output=plain, threshold=0.5, uncertain_band=[0.5, 0.6], **unmeasured),
         make_model("strict", threshold=0.0, uncertain_band=[0.0, 0.0]),
         changed,
     ]
