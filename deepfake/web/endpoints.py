@@ -55,10 +55,11 @@ class Endpoints:
         request: gr.Request | None,
         threshold: float | None = None,
         model: str | None = None,
+        provenance: bool = False,
     ) -> ReportDocument:
         """The verdict on a photo and on each of its faces, and what weakens them."""
         with self._admitted(photo, request, threshold) as source:
-            report = self._report(source, model)
+            report = self._report(source, model, provenance)
             return (report if threshold is None else report.at(threshold)).to_dict()
 
     def compare(
@@ -85,7 +86,8 @@ class Endpoints:
     @property
     def parameters(self) -> list[str]:
         """What programs may pass; with one model to choose from, they name none."""
-        return ["photo", "threshold", *(["model", "models"] if self._has_several else [])]
+        several = ["model", "models"] if self._has_several else []
+        return ["photo", "threshold", "provenance", *several]
 
     @property
     def _has_several(self) -> bool:
@@ -108,8 +110,9 @@ class Endpoints:
         with listening(lambda _: None):
             yield photo
 
-    def _report(self, photo: str | bytes, model: str | None) -> Report:
-        return self.choices.detector(model).detect(photo, file=name_of(photo))
+    def _report(self, photo: str | bytes, model: str | None, provenance: bool = False) -> Report:
+        detector = self.choices.detector(model)
+        return detector.detect(photo, file=name_of(photo), provenance=provenance)
 
 
 def add_endpoints(endpoints: Endpoints) -> None:
@@ -124,6 +127,7 @@ def add_endpoints(endpoints: Endpoints) -> None:
             label="photo", type="filepath", image_mode=None, sources=["upload"], visible=False
         ),
         "threshold": gr.Number(None, label="threshold", visible=False),
+        "provenance": gr.Checkbox(False, label="provenance", visible=False),
         "model": gr.Textbox(choices.default, label="model", visible=False),
         "models": gr.CheckboxGroup(
             choices.labels, value=choices.labels, label="models", visible=False

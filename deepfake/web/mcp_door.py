@@ -38,6 +38,8 @@ LOCAL = "The photo: its full path on this machine. Or its data, as data:image/jp
 ABOUT = {
     "threshold": "P(fake) from which on a face counts as fake, in [0, 1]. Leave it out to use the "
     "model's own, at which its error rates were measured.",
+    "provenance": "Whether to read, too, what the file says of itself: Content Credentials, "
+    "camera, software, texts of generators. Facts, which do not change the verdict.",
     "model": "The model that judges. Leave it out for the first.",
     "models": "The models that are compared. Leave it out for all.",
 }

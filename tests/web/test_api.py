@@ -68,8 +68,15 @@ def test_what_the_documentation_shows_works(
     )
     assert done.returncode == 0, done.stderr
     assert re.search(
-        r"^real 0\.0\d+$|\"verdict\": ?\"real\".*\"threshold\": ?0.8", done.stdout, re.M
+        r"^real 0\.\d+$|\"verdict\": ?\"real\".*\"threshold\": ?0.8", done.stdout, re.M
     )
+
+
+def test_programs_may_ask_what_the_file_says_of_itself(client, portrait):
+    photo = handle_file(portrait)
+    assert client.predict(photo, api_name="/detect")["provenance"] is None
+    found = client.predict(photo, provenance=True, api_name="/detect")
+    assert found["provenance"]["metadata"]["gps"] is False
 
 
 def test_programs_may_set_the_threshold(client, portrait):

@@ -52,7 +52,7 @@ async def test_the_tools_are_the_endpoints_and_nothing_else(own, public):
     tools = await ask(own)
     assert list(tools) == ["predict", "detect"]
     detect = tools["detect"]
-    assert set(detect.inputSchema["properties"]) == {"photo", "threshold"}
+    assert set(detect.inputSchema["properties"]) == {"photo", "threshold", "provenance"}
     assert detect.inputSchema["required"] == ["photo"]
     assert {"verdict", "faces", "reasons"} <= set(detect.outputSchema["properties"])
     tools = await ask(public)
