@@ -53,7 +53,7 @@ the question, then the answer is fetched. `/gradio_api/info` has the schemas.
 | endpoint | takes | answers with |
 |---|---|---|
 | `/predict` | `photo`, `model` | [two numbers](#labels); an error where no face was judged |
-| `/detect` | `photo`, `threshold`, `model`, `provenance` | [a report](#report) |
+| `/detect` | `photo`, `threshold`, `provenance`, `model` | [a report](#report) |
 | `/compare` | `photo`, `threshold`, `models` | [a comparison](#comparison) |
 
 Only `photo` must be given. `model`, `models` (a list) and `/compare` are there on a page with

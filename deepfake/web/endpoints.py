@@ -54,8 +54,8 @@ class Endpoints:
         photo: str | bytes | None,
         request: gr.Request | None,
         threshold: float | None = None,
-        model: str | None = None,
         provenance: bool = False,
+        model: str | None = None,
     ) -> ReportDocument:
         """The verdict on a photo and on each of its faces, and what weakens them."""
         with self._admitted(photo, request, threshold) as source:
