@@ -71,7 +71,7 @@ def test_a_folder_without_a_report_gets_a_sentence(tmp_path):
 def test_the_page_says_whose_figures_on_left_out_sources_are(evaluated, tmp_path):
     for path in evaluated.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    own, others = "This very network was trained without", "Other networks like this one, trained without"
+    own, others = "This very network was trained without", "Other networks like this one"
     row = {"held_out": "sdxl", "kind": "generator", "count": 65, "auc": 0.9123}
     for rows, said in (
         ([row], [False, True]),
