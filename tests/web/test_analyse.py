@@ -80,5 +80,5 @@ def test_a_program_is_not_kept_waiting_for_a_model_of_another(choices, portrait,
     lock = Path(settings.cache) / compiled.FOLDER / compiled.LOCK_FILE
     lock.parent.mkdir()
     endpoints = Endpoints(choices, Admission(settings, {}))
-    with FileLock(lock), pytest.raises(gr.Error, match="Try again in a minute"):
+    with FileLock(lock), pytest.raises(ModelError, match="Try again in a minute"):
         endpoints.predict(str(portrait), None, "plain.h5")
