@@ -19,6 +19,7 @@ from deepfake.web.about import about
 from deepfake.web.adjust import meaning
 from deepfake.web.choices import Choices
 from deepfake.web.history import history_row
+from deepfake.web.newest import Newest
 from deepfake.web.session import Session
 from deepfake.web.texts import say
 from deepfake.web.view import Changes, PhotoView, stays
@@ -41,6 +42,7 @@ class Analyser:
         self.choices = choices
         self.admission = admission
         self.view = view
+        self.newest = Newest()
         # Loads of a typed model that were counted, and go on to the analysis they were made for.
         # Bounded: a visitor who leaves in between never comes for it.
         self._counted: deque[tuple[str | None, str | None]] = deque(maxlen=COUNTED)
@@ -56,12 +58,14 @@ class Analyser:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Changes:
         """Judge the photo."""
+        self.newest.note(request, ticket)
         try:
             if photo:
                 self.admission.admit(request)
         except LimitError as error:
             return self._failure(error.public, threshold, model, ticket, wording.REFUSED)
-        return self._judge(photo, threshold, model, ticket, progress)
+        changes = self._judge(photo, threshold, model, ticket, progress)
+        return changes if self.newest.holds(request, ticket) else stays()
 
     def _judge(
         self,
@@ -92,7 +96,7 @@ class Analyser:
     def choose_model(
         self,
         model: str | None,
-        _ticket: str,
+        ticket: str,
         request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Changes:
@@ -100,6 +104,7 @@ class Analyser:
 
         The result of the model before goes, so that its scores are not shown as this one's.
         """
+        self.newest.note(request, ticket)
         try:
             if not self._costs_nothing(model):
                 self.admission.admit(request)
@@ -128,6 +133,7 @@ class Analyser:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Changes:
         """Judge the photo, if there is one, with the model just chosen, as in `analyse`."""
+        self.newest.note(request, ticket)
         counted = self._take_counted(model, request)
         try:
             if not counted and (photo or not self._costs_nothing(model)):
@@ -138,8 +144,9 @@ class Analyser:
         except ModelError as error:
             return self._failure(error.public, threshold, model, ticket, wording.UNUSABLE_MODEL)
         if not photo:
-            return self.forget(threshold, model, ticket)
-        return self._judge(photo, threshold, model, ticket, progress)
+            return self.forget(threshold, model, ticket, request)
+        changes = self._judge(photo, threshold, model, ticket, progress)
+        return changes if self.newest.holds(request, ticket) else stays()
 
     def decide_again(
         self,
@@ -156,8 +163,11 @@ class Analyser:
         session = replace(session, report=session.report.at(threshold))
         return {**self.view.show_verdict(session, face), self.view.row: self._row(session)}
 
-    def forget(self, threshold: float, model: str | None, ticket: str) -> Changes:
+    def forget(
+        self, threshold: float, model: str | None, ticket: str, request: gr.Request | None = None
+    ) -> Changes:
         """The photo was removed: everything as at the start."""
+        self.newest.note(request, ticket)
         return self.view.show_nothing(wording.WELCOME, self._meaning(threshold, model), ticket)
 
     def look(
@@ -181,6 +191,8 @@ class Analyser:
             chosen = replace(chosen, evidence=detector.explain(chosen))
         except DeepfakeError as error:
             raise gr.Error(error.public, print_exception=False) from error
+        if not self.newest.holds(request, ticket):
+            return stays()
         faces = list(session.report.faces)
         faces[index] = chosen
         report = replace(session.report, faces=tuple(faces))

@@ -14,6 +14,7 @@ from deepfake.errors import DeepfakeError, LimitError
 from deepfake.progress import listening
 from deepfake.web import wording
 from deepfake.web.choices import Choices
+from deepfake.web.newest import Newest
 from deepfake.web.previews import preview
 from deepfake.web.view import Changes, ComparisonView, stays
 from deepfake.web.visitors.admission import Admission
@@ -35,6 +36,7 @@ class Comparer:
         self.choices = choices
         self.admission = admission
         self.view = view
+        self.newest = Newest()
 
     def show(
         self,
@@ -46,6 +48,7 @@ class Comparer:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Changes:
         """Judge the photo with the chosen models."""
+        self.newest.note(request, ticket)
         if not photo:
             return self._failure(NO_PHOTO, ticket)
         if not models:
@@ -59,6 +62,8 @@ class Comparer:
             with listening(lambda sentence: progress(None, desc=sentence)):
                 found = compare_models(self.choices, photo, models, tell)
             shown = preview(photo, self.choices.shelf.settings)
+            if not self.newest.holds(request, ticket):
+                return stays()
             return self.view.show(_slim(found), ticket, shown)
         except LimitError as error:
             panel = wording.error_panel(error.public, wording.REFUSED, again=True)
@@ -90,10 +95,13 @@ class Comparer:
             gr.Warning(str(error), title=wording.REFUSED)
             return stays()
         explained = explain(comparison, self.choices.shelf, progress=tell)
+        if not self.newest.holds(request, ticket):
+            return stays()
         return self.view.show(explained, ticket)
 
-    def forget(self, ticket: str) -> Changes:
+    def forget(self, ticket: str, request: gr.Request | None = None) -> Changes:
         """The photo was removed."""
+        self.newest.note(request, ticket)
         return self.view.show_nothing(ticket)
 
     def _failure(self, message: str, ticket: str) -> Changes:

@@ -43,13 +43,13 @@ def compare_tab(choices: Choices, admission: Admission) -> None:
     view = ComparisonView(session=session, comparison=result, look=maps)
     comparer = Comparer(choices, admission, view)
     private = {"api_visibility": "private", "concurrency_id": "analyse"}
-    looking = maps.click(
+    maps.click(
         comparer.look, [session, intake.ticket], view.result, js=intake.sign,
         show_progress_on=[maps], **private,
     )  # fmt: skip
-    comparing = button.click(
+    button.click(
         comparer.show, [intake.photo, models, intake.ticket], view.result, js=intake.sign,
-        show_progress_on=[result], trigger_mode="always_last", cancels=[looking], **private,
+        show_progress_on=[result], trigger_mode="always_last", **private,
     )  # fmt: skip
     forget = {"fn": comparer.forget, "inputs": [intake.ticket], "outputs": view.result}
-    intake.connect(forget, [comparing, looking])
+    intake.connect(forget)

@@ -59,14 +59,11 @@ class Intake:
         """The same with a new ticket: the photo stays, but its result does not."""
         return self._call("rejudge")
 
-    def connect(
-        self, forget: dict[str, Any], results: Sequence[Any], emptied: Sequence[Any] = ()
-    ) -> None:
+    def connect(self, forget: dict[str, Any], emptied: Sequence[Any] = ()) -> None:
         """Have photos come in, and go.
 
         Args:
             forget: dict. Function, inputs and outputs of the event that a photo was removed.
-            results: sequence. The events that bring results of the photo, to be given up then.
             emptied: sequence. Components with pictures of the result. A browser shows the picture
                 before until the next is there, so they are emptied in between.
         """
@@ -74,15 +71,13 @@ class Intake:
         nothing = ", null" * len(emptied)
         self.put.click(
             None, None, [self.photo, *emptied], js=f"() => [{place}.value{nothing}]",
-            cancels=results, **private,
+            **private,
         ).then(None, js=f"() => {{ {place}.ask_for() }}", **private)  # fmt: skip
         self.photo.upload(
-            None, [self.photo], [*emptied], cancels=results, **private,
+            None, [self.photo], [*emptied], **private,
             js=f"(photo) => [{place}.arrived(photo){nothing}].slice(1)",
         )  # fmt: skip
-        self.photo.clear(
-            **forget, js=self._call("cleared"), cancels=results, show_progress="hidden", **private
-        )
+        self.photo.clear(**forget, js=self._call("cleared"), show_progress="hidden", **private)
 
     def _call(self, method: str) -> str:
         return f"(...inputs) => window.deepfake.{self.place}.{method}(inputs)"

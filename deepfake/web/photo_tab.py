@@ -82,7 +82,7 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
     )  # fmt: skip
     # Not `change`, which an analysis triggers too: everything would be drawn and sent twice, and
     # Gradio would rewrite files while the browser reads them.
-    choosing = view.face.input(
+    view.face.input(
         analyser.choose_face, [session, view.face, ticket],
         [view.picture, view.evidence, view.look, view.strip], **signed,
     )  # fmt: skip
@@ -91,17 +91,16 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
         [session, view.evidence, view.look, view.strip, row],
         show_progress_on=[view.look], concurrency_id="analyse", js=intake.sign, **PRIVATE,
     )  # fmt: skip
-    results = [analysing, choosing, looking]
     # Not `change`, which would run at the start, too.
     loading = model.input(
         analyser.choose_model, [model, ticket], [session, threshold, view.meaning, card],
-        cancels=results, **{**shown, **LOADING, "js": intake.rejudge},
+        **{**shown, **LOADING, "js": intake.rejudge},
     )  # fmt: skip
     again = loading.success(**{**handler, "fn": analyser.analyse_again}, **shown)
     forget = {
         "fn": analyser.forget, "inputs": [threshold, model, ticket], "outputs": view.result,
     }  # fmt: skip
-    intake.connect(forget, [*results, again], [view.evidence])
+    intake.connect(forget, [view.evidence])
     for analysis in (analysing, again):
         remember(analysis, row)
     for change in (deciding, looking):
