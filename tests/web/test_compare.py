@@ -188,7 +188,9 @@ def comparer(make_model):
 def test_all_heat_maps_together_count_as_one_analysis(comparer, portrait, monkeypatch):
     warnings = []
     monkeypatch.setattr(gr, "Warning", lambda text, **_: warnings.append(text))
-    asked = SimpleNamespace(headers=Headers({}), client=SimpleNamespace(host="192.0.2.1"))
+    asked = SimpleNamespace(
+        headers=Headers({}), client=SimpleNamespace(host="192.0.2.1"), session_hash="visitor"
+    )
     view = comparer.view
     shown = comparer.show(str(portrait), comparer.choices.labels, "", asked)
     assert shown[view.look]["visible"] and "No built-in map" in shown[view.comparison]

@@ -376,6 +376,7 @@ def test_a_picture_of_the_camera_is_a_photo_like_any_other(page, faceless):
     page.get_by_role("button", name="Capture from camera").click()
     expect(tab.verdict("none")).to_be_visible()
     page.locator("#photo").get_by_role("button", name="Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('#photo video')?.readyState >= 2")
     page.locator("#photo").get_by_role("button", name="capture photo").click()
     expect(page.locator("#photo img")).to_be_visible()
     # The test's camera shows a green surface with a moving ball.

@@ -148,7 +148,7 @@ def test_the_page_works_through_nginx_and_says_so_over_the_limit(
     for threshold in ("0", "0.9", "0"):
         number.fill(threshold)
         number.press("Tab")
-    expect(page.locator("#verdict")).to_contain_text("Signs of manipulation found")
+    expect(page.locator("#verdict")).to_contain_text("Called fake at the threshold")
     refused = page.locator("#verdict [role=alert]")
     for _ in range(8):
         page.locator("#analyse").click()
