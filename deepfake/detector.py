@@ -125,17 +125,17 @@ class Detector:
         scores = self.model.backend.scores(batch)
         p_fakes = self._p_fakes(scores)
         clock.lap("model")
-        decided = max(judged, key=lambda index: p_fakes[judged.index(index)], default=None)
+        decisive = max(range(len(judged)), key=p_fakes.__getitem__, default=None)
         variations: tuple[Variation, ...] = ()
-        if fragility and decided is not None:
-            variations = self._variations(picture, found[decided])
+        if fragility and decisive is not None:
+            variations = self._variations(picture, found[judged[decisive]])
         clock.lap("fragility")
         band = verdict.uncertain_band(manifest, self.threshold, len(judged))
         for row, index in enumerate(judged):
             faces[index] = replace(
                 faces[index],
                 p_fake=p_fakes[row],
-                variations=variations if index == decided else (),
+                variations=variations if row == decisive else (),
                 experts=None if scores.experts is None else Experts(*scores.experts[row].tolist()),
                 evidence=None if scores.evidence is None else scores.evidence[row],
             ).decided(self.threshold, band)

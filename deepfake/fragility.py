@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
-from deepfake import preprocessing
+from deepfake import jpeg, preprocessing
 from deepfake.faces import Face
 from deepfake.imaging import Picture
 from deepfake.manifest import Input
@@ -69,12 +69,7 @@ def _around(
     picture: Picture, face: Face, spec: Input
 ) -> tuple[Image.Image, preprocessing.Box, float]:
     """The part of a picture that the network looks at, the square in it, and its turn."""
-    whole = spec.crop == "full"
-    factor = 1.0 if spec.crop == "full" else spec.crop
-    turn = 0.0 if whole else preprocessing.turned_back(face.turn, spec)
-    area = preprocessing.crop_area(
-        picture.width, picture.height, None if whole else face.box, factor, turn
-    )
+    area, turn = preprocessing.square_of(picture, face.box, spec, face.turn)
     side = area[2] - area[0]
     # The corners of a turned square reach further, and it keeps a pixel away from the border.
     angle = np.radians(turn)
@@ -95,6 +90,4 @@ def _around(
 
 
 def _as_jpeg(image: Image.Image, quality: int) -> Image.Image:
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality)
-    return Image.open(file).convert("RGB")
+    return Image.open(io.BytesIO(jpeg.encode(image, quality))).convert("RGB")

@@ -100,10 +100,7 @@ def cut(picture: Picture, box: Box | None, spec: Input, turn: float = 0.0) -> np
     Returns:
         uint8 array (size, size, 3).
     """
-    whole = box is None or spec.crop == "full"
-    factor = 1.0 if spec.crop == "full" else spec.crop
-    turn = 0.0 if whole else turned_back(turn, spec)
-    area = crop_area(picture.width, picture.height, None if whole else box, factor, turn)
+    area, turn = square_of(picture, box, spec, turn)
     # Only the pixels around the crop are copied; the margin is more than the filters reach.
     margin = REACH * max(1.0, (area[2] - area[0]) / spec.size) + 1
     if turn:
@@ -118,6 +115,26 @@ def cut(picture: Picture, box: Box | None, spec: Input, turn: float = 0.0) -> np
     # Pillow low-passes when it makes things smaller.
     small = image.resize((spec.size, spec.size), RESAMPLING[spec.resample], box=moved)
     return np.asarray(small)
+
+
+def square_of(
+    picture: Picture, box: Box | None, spec: Input, turn: float = 0.0
+) -> tuple[Box, float]:
+    """The square of a picture that the network sees.
+
+    Args:
+        picture: Picture. The whole picture.
+        box: tuple (left, top, right, bottom) in pixels; None for the central square.
+        spec: Input. The manifest's `input`.
+        turn: float. As for `cut`.
+
+    Returns:
+        (the square as of `crop_area`, by how many degrees it is turned back).
+    """
+    if box is None or spec.crop == "full":
+        return crop_area(picture.width, picture.height, None, 1.0), 0.0
+    turn = turned_back(turn, spec)
+    return crop_area(picture.width, picture.height, box, spec.crop, turn), turn
 
 
 def turned_back(turn: float, spec: Input) -> float:

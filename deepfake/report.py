@@ -181,10 +181,15 @@ class Report:
         return verdict.sentence(self.verdict, self.p_fake, len(self.faces), hindrance)
 
     @property
+    def deciding(self) -> int | None:
+        """Index of the most suspicious face, which the verdict is of; None if none is judged."""
+        scores = {i: face.p_fake for i, face in enumerate(self.faces) if face.p_fake is not None}
+        return max(scores, key=scores.__getitem__, default=None)
+
+    @property
     def decisive(self) -> FaceReport | None:
-        """The most suspicious face, which the verdict is of; None where none was judged."""
-        judged = [face for face in self.faces if face.p_fake is not None]
-        return max(judged, key=lambda face: face.p_fake or 0.0, default=None)
+        """That face."""
+        return None if self.deciding is None else self.faces[self.deciding]
 
     @property
     def reasons(self) -> tuple[Reason, ...]:

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepfake.commands.options import add_model
 from deepfake.errors import DeepfakeError, MisjudgedError
 from deepfake.formatting import on_one_line
 
@@ -53,11 +54,7 @@ def add_command(commands: Any) -> None:
         "since the model before. Exit code 3: something got worse.",
     )
     for parser, action in ((add, add_photos), (run, run_model)):
-        parser.add_argument(
-            "--model", metavar="MODEL",
-            help="'default', a model's folder or file, or hf://OWNER/REPO (default: the setting "
-            "DEEPFAKE_MODEL)",
-        )  # fmt: skip
+        add_model(parser)
         parser.add_argument(
             "--folder", metavar="FOLDER", type=Path,
             help="where they are kept (default: the setting DEEPFAKE_MISJUDGED, or "

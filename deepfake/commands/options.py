@@ -47,6 +47,15 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add `--model` of a command that uses one."""
+    parser.add_argument(
+        "--model", metavar="MODEL",
+        help="'default', a model's folder or file, or hf://OWNER/REPO (default: the setting "
+        "DEEPFAKE_MODEL)",
+    )  # fmt: skip
+
+
 def joined(arguments: Sequence[str]) -> list[str]:
     """Arguments in which `--scale -1..1` is one, since argparse takes its value for an option."""
     kept: list[str] = []

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepfake.commands.options import add_model
+
 if TYPE_CHECKING:
     from deepfake.record.checking import Check
 
@@ -30,11 +32,7 @@ def add_command(commands: Any) -> None:
         help="as written by `deepfake detect --report` or saved from the page",
     )  # fmt: skip
     verify.add_argument("photo", metavar="PHOTO", help="the file that the report is of")
-    verify.add_argument(
-        "--model", metavar="MODEL",
-        help="'default', a model's folder or file, or hf://OWNER/REPO (default: the setting "
-        "DEEPFAKE_MODEL)",
-    )  # fmt: skip
+    add_model(verify)
     verify.set_defaults(run=run)
 
 

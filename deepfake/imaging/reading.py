@@ -73,6 +73,21 @@ def read(source: str | PathLike[str] | bytes, settings: Settings | None = None) 
     return Picture(pixels, kind, len(data), hashlib.sha256(data).hexdigest(), tuple(notes))
 
 
+def opened(data: bytes, kind: str) -> Image.Image:
+    """Open a picture for its decoder alone; nothing is decoded yet.
+
+    Args:
+        data: bytes. The file.
+        kind: str. As of `sniff`.
+    """
+    if kind == "HEIF":
+        # 60 ms to import, and few pictures need it.
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    return Image.open(io.BytesIO(data), formats=DECODERS.get(kind, (kind,)))
+
+
 Pixels = tuple[np.ndarray, list[str]]
 
 
@@ -80,7 +95,7 @@ def _read_plain(
     data: bytes, kind: str, settings: Settings, cicp: tuple[int, int] | None = None
 ) -> Pixels:
     """What Pillow decodes, upright and in sRGB."""
-    with Image.open(io.BytesIO(data), formats=DECODERS.get(kind, (kind,))) as image:
+    with opened(data, kind) as image:
         return _shown(image, settings, cicp)
 
 
@@ -171,11 +186,6 @@ def _read_png(data: bytes, kind: str, settings: Settings) -> Pixels:
 
 
 def _read_with_boxes(data: bytes, kind: str, settings: Settings) -> Pixels:
-    if kind == "HEIF":
-        # 60 ms to import, and few pictures need it.
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
     main = boxes.main_picture(data)
     if main.size is not None:
         # The decoders have limits of their own and call what is larger damaged.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from dataclasses import replace
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from PIL import ExifTags, Image
 
 from deepfake.errors import ImageError
 from deepfake.imaging import sniff
+from deepfake.imaging.reading import opened
 from deepfake.provenance import credentials, png_texts, thumbnail, xmp
 from deepfake.provenance.clean import clean
 from deepfake.provenance.facts import Metadata, Provenance, SourceType
@@ -23,7 +23,6 @@ MAX_EXIF = 1_000_000
 XMP_CHUNK = "XML:com.adobe.xmp"
 OFFSET, LENGTH = ExifTags.Base.JpegIFOffset, ExifTags.Base.JpegIFByteCount
 EXIF_START = b"Exif\0\0"
-DECODERS = {"JPEG": ("JPEG", "MPO")}
 
 
 def read(
@@ -47,14 +46,10 @@ def read(
     signed = credentials.read(data, kind, lists or carried())
     found = Provenance(signed, source_types=signed.source_types)
     texts = list(png_texts.texts_of(data)) if kind == "PNG" else []
-    if kind == "HEIF":
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on damaged EXIF
-            with Image.open(io.BytesIO(data), formats=DECODERS.get(kind, (kind,))) as image:
+            with opened(data, kind) as image:
                 found = _metadata(found, image, kind, texts)
                 found = replace(found, thumbnail=_thumbnail(image, kind, settings))
     except Exception:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from deepfake import evidence
+from deepfake import evidence, jpeg
 from deepfake.formatting import on_one_line, printable
 from deepfake.manifest import ModelManifest, OperatingPoint, OperatingPoints
 from deepfake.report import FaceReport, Report
@@ -155,7 +153,6 @@ def _face(face: FaceReport, detail: Detail) -> FacePicturesDocument | None:
 
 def _jpeg(pixels: np.ndarray, side: int, quality: int) -> str:
     """A picture, no larger than `side`, as its own address."""
-    picture, data = Image.fromarray(pixels), io.BytesIO()
+    picture = Image.fromarray(pixels)
     picture.thumbnail((side, side), reducing_gap=2.0)
-    picture.save(data, "JPEG", quality=quality)
-    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+    return jpeg.address(picture, quality)

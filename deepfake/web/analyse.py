@@ -10,11 +10,11 @@ from typing import Any, TypeGuard
 import gradio as gr
 from PIL import Image
 
-from deepfake import imaging, provenance
+from deepfake import imaging, jpeg, provenance
 from deepfake.detector import Detector
 from deepfake.errors import DeepfakeError, LimitError, ModelError
 from deepfake.progress import listening
-from deepfake.web import drawing, jpeg, wording
+from deepfake.web import drawing, wording
 from deepfake.web.about import about
 from deepfake.web.adjust import meaning
 from deepfake.web.choices import Choices
@@ -64,8 +64,7 @@ class Analyser:
                 self.admission.admit(request)
         except LimitError as error:
             return self._failure(error.public, threshold, model, ticket, wording.REFUSED)
-        changes = self._judge(photo, threshold, model, ticket, progress)
-        return changes if self.newest.holds(request, ticket) else stays()
+        return self._judge(photo, threshold, model, ticket, request, progress)
 
     def _judge(
         self,
@@ -73,6 +72,7 @@ class Analyser:
         threshold: float,
         model: str | None,
         ticket: str,
+        request: gr.Request | None,
         progress: gr.Progress,
     ) -> Changes:
         try:
@@ -89,8 +89,10 @@ class Analyser:
             report = replace(report, provenance=provenance.read(data, detector.settings))
         except DeepfakeError as error:
             return self._failure(error.public, threshold, model, ticket)
-        shown, share = drawing.shrink(picture.pixels)
-        session = Session(report, jpeg.encode(Image.fromarray(shown), 92), share, model, ticket)
+        if not self.newest.holds(request, ticket):
+            return stays()
+        shown, _ = drawing.shrink(picture.pixels)
+        session = Session(report, jpeg.encode(Image.fromarray(shown), 92), model, ticket)
         return self.view.show(session, self._row(session))
 
     def choose_model(
@@ -145,8 +147,7 @@ class Analyser:
             return self._failure(error.public, threshold, model, ticket, wording.UNUSABLE_MODEL)
         if not photo:
             return self.forget(threshold, model, ticket, request)
-        changes = self._judge(photo, threshold, model, ticket, progress)
-        return changes if self.newest.holds(request, ticket) else stays()
+        return self._judge(photo, threshold, model, ticket, request, progress)
 
     def decide_again(
         self,

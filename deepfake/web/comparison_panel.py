@@ -6,10 +6,10 @@ from html import escape
 
 from PIL import Image
 
-from deepfake import evidence
+from deepfake import evidence, jpeg
 from deepfake.comparison import NOT_MEASURED, Comparison, Ensemble, Row
 from deepfake.verdict import Verdict, percent
-from deepfake.web import drawing, jpeg
+from deepfake.web import drawing
 from deepfake.web.wording import ICONS
 
 COLUMNS = ("Model", "Verdict", "Likely fake", "Time", "Size", "Trained on", "How often wrong")

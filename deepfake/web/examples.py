@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from deepfake.web import jpeg
+from deepfake import jpeg
 from deepfake.web.texts import say
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

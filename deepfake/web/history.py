@@ -10,11 +10,11 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from deepfake import jpeg
 from deepfake.record.html import page
 from deepfake.record.making import Detail, pictures, record
 from deepfake.settings import Settings
 from deepfake.verdict import Verdict
-from deepfake.web import jpeg
 from deepfake.web.session import Session
 from deepfake.web.texts import say
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 
+from deepfake import jpeg
 from deepfake.report import Report
 from deepfake.web.texts import say
 
 
 def marked(shown: bytes, report: Report, selected: int) -> str:
-    """Lay boxes over the photo; a click on one chooses its face (`assets/worth.js`).
+    """Lay boxes over the photo; a click on one chooses its face (`assets/result.js`).
 
     The list of faces beside it says the same to those who cannot see or click the boxes.
 
@@ -39,9 +39,8 @@ def marked(shown: bytes, report: Report, selected: int) -> str:
             f'<span class="box box-{face.verdict}{chosen}" style="{place}" data-face="{index}">'
             f"{number}</span>"
         )
-    data = base64.b64encode(shown).decode("ascii")
     return (
-        f'<figure class="marked"><img src="data:image/jpeg;base64,{data}" '
+        f'<figure class="marked"><img src="{jpeg.address_of(shown)}" '
         f'alt="{escape(say("photo.faces_alt"))}"><span aria-hidden="true">{"".join(boxes)}</span>'
         "</figure>"
     )

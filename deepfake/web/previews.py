@@ -6,10 +6,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from deepfake import imaging
+from deepfake import imaging, jpeg
 from deepfake.imaging.kinds import SNIFFED_BYTES
 from deepfake.settings import Settings
-from deepfake.web import drawing, jpeg
+from deepfake.web import drawing
 
 # Only Safari shows these.
 UNSHOWN = ("HEIF", "TIFF")

@@ -20,14 +20,12 @@ class Session:
         report: Report. Of the latest picture.
         shown: bytes. A JPEG of that picture, made small enough to show; as pixels, a thousand
             visitors' would fill the memory of a small server.
-        share: float. Its size as a share of the original's.
         model: str. Label of the model that judged it.
         ticket: str. Of the photo that it is about, see `intake`.
     """
 
     report: Report
     shown: bytes
-    share: float
     model: str | None
     ticket: str = ""
 

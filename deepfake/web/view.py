@@ -74,7 +74,7 @@ class PhotoView:
     def show(self, session: Session, row: dict[str, Any]) -> Changes:
         """A new result, with the face chosen that decided it."""
         report = session.report
-        face = wording.deciding(report)
+        face = report.deciding or 0
         return {
             **self.show_verdict(session, face),
             self.details: gr.update(visible=report.p_fake is not None),
@@ -176,7 +176,7 @@ class ComparisonView:
 
 def _choices(report: Report, face: int) -> Any:
     """The faces, the one that decides first; numbered as on the picture."""
-    first = wording.deciding(report)
+    first = report.deciding or 0
     order = sorted(range(len(report.faces)), key=lambda index: index != first)
     choices = [(wording.face_name(report, index), index) for index in order]
     return gr.update(choices=choices, value=face if choices else None, visible=len(choices) > 1)

@@ -26,10 +26,9 @@ AGAIN = say("intake.again")
 PHOTO_WORDS: dict[str, str] = {
     "failed": REFUSED,
     **{
-        name: text
+        key.removeprefix("intake."): text
         for key, text in ENGLISH.items()
-        for place, _, name in [key.partition(".")]
-        if place == "intake"
+        if key.startswith("intake.")
     },
 }
 EVIDENCE_CAPTION = f'<p class="caption">{escape(say("evidence.caption"))}</p>'
@@ -81,18 +80,12 @@ def headline(report: Report) -> str:
     return say(f"verdict.{report.verdict}")
 
 
-def deciding(report: Report) -> int:
-    """Index of the face that decides, the one with the highest score; 0 where none was judged."""
-    scores = [-1.0 if face.p_fake is None else face.p_fake for face in report.faces]
-    return scores.index(max(scores)) if scores else 0
-
-
 def face_name(report: Report, index: int) -> str:
     """A face in a few words: "Face 2 of 3, which decides: fake, 94 % likely fake"."""
     face, faces = report.faces[index], len(report.faces)
     if face.p_fake is None:
         return say("face.unjudged", number=index + 1, faces=faces)
-    decides = faces > 1 and index == deciding(report)
+    decides = faces > 1 and index == report.deciding
     return say(
         "face.decides" if decides else "face.judged",
         number=index + 1, faces=faces, verdict=say(f"word.{face.verdict}"),

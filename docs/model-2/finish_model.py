@@ -53,7 +53,6 @@ test = [s for s in find_dataset(table).samples if s.split == "test"]
 forged = forgeries.of_split(test, FaceReader(manifest.input), backend, manifest, None)
 blends = forgeries.by_kind(manifest, forged)
 print([(b.source, b.roc_auc) for b in blends])
-reals = (label == 0) & (p_fake >= manifest.threshold)
 report.amend(
     folder / "evaluation",
     {

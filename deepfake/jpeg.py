@@ -1,4 +1,4 @@
-"""Pictures as JPEG."""
+"""Pictures as JPEG, for files and for HTML."""
 
 from __future__ import annotations
 
@@ -17,4 +17,9 @@ def encode(picture: Image.Image, quality: int) -> bytes:
 
 def address(picture: Image.Image, quality: int) -> str:
     """A picture as its own address, for HTML."""
-    return f"data:image/jpeg;base64,{base64.b64encode(encode(picture, quality)).decode()}"
+    return address_of(encode(picture, quality))
+
+
+def address_of(data: bytes) -> str:
+    """The same of a file that is there already."""
+    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
