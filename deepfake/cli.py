@@ -22,6 +22,7 @@ from deepfake.commands import (
     serve,
     train,
     verify,
+    video,
 )
 from deepfake.commands.options import joined
 from deepfake.errors import DeepfakeError
@@ -31,6 +32,7 @@ from deepfake.version import __version__
 COMMANDS = (
     detect,
     verify,
+    video,
     serve,
     data,
     augment,
