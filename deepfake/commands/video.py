@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deepfake.commands.options import add_model
 from deepfake.errors import SettingError, VideoError
 from deepfake.formatting import on_one_line, printable
+from deepfake.video.aggregation import AGGREGATIONS, DEFAULT
 
 
 if TYPE_CHECKING:
