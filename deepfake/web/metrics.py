@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("time", "memory", "crash"),
     ),
 }  # fmt: skip
-STAGES = ("decode", "faces", "preprocessing", "model", "evidence", "total")
+STAGES = ("decode", "faces", "preprocessing", "model", "fragility", "total")
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 # Of this process: Gradio allows one page in it.

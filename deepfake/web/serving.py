@@ -36,9 +36,11 @@ def serve(settings: Settings, names: Sequence[str] = ()) -> None:
     folder = make_scratch_folder(os.environ.get("GRADIO_TEMP_DIR"))
     lend_to_gradio(folder)
     # Only now, since it imports Gradio.
+    from deepfake.web import journal
     from deepfake.web.door import MCP
     from deepfake.web.page import build_page, launch
 
+    journal.set_up(settings.log)
     page = build_page(settings, folder, names)
     launch(page, settings, prevent_thread_lock=True)
     if settings.mcp:
