@@ -6,8 +6,15 @@ can tell "none" from "not counted".
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from typing import TYPE_CHECKING
 
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+
+if TYPE_CHECKING:
+    from deepfake.report import Report
+
+# When a counter began is of no use to anybody here, and doubles the page.
+disable_created_metrics()
 # Each counter with what is counted, the name of its kinds, and all of them.
 KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "verdicts": ("Analyses by verdict", "verdict", ("real", "fake", "uncertain")),
@@ -35,16 +42,16 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 STAGES = ("decode", "faces", "preprocessing", "model", "fragility", "total")
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
-# Of this process: Gradio allows one page in it.
-counted = CollectorRegistry()
+# Of this process, which serves one page.
+registry = CollectorRegistry()
 _counters = {
-    name: Counter(f"deepfake_{name}", said, [label], registry=counted)
+    name: Counter(f"deepfake_{name}", said, [label], registry=registry)
     for name, (said, label, _) in KINDS.items()
 }
-_requests = Counter("deepfake_requests", "Answers by their code", ["code"], registry=counted)
+_requests = Counter("deepfake_requests", "Answers by their code", ["code"], registry=registry)
 _stages = Histogram(
     "deepfake_stage_seconds", "Seconds of an analysis by stage", ["stage"],
-    registry=counted, buckets=SECONDS,
+    registry=registry, buckets=SECONDS,
 )  # fmt: skip
 for _name, (_, _, _kinds) in KINDS.items():
     for _kind in _kinds:
@@ -86,3 +93,16 @@ def took(stage: str, seconds: float) -> None:
     if stage not in STAGES:
         raise KeyError(stage)
     _stages.labels(stage).observe(seconds)
+
+
+def judged(report: Report) -> None:
+    """Count a verdict, and note how long its stages took.
+
+    Args:
+        report: Report. Nothing of its picture is kept.
+    """
+    if report.verdict in KINDS["verdicts"][2]:
+        count("verdicts", report.verdict)
+    for stage, milliseconds in report.timings_ms.items():
+        if stage in STAGES:
+            took(stage, float(str(milliseconds)) / 1000)

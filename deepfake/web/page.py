@@ -36,6 +36,7 @@ from deepfake.web.texts import say
 from deepfake.web.visitors.accounts import read_accounts
 from deepfake.web.visitors.admission import Admission
 from deepfake.web.visitors.sign_ins import TRIES, SignInMiddleware
+from deepfake.web.vitals import Vitals
 
 ASSETS = Path(__file__).parent / "assets"
 STYLES = ("page.css", "result.css", "history.css")
@@ -63,6 +64,7 @@ class Page:
             door for assistants.
         admission: Admission. Knows visitors' addresses.
         sites: tuple of str. Other sites that may show it and ask it.
+        vitals: Vitals. How it is.
         lifespan: callable. What runs as long as the page does; nothing for nothing.
     """
 
@@ -72,6 +74,7 @@ class Page:
     routes: Sequence[BaseRoute]
     admission: Admission
     sites: tuple[str, ...]
+    vitals: Vitals
     lifespan: Any = None
 
 
@@ -136,12 +139,16 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         int(UPLOAD_SLACK * settings.max_bytes), UPLOADS_KEPT * settings.max_bytes,
         settings.interpreters,
     )  # fmt: skip
-    routes = _routes(settings, shelf, admission, door)
+    vitals = Vitals(
+        door.queue, shelf, admission.limiter, folder, UPLOADS_KEPT * settings.max_bytes,
+        settings.max_queue, settings.interpreters,
+    )  # fmt: skip
+    routes = _routes(settings, vitals, door)
     if not settings.mcp:
-        return Page(blocks, door, folder, routes, admission, sites)
+        return Page(blocks, door, folder, routes, admission, sites, vitals)
     assistants = mcp_server(endpoints, door).streamable_http_app()
     return Page(
-        blocks, door, folder, [*routes, *assistants.routes], admission, sites,
+        blocks, door, folder, [*routes, *assistants.routes], admission, sites, vitals,
         assistants.router.lifespan_context,
     )  # fmt: skip
 
@@ -253,15 +260,16 @@ def _script(settings: Settings) -> str:
     return f"() => {{ {' '.join(calls)} }}"
 
 
-def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) -> list[BaseRoute]:
-    limiter = admission.limiter
+def _routes(settings: Settings, vitals: Vitals, door: Door) -> list[BaseRoute]:
+    limiter = vitals.limiter
 
     def ask() -> Readiness:
         return readiness(
-            model=bool(shelf.loaded),
+            model=bool(vitals.shelf.loaded),
             redis="off" if limiter is None else limiter.redis,
             denies=settings.rate_limit_fallback == "deny",
             stopping=door.stopping,
+            stuck=vitals.are_stuck(),
         )
 
     return [*health_routes(ask), *example_routes()]

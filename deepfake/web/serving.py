@@ -41,9 +41,12 @@ def serve(settings: Settings, names: Sequence[str] = ()) -> None:
     from deepfake.web import journal
     from deepfake.web.door import MCP
     from deepfake.web.page import build_page, launch
+    from deepfake.web.vitals import open_metrics
 
     journal.set_up(settings.log)
     page = build_page(settings, folder, names)
+    if settings.metrics:
+        open_metrics(settings.metrics, page.vitals)
     launch(page, settings, prevent_thread_lock=True)
     if settings.mcp:
         print(f"* For assistants (MCP, streamable HTTP): {page.blocks.local_url}{MCP[1:]}")
@@ -71,6 +74,7 @@ class Stop:
         self._asked = 0
         self._for_main: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._for_watch: queue.SimpleQueue[float] = queue.SimpleQueue()
+        sys.unraisablehook = _say_unless_exit
         threading.Thread(target=self._watch, daemon=True, name="stop-watch").start()
         for number in STOP_SIGNALS:
             # What is ignored stays so: under nohup, or Ctrl-C in the background of a script.
@@ -103,3 +107,9 @@ class Stop:
             if self.folder is not None:
                 shutil.rmtree(self.folder, ignore_errors=True)
             os._exit(0)
+
+
+def _say_unless_exit(lost: sys.UnraisableHookArgs) -> None:
+    """An exit that was lost is seen to by the watch, and is no fault to be printed."""
+    if lost.exc_type is not SystemExit:
+        sys.__unraisablehook__(lost)

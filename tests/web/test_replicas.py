@@ -102,7 +102,7 @@ def test_two_replicas_share_a_limit_exactly_and_a_restart_keeps_it(replicas, por
 
 
 def test_analyses_go_on_while_redis_is_away(replicas, redis, portrait):
-    assert replicas[0].ready().json() == {"status": "ready", "model": "loaded", "redis": "up"}
+    assert replicas[0].ready().json()["redis"] == "up"
     visitor = Visitor(replicas[0].url, portrait, forwarded("203.0.113.3"))
     redis.kill()
     assert visitor.detect()[0] == "complete"

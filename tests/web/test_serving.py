@@ -73,6 +73,8 @@ page.build_page = globals()[sys.argv[1]]
 page.launch = lambda *_, **__: None
 door = sys.modules["deepfake.web.door"] = types.ModuleType("door")
 door.MCP = "/mcp"
+vitals = sys.modules["deepfake.web.vitals"] = types.ModuleType("vitals")
+vitals.open_metrics = None
 serving.serve(Settings())
 """
 
