@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from deepfake import decoders
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names, say_failure
@@ -85,6 +86,9 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         raise SettingError(
             "Assistants cannot be asked for a password. Leave out either --mcp or --auth."
         )
+    # What visitors send is never decoded in this process, which one file could then keep busy.
+    settings = replace(settings, decoders=settings.decoders or settings.interpreters)
+    decoders.start(settings)
     admission = Admission(settings)
     shelf = Shelf(
         names or model_names(settings), settings, say_failure,
