@@ -17,13 +17,15 @@ import pickle
 import resource
 import signal
 import socket
+import struct
 import sys
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from deepfake.decoders import segments, turns
+from deepfake.decoders import turns
+from deepfake.decoders.segments import Filler
 from deepfake.errors import DeepfakeError
 
 # Imported before the first file comes.
@@ -34,6 +36,8 @@ WARM = (
 )  # fmt: skip
 # Each thread of a decoder takes memory, so a machine with many processors does not have as many.
 MAX_THREADS = 4
+# How long a file is, and what is to be done with it.
+TASK = struct.Struct("<QQ")
 TOO_LARGE = "The picture is too large to decode. Send a smaller copy of it."
 
 
@@ -57,26 +61,36 @@ def main(messages: int, turn: int, life: int, seconds: int, memory: int) -> None
     ways = socket.socket(fileno=messages)
     connection = Connection(os.dup(messages))
     connection.send_bytes(b"ready")
+    filler = Filler()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while numbers := socket.recv_fds(ways, 1, 1)[1]:
-            task = pickle.loads(connection.recv_bytes())  # noqa: S301  # our parent's
+        while numbers := (received := socket.recv_fds(ways, TASK.size, 1))[1]:
             _limit_time(seconds)
-            said, answer = _work(task, numbers[0])
+            size, more = TASK.unpack(received[0])
+            said, answer = _work(numbers[0], size, more, filler)
             os.close(numbers[0])
-            connection.send_bytes(json.dumps(said).encode())
-            connection.send_bytes(answer)
+            connection.send_bytes(json.dumps(said).encode() + b"\n" + answer)
 
 
-def _work(task: dict[str, Any], segment: int) -> tuple[dict[str, Any], bytes]:
-    """(what the parent is told, the pickled answer, whose arrays lie in the segment)."""
+def _work(file: int, size: int, more: int, filler: Filler) -> tuple[dict[str, Any], bytes]:
+    """Do a task.
+
+    Args:
+        file: int. File descriptor of a segment, in which its data lie, then what to do with them.
+        size: int. Of the data.
+        more: int. Of what follows.
+        filler: Filler. Puts arrays into the segment.
+
+    Returns:
+        (what the parent is told, the pickled answer without its arrays).
+    """
     buffers: list[pickle.PickleBuffer] = []
     try:
-        data = os.pread(segment, task["size"], 0)
+        task = pickle.loads(os.pread(file, more, size))  # noqa: S301  # our parent's
         function = getattr(importlib.import_module(task["module"]), task["name"])
-        found = function(data, *task["arguments"])
+        found = function(os.pread(file, size, 0), *task["arguments"])
         answer = pickle.dumps(found, protocol=5, buffer_callback=buffers.append)
         pieces = [buffer.raw() for buffer in buffers]
-        segments.fill(segment, pieces)
+        filler.fill(file, pieces)
     except DeepfakeError as error:
         return {"error": type(error).__name__, "said": str(error)}, b""
     except MemoryError:

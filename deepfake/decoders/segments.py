@@ -11,15 +11,52 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Segments up to this size are used again: pages that are there already cost nothing. A photo of
+# Segments up to this size are used again: pages that are there and mapped cost nothing. A photo of
 # twelve megapixels takes 36 MB.
 KEPT_BYTES = 40_000_000
 # All pages of a mapping at once, not one by one as they are touched.
-POPULATE = getattr(mmap, "MAP_POPULATE", 0)
+SHARED = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
+
+
+class Segment:
+    """A piece of memory, as its parent sees it.
+
+    Attributes:
+        file: int. Its file descriptor.
+    """
+
+    def __init__(self) -> None:
+        self.file = file_in_memory()
+        self._mapped: mmap.mmap | None = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has got."""
+        return os.fstat(self.file).st_size
+
+    def write(self, *pieces: bytes) -> None:
+        """Put pieces at its beginning, one after the other."""
+        place = 0
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                written = os.pwrite(self.file, rest, place)
+                place, rest = place + written, rest[written:]
+
+    def seen(self, size: int) -> np.ndarray:
+        """Its first bytes, which cannot be written to."""
+        if self._mapped is None or len(self._mapped) < size:
+            self._mapped = mmap.mmap(self.file, self.size, SHARED, mmap.PROT_READ)
+        return np.frombuffer(self._mapped, np.uint8, size)
+
+    def close(self) -> None:
+        """Give it back to the system, as soon as nobody sees it any more."""
+        os.close(self.file)
+        self._mapped = None
 
 
 class Segments:
-    """Segments by their file descriptors. Safe to share between threads.
+    """A parent's segments. Safe to share between threads.
 
     Args:
         most: int. How many are kept for the next files.
@@ -27,52 +64,75 @@ class Segments:
 
     def __init__(self, most: int):
         self._most = most
-        self._free: list[int] = []
+        self._free: list[Segment] = []
         self._lock = threading.Lock()
 
-    def take(self, data: bytes) -> int:
-        """A segment that begins with some bytes. It is given back with `give`, or read with `read`.
-
-        Args:
-            data: bytes.
-        """
+    def take(self) -> Segment:
+        """A segment that nobody else has, until it is given back with `give` or `read`."""
         with self._lock:
-            segment = self._free.pop() if self._free else None
-        if segment is None:
-            segment = file_in_memory()
-        write(segment, data)
-        return segment
+            return self._free.pop() if self._free else Segment()
 
-    def give(self, segment: int) -> None:
+    def give(self, segment: Segment) -> None:
         """Take back a segment that nobody looks at any more."""
         with self._lock:
-            if len(self._free) < self._most and os.fstat(segment).st_size <= KEPT_BYTES:
+            if len(self._free) < self._most and segment.size <= KEPT_BYTES:
                 self._free.append(segment)
                 return
-        os.close(segment)
+        segment.close()
 
-    def read(self, segment: int, sizes: Sequence[int]) -> list[memoryview]:
+    def read(self, segment: Segment, sizes: Sequence[int]) -> list[memoryview]:
         """What lies in a segment, piece after piece, without copying it.
 
         The segment is taken back when nothing made of the pieces is left.
 
         Args:
-            segment: int.
+            segment: Segment.
             sizes: sequence of int. Of the pieces, in bytes.
+
+        Raises:
+            EOFError: it has less than that.
         """
         total = sum(sizes)
-        if not total:
+        if not 0 < total <= segment.size:
             self.give(segment)
+            if total:
+                raise EOFError("less than was promised")
             return [memoryview(b"") for _ in sizes]
-        if total > os.fstat(segment).st_size:
-            self.give(segment)
-            raise EOFError("less than was promised")
-        flags = mmap.MAP_SHARED | POPULATE
-        whole = np.frombuffer(mmap.mmap(segment, total, flags, mmap.PROT_READ), np.uint8)
+        whole = segment.seen(total)
         weakref.finalize(whole, self.give, segment).atexit = False
-        ends = np.cumsum([0, *sizes]).tolist()
         view = memoryview(whole)  # type: ignore[arg-type]  # as NumPy documents it
+        ends = np.cumsum([0, *sizes]).tolist()
         return [view[ends[i] : ends[i + 1]] for i in range(len(sizes))]
+
+
+class Filler:
+    """Puts answers into segments, in a child."""
+
+    def __init__(self) -> None:
+        # The mapping that was used last, and the number by which the system knows its segment.
+        self._last: tuple[int, mmap.mmap] | None = None
+
+    def fill(self, file: int, pieces: Sequence[memoryview]) -> None:
+        """Put pieces into a segment, one after the other, from its beginning.
+
+        Args:
+            file: int. The segment's file descriptor.
+            pieces: sequence of memoryview. Of bytes.
+        """
+        total = sum(piece.nbytes for piece in pieces)
+        if not total:
+            return
+        facts = os.fstat(file)
+        if facts.st_size < total:
+            os.ftruncate(file, total)
+        if self._last is None or self._last[0] != facts.st_ino or len(self._last[1]) < total:
+            self._last = (facts.st_ino, mmap.mmap(file, max(total, facts.st_size), SHARED))
+        place, mapped = 0, self._last[1]
+        for piece in pieces:
+            mapped[place : place + piece.nbytes] = piece
+            place += piece.nbytes
+        if len(mapped) > KEPT_BYTES:
+            self._last = None
 
 
 def file_in_memory() -> int:
@@ -81,25 +141,3 @@ def file_in_memory() -> int:
         return os.memfd_create("deepfake")
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
-
-
-def write(segment: int, data: bytes) -> None:
-    """Put bytes at the beginning of a segment."""
-    place, rest = 0, memoryview(data)
-    while rest:
-        written = os.pwrite(segment, rest, place)
-        place, rest = place + written, rest[written:]
-
-
-def fill(segment: int, pieces: Sequence[memoryview]) -> None:
-    """Put pieces into a segment, one after the other, from its beginning."""
-    total = sum(piece.nbytes for piece in pieces)
-    if not total:
-        return
-    if os.fstat(segment).st_size < total:
-        os.ftruncate(segment, total)
-    with mmap.mmap(segment, total, mmap.MAP_SHARED | POPULATE) as mapped:
-        place = 0
-        for piece in pieces:
-            mapped[place : place + piece.nbytes] = piece
-            place += piece.nbytes
