@@ -78,7 +78,9 @@ def test_a_decoder_ends_at_its_limits_and_another_takes_its_place(pool, monkeypa
             pool.run(task, b"")
     with pytest.raises(RuntimeError, match="a mistake of ours"):
         pool.run(tasks.fail, b"")
-    os.kill(pool.run(tasks.number, b""), signal.SIGKILL)
+    idle = pool.run(tasks.number, b"")
+    os.kill(idle, signal.SIGKILL)
+    wait_until(lambda: _is_gone(idle), 20, "the end of the decoder")
     assert len({pool.run(tasks.number, b"") for _ in range(4)}) == 1
     assert pool.counts["not started"] == 0
 
