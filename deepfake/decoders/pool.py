@@ -115,7 +115,7 @@ class Pool:
             child = self._replaced(child)
             raise ImageError(error.sentence) from None
         finally:
-            self._idle.put(child)
+            self._idle.put(self._replaced(child) if child.is_spent else child)
         self.counts["done"] += 1
         return found
 
@@ -176,6 +176,8 @@ class _Child:
         self._socket, self._messages = ours, Connection(os.dup(ours.fileno()))
         self._ready = False
         self._open = True
+        # Whether it has done enough: it has lost memory.
+        self.is_spent = False
 
     @property
     def lives(self) -> bool:
@@ -216,6 +218,7 @@ class _Child:
             if isinstance(error, TimeoutError) or self._process.returncode == -signal.SIGXCPU:
                 raise _EndedError("too long", took_too_long(self._seconds), why) from None
             raise _EndedError("broke off", BROKE, why) from None
+        self.is_spent = said["spent"]
         if "error" in said:
             self._segments.give(segment)
             raise _error(said["error"], said["said"])

@@ -118,6 +118,9 @@ class Filler:
         Args:
             file: int. The segment's file descriptor.
             pieces: sequence of memoryview. Of bytes.
+
+        Raises:
+            MemoryError: there is no room for them.
         """
         total = sum(piece.nbytes for piece in pieces)
         if not total:
@@ -126,7 +129,12 @@ class Filler:
         if facts.st_size < total:
             os.ftruncate(file, total)
         if self._last is None or self._last[0] != facts.st_ino or len(self._last[1]) < total:
-            self._last = (facts.st_ino, mmap.mmap(file, max(total, facts.st_size), SHARED))
+            self._last = None
+            try:
+                mapped = mmap.mmap(file, max(total, facts.st_size), SHARED)
+            except OSError as error:
+                raise MemoryError from error
+            self._last = (facts.st_ino, mapped)
         place, mapped = 0, self._last[1]
         for piece in pieces:
             mapped[place : place + piece.nbytes] = piece
