@@ -107,15 +107,15 @@ class Pool:
         child = self._idle.get()
         try:
             if not child.lives:
-                child = self._replaced(child)
+                child = self._renewed(child)
             found: Answer = child.do(task, data, arguments, answers)
         except _EndedError as error:
             self.counts[error.outcome] += 1
             logger.warning("A decoder was replaced: %s.", error)
-            child = self._replaced(child)
             raise ImageError(error.sentence) from None
         finally:
-            self._idle.put(self._replaced(child) if child.is_spent else child)
+            # Now, so that the next one does not wait for its start.
+            self._idle.put(child if child.lives else self._renewed(child))
         self.counts["done"] += 1
         return found
 
@@ -128,9 +128,14 @@ class Pool:
     def _start(self) -> _Child:
         return _Child(*self._limits, self._turn, self._segments)
 
-    def _replaced(self, child: _Child) -> _Child:
+    def _renewed(self, child: _Child) -> _Child:
+        """Another one in a child's place; the same where none can be started."""
         child.end()
-        new = self._start()
+        try:
+            new = self._start()
+        except OSError as error:
+            logger.error("A decoder cannot be started: %s.", error.strerror)
+            return child
         self._children[self._children.index(child)] = new
         return new
 
@@ -151,7 +156,8 @@ class _Child:
 
         self._seconds, self._segments = seconds, segments
         ours, theirs = socket.socketpair()
-        life, self._life = os.pipe()
+        life, ours_of_life = os.pipe()
+        self._life: int | None = ours_of_life
         handed = (theirs.fileno(), turn, life)
         path = [str(Path(entry).resolve()) for entry in sys.path]
         code = CODE.format(
@@ -170,19 +176,21 @@ class _Child:
                 # Ctrl-C is for the parent, which ends the child.
                 start_new_session=True,
             )
+        except OSError:
+            os.close(ours_of_life)
+            raise
         finally:
             theirs.close()
             os.close(life)
         self._socket, self._messages = ours, Connection(os.dup(ours.fileno()))
         self._ready = False
-        self._open = True
-        # Whether it has done enough: it has lost memory.
-        self.is_spent = False
+        # Not while it has a task, so that nobody gets the answer of one that was given up.
+        self._is_fit = True
 
     @property
     def lives(self) -> bool:
         """Whether it could do a task."""
-        return self._open and self._process.poll() is None
+        return self._is_fit and self._process.poll() is None
 
     def do(
         self,
@@ -199,6 +207,9 @@ class _Child:
         message = {
             "module": task.__module__, "name": task.__name__, "arguments": arguments,
         }  # fmt: skip
+        if not self.lives:
+            raise _EndedError("not started", NOT_STARTED, "it is not there")
+        self._is_fit = False
         try:
             if not self._ready:
                 self._hear(START_SECONDS)
@@ -212,13 +223,13 @@ class _Child:
             socket.send_fds(self._socket, [sizes], [segment.file])
             line, _, pickled = self._hear(self._seconds * WAITING).partition(b"\n")
             said = json.loads(line)
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, ValueError) as error:
             why = self._why(error)
             self._segments.give(segment)
             if isinstance(error, TimeoutError) or self._process.returncode == -signal.SIGXCPU:
                 raise _EndedError("too long", took_too_long(self._seconds), why) from None
             raise _EndedError("broke off", BROKE, why) from None
-        self.is_spent = said["spent"]
+        self._is_fit = not said["spent"]
         if "error" in said:
             self._segments.give(segment)
             raise _error(said["error"], said["said"])
@@ -226,17 +237,19 @@ class _Child:
         try:
             return _Unpickler(io.BytesIO(pickled), buffers=buffers, answers=answers).load()
         except pickle.UnpicklingError as error:
+            self._is_fit = False
             raise _EndedError("broke off", BROKE, f"it sent what is {error}") from None
 
     def end(self) -> None:
         """End it, whatever it does."""
-        if self._open:
-            self._open = False
-            self._process.kill()
-            self._process.wait()
-            self._messages.close()
-            self._socket.close()
+        self._is_fit = False
+        self._process.kill()
+        self._process.wait()
+        self._messages.close()
+        self._socket.close()
+        if self._life is not None:
             os.close(self._life)
+            self._life = None
 
     def _hear(self, seconds: float) -> bytes:
         if not self._messages.poll(seconds):
@@ -245,7 +258,7 @@ class _Child:
 
     def _why(self, error: Exception) -> str:
         """Why it is no more; it is then."""
-        if isinstance(error, TimeoutError):
+        if not isinstance(error, EOFError):
             self._process.kill()
         code = self._process.wait()
         if isinstance(error, TimeoutError):
