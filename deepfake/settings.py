@@ -23,6 +23,7 @@ ALSO_READ = {
 YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 MAY_BE_0 = ("port", "decoders")
 MODEL_FIELDS = ("no", "yes", "paths")
+LOG_FORMATS = ("text", "json")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class Settings:
             misjudged` in the user's folder for data, and none on a page that others can reach.
         root_path: str. Where a proxy puts the page, such as "/deepfake", or its whole address.
         mcp: bool. Whether assistants can ask, too, at /mcp.
+        allowed_sites: str. Other sites, with commas between, such as "https://www.example.org",
+            that may show the page in a frame and have their scripts ask it, without sign-ins. On a
+            Space Hugging Face may.
+        log: str. "text", or "json" for a line of JSON for each message and each answer.
+        metrics: str. Address and port for Prometheus, such as "127.0.0.1:9464"; empty for none.
     """
 
     model: str = "default"
@@ -101,6 +107,9 @@ class Settings:
     root_path: str = ""
     mcp: bool = False
     misjudged: str = ""
+    allowed_sites: str = ""
+    log: str = "text"
+    metrics: str = ""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -121,6 +130,11 @@ class Settings:
             raise SettingError(
                 f"{_variable('root_path')} must start with / or https://, such as /deepfake. "
                 f"Received: {self.root_path!r}."
+            )
+        if self.log not in LOG_FORMATS:
+            raise SettingError(
+                f"{_variable('log')} must be one of {', '.join(LOG_FORMATS)}. "
+                f"Received: {self.log!r}."
             )
         if self.port > 65535:
             raise SettingError(f"{_variable('port')} must be at most 65535. Received: {self.port}.")
