@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,10 +133,11 @@ def run(options: argparse.Namespace) -> int:
             total, done = journal.totals()
             _say(f"going on: {done:,} of {total:,} files are done")
         bar = _Bar()
-        # What stops a container is as good a reason to put down what is known as Ctrl-C.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            Scan(journal, _engine(task, workers), seconds=options.time_limit, tell=bar).run(listing)
+            with _stoppable():
+                Scan(journal, _engine(task, workers), seconds=options.time_limit, tell=bar).run(
+                    listing
+                )
         except KeyboardInterrupt:
             bar.end()
             partial = options.output.with_stem(options.output.stem + ".partial")
@@ -159,6 +161,16 @@ def run(options: argparse.Namespace) -> int:
     if any(found.get(kind) for kind in options.fail_on):
         return FOUND
     return SOME_UNREADABLE if summary.unreadable else RAN
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """What stops a container is as good a reason to put down what is known as Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _cores() -> int:

@@ -32,13 +32,13 @@ function card(row, place) {
   item.setAttribute("aria-setsize", shown.length);
   item.setAttribute("aria-posinset", place + 1);
   if (row.thumbnail) item.querySelector("img").src = "data:image/webp;base64," + row.thumbnail;
-  const score = row.score === null ? "" : ` · P(fake) ${row.score.toFixed(2)}`;
-  item.querySelector("strong").textContent = `${ICONS[row.verdict]} ${WORDS[row.verdict]}${score}`;
+  item.querySelector("strong").textContent = `${ICONS[row.verdict]} ${WORDS[row.verdict]}`;
   const path = item.querySelector(".path");
   // The mark keeps a name that begins or ends with signs in its order.
   path.textContent = "\u200e" + row.path;
   item.title = row.path;
-  item.querySelector("small").textContent = row.remark;
+  item.querySelector("small").textContent =
+    row.score === null ? row.remark : `P(fake) ${row.score.toFixed(2)} · ${row.remark}`;
   return item;
 }
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Literal
 
 from deepfake.imaging import SUFFIXES
@@ -45,7 +45,8 @@ def kind_of(name: str, *, named: bool = False) -> Kind:
         name: str. Of a file.
         named: bool. Whether somebody has named this very file, so that it gets a row in any case.
     """
-    suffix = PurePath(name).suffix.lower()
+    # Not PurePath, which has Python remember each part of millions of names.
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
     if suffix in VIDEO_SUFFIXES:
         return "video"
     return "picture" if named or suffix in SUFFIXES else "unknown"

@@ -36,6 +36,7 @@ Row = tuple[
 ]  # fmt: skip
 # `done`: to do, has its row, passed over since it is no picture.
 TODO, DONE, PASSED_OVER = 0, 1, 2
+LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 # What died with the program is judged again; more often would cost more than that.
 COMMIT_SECONDS = 0.5
 
@@ -76,7 +77,10 @@ class Journal:
         self._committed = time.monotonic()
         self._closed = False
         try:
-            self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._base = sqlite3.connect(path, isolation_level=None, timeout=1)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        try:
             # Exclusive: two scans never write one journal, and no shared memory is needed, which
             # network file systems do not have.
             self._base.executescript(
@@ -86,7 +90,11 @@ class Journal:
             self.resumed = self._is_resumed(plan)
             self._look_again()
         except sqlite3.Error as error:
+            self._base.close()
             raise self._failed(error) from error
+        except ScanError:
+            self._base.close()
+            raise
 
     def add(self, items: Iterable[Item]) -> None:
         """Take up files; those that are known already are not taken twice."""
@@ -256,7 +264,7 @@ class Journal:
         return self._base.execute(statement, values).fetchone()[0]
 
     def _failed(self, error: sqlite3.Error) -> ScanError:
-        if "locked" in str(error):
+        if getattr(error, "sqlite_errorcode", None) in LOCKED:
             return ScanError(f"Another scan is writing {self.path}. Wait for it, or stop it.")
         if isinstance(error, sqlite3.OperationalError):
             return ScanError(

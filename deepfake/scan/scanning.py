@@ -21,6 +21,9 @@ BATCH = 16
 PART, PARTS = 500, 20
 # How often a file may have its worker die on it, when it is the worker's only one.
 MAX_DEATHS = 2
+MAX_FAILED_STARTS = 5
+# Loading a model takes a second; being given a place in a cluster may take long.
+START_SECONDS = 600.0
 WAIT_SECONDS = 0.1
 # The rate is that of so many seconds.
 RATE_SECONDS = 30.0
@@ -81,7 +84,8 @@ class Scan:
         self._seconds, self._tell = seconds, tell
         self._busy: dict[int, _Job] = {}
         self._idle: set[int] = set()
-        self._starting: set[int] = set()
+        self._starting: dict[int, float] = {}
+        self._failed_starts = 0
         self._last = 0
         # Files that come before the journal's next ones; those of a tuple go to a worker alone.
         self._first: deque[tuple[int, Item]] = deque()
@@ -177,10 +181,13 @@ class Scan:
     def _hear(self, worker: int, reply: Ready | Died | Sequence[Look] | Sequence[Content]) -> None:
         if isinstance(reply, Died):
             if worker in self._starting:
-                raise ScanError(reply.sentence or "The worker processes end as soon as they start.")
+                self._failed_starts += 1
+                if reply.sentence or self._failed_starts == MAX_FAILED_STARTS:
+                    raise ScanError(reply.sentence or "The workers end as soon as they start.")
             self._bury(worker, reply.sentence)
             return
-        self._starting.discard(worker)
+        self._starting.pop(worker, None)
+        self._failed_starts = 0
         job = self._busy.get(worker)
         if isinstance(reply, Ready) or job is None:
             self._idle.add(worker)
@@ -220,6 +227,9 @@ class Scan:
 
     def _end_overdue(self) -> None:
         now = time.monotonic()
+        for worker, since in list(self._starting.items()):
+            if now - since > START_SECONDS:
+                self._start(worker)
         for worker, job in list(self._busy.items()):
             if now - job.started > self._seconds:
                 self._bury(worker, f"It takes longer than {self._seconds:g} seconds.", final=True)
@@ -250,7 +260,7 @@ class Scan:
         self._done += 1
 
     def _start(self, worker: int) -> None:
-        self._starting.add(worker)
+        self._starting[worker] = time.monotonic()
         self._engine.start(worker)
 
     def _report(self) -> None:
