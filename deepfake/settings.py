@@ -21,6 +21,7 @@ ALSO_READ = {
     "root_path": ("GRADIO_ROOT_PATH",),
 }
 YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+MAY_BE_0 = ("port", "decoders")
 MODEL_FIELDS = ("no", "yes", "paths")
 LOG_FORMATS = ("text", "json")
 
@@ -47,6 +48,11 @@ class Settings:
             are read smaller, where that takes no more memory.
         max_faces: int. How many faces of one picture are judged, the largest first.
         min_face: int. Side in pixels of the smallest face that is judged.
+        decoders: int. How many child processes decode pictures, within limits of time and memory;
+            none for 0, where pictures are decoded in the process itself. The page has as many as
+            `interpreters` where it is not set.
+        decode_seconds: int. Processor time that a decoder may take for a file.
+        decode_memory: int. Memory that a decoder may take for a file, in bytes.
         interpreters: int. How many predictions run at the same time (pool size per model).
         threads: int. Threads of one prediction.
         rate_limit: str. How many analyses a visitor has, such as "5/minute;100/day", or "off".
@@ -83,6 +89,9 @@ class Settings:
     max_pixels: int = 40_000_000
     max_faces: int = 32
     min_face: int = 40
+    decoders: int = 0
+    decode_seconds: int = 10
+    decode_memory: int = 1_500_000_000
     interpreters: int = 2
     threads: int = 2
     rate_limit: str = ""
@@ -107,9 +116,10 @@ class Settings:
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int):
                 continue
-            if value < (0 if field.name == "port" else 1):
+            least = 0 if field.name in MAY_BE_0 else 1
+            if value < least:
                 raise SettingError(
-                    f"{_variable(field.name)} must be at least 1. Received: {value}."
+                    f"{_variable(field.name)} must be at least {least}. Received: {value}."
                 )
         if self.model_field not in MODEL_FIELDS:
             raise SettingError(

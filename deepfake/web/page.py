@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from deepfake import decoders
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names, say_failure
@@ -97,6 +98,9 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         raise SettingError(
             "Assistants cannot be asked for a password. Leave out either --mcp or --auth."
         )
+    # What visitors send is never decoded in this process, which one file could then keep busy.
+    settings = replace(settings, decoders=settings.decoders or settings.interpreters)
+    decoders.start(settings)
     admission = Admission(settings)
     sites = allowed_sites(settings.allowed_sites, os.environ)
     shelf = Shelf(
