@@ -11,7 +11,7 @@ FROM python:3.12-slim
 RUN useradd --uid 1000 --create-home deepfake
 COPY --from=packages /packages /packages
 WORKDIR /app
-COPY app.py LICENSE ./
+COPY app.py LICENSE NOTICE.md ./
 COPY deepfake deepfake
 COPY models/default/model.json models/default/model.tflite models/default/README.md models/default/
 COPY models/face models/face
