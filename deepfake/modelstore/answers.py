@@ -93,7 +93,7 @@ class Answers:
             value = getattr(self, name)
             if value and value not in allowed:
                 raise SettingError(f"--{name} is one of {', '.join(allowed)}. Received: {value!r}.")
-        if self.positive in CLASSES and self.labels:
+        if self.positive in CLASSES and len(split(self.labels)) == 2:
             raise SettingError("--positive and --labels say the same thing: give one of them.")
         if self.size and not 16 <= self.size <= 2048:
             raise SettingError(f"--size must be in 16..2048 pixels. Received: {self.size}.")
@@ -111,7 +111,7 @@ class Answers:
             raise SettingError(
                 "--resize none is for whole pictures (--crop full): a face is always scaled."
             )
-        preparing = self._preparing
+        preparing = self.preparing
         if preparing["scale"] == CAFFE and preparing["channels"] not in ("", "bgr"):
             raise SettingError(
                 "--scale caffe takes its means off BGR. Leave --channels out, or choose another "
@@ -195,7 +195,7 @@ class Answers:
             version=next(iter(files.values()))[:8],
             architecture=_architecture(network, convention),
             labels=Labels(order=classes.order, fake=classes.fake),
-            input=prepare(network, given, **self._preparing),
+            input=prepare(network, given, **self.preparing),
             output=Output(
                 score=network.score,
                 kind=self._kind(network),
@@ -227,7 +227,7 @@ class Answers:
         Returns:
             Both; None where nobody has said it.
         """
-        scale, given = self._preparing["scale"], self._given(convention)
+        scale, given = self.preparing["scale"], self._given(convention)
         if scale:
             mean, std = SCALES[scale]
         elif manifest is not None:
@@ -241,7 +241,7 @@ class Answers:
 
     def remarks(self, network: Network, convention: Convention | None = None) -> tuple[str, ...]:
         """What was taken without being told, or looks wrong, in sentences."""
-        scale, crop, resize = (self._preparing[name] for name in ("scale", "crop", "resize"))
+        scale, crop, resize = (self.preparing[name] for name in ("scale", "crop", "resize"))
         prepared = self._given(convention) is not None
         lines = []
         if network.rescaling and (scale or USUAL_SCALE) != SCALE_OF_A_RESCALING_NETWORK:
@@ -284,14 +284,14 @@ class Answers:
         return tuple(lines)
 
     @property
-    def _preparing(self) -> dict[str, str]:
+    def preparing(self) -> dict[str, str]:
         """What was said of the preparation, and by the recipe where nothing else was."""
         recipe = RECIPES[self.recipe] if self.recipe else {}
         return {name: getattr(self, name) or recipe.get(name, "") for name in PREPARING}
 
     @property
     def _says_preparation(self) -> bool:
-        return bool(self._preparing["scale"] and self._preparing["resize"])
+        return bool(self.preparing["scale"] and self.preparing["resize"])
 
     def _given(self, convention: Convention | None) -> Input | None:
         # A recipe is a whole, and comes before what the repository says.

@@ -15,6 +15,7 @@ import pytest
 
 from deepfake.errors import ModelError
 from deepfake.manifest import Calibration, Input, Labels, ModelManifest, Output
+from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends import keras_messages
 from deepfake.modelstore.backends.keras import _explained, load, open_keras
 from deepfake.settings import Settings
@@ -216,10 +217,10 @@ def input_of(*shape):
     ("layers", "expected"),
     [
         (lambda of: input_of(16, 24, 3), "16 × 24.*square"),
-        (lambda of: input_of(16, 16, 1), "gray"),
+        (lambda of: input_of(16, 16, 4), "3 channels .colour. or 1"),
         (lambda of: input_of(None, None, 3), "--size"),
         (lambda of: [of.Input((12,)), of.Dense(1)], "not pictures"),
-        (lambda of: small(of.Dense(7)), "7 classes"),
+        (lambda of: small(of.Dense(1000)), "1000 classes"),
         (lambda of: small(of.Dense(1, activation="softmax")), "always 1"),
         (lambda of: small(of.Dense(1, activation="tanh")), "tanh"),
         (lambda of: [of.Input((16, 16, 3)), of.Conv2D(2, 3)], "without its classifier"),
@@ -229,6 +230,17 @@ def test_a_network_for_something_else_gets_a_sentence(keras, tmp_path, layers, e
     path = saved(tmp_path, *layers(keras.layers))
     with pytest.raises(ModelError, match=expected):
         open_keras(path, SETTINGS)
+
+
+def test_grey_pictures_and_several_classes_can_be_used(keras, tmp_path):
+    layers = [*input_of(16, 16, 1)[:2], keras.layers.Dense(3, activation="softmax")]
+    opened = open_keras(saved(tmp_path, *layers), SETTINGS)
+    network = opened.network
+    assert (network.channels, network.classes, network.kind) == (1, 3, "softmax")
+    said = Answers(labels="live,print,replay", positive="print,replay")
+    manifest = said.complete(network, "m", {"model.keras": "0" * 64})
+    raw = opened.backend(manifest, SETTINGS).scores(np.ones((2, 16, 16, 1), np.float32)).raw
+    assert raw.shape == (2, 3) and raw.sum(axis=1) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("count", "expected"), [(2, "2 inputs"), (1, "2 outputs")])
