@@ -317,6 +317,12 @@ class Answers:
                 f"{network.classes} apart. Say with --labels what each of its outputs is."
             )
         if self.positive:
+            if not names and not all(part.isdecimal() for part in split(self.positive)):
+                raise SettingError(
+                    f"Nobody has said what the outputs of {model} are called. Name them with "
+                    "--labels in their order, or say --positive fake or --positive real of two, "
+                    f"or the numbers of those that mean fake. Received: {self.positive!r}."
+                )
             return by_choice(names or numbered(network.classes), self.positive)
         if names and (found := by_words(names)) is not None:
             return found

@@ -168,7 +168,7 @@ def test_of_several_classes_some_mean_fake(given, expected):
         (Answers(labels="live,print,replay"), "--positive print,replay"),
         (Answers(labels="real,fake"), "names 2 classes"),
         (Answers(positive="real"), "those that mean fake"),
-        (Answers(positive="spoof"), "names or their numbers"),
+        (Answers(positive="spoof"), "--labels in their order"),
         (Answers(positive="0,1,2"), "one must mean real"),
         (Answers(positive="3"), "'3'"),
     ],
