@@ -125,6 +125,7 @@ def _add_probe(actions: Any) -> None:
     group.add_argument(
         "--positive", metavar="X", help="those of them that mean fake, by name or index"
     )
+    group.add_argument("--score", metavar="NAME", help="which of several outputs it is")
     group.add_argument("--size", type=int, metavar="N", help="side of the input, if left open")
     group.add_argument("--architecture", metavar="NAME", help="for a file with only weights")
     probe.set_defaults(run=_probe)

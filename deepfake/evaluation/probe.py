@@ -225,7 +225,7 @@ def probe(
     return Probe(
         found.name, len(labels) - fakes, fakes, _readings(scores, labels), said,
         () if network is None else network.remarks, only_square,
-        chosen=network is not None and network.network.classes > 2,
+        chosen=len(next(iter(drafts.values())).labels.order) > 2 and not said,
     )  # fmt: skip
 
 
@@ -342,7 +342,7 @@ def _drafts(
     file: LoadedFile, found: Located, answers: Answers, only_square: bool
 ) -> dict[Answers, ModelManifest]:
     """Ways to feed the model, the usual first; which end means fake is left to the scores."""
-    network = file.open().network
+    network = answers.of_output(file.open().network, found.name)
     said = answers.preparing
     ways: list[Answers] = []
     if found.convention is not None and found.convention.input is not None:
@@ -377,8 +377,10 @@ def _drafts(
         labels = {"positive": "fake"}
     drafts = {}
     for way in ways:
-        whole = replace(way, size=answers.size, returns=answers.returns, **labels)
-        drafts[way] = found.complete(whole, network)
+        whole = replace(
+            way, size=answers.size, returns=answers.returns, score=answers.score, **labels
+        )
+        drafts[way] = found.complete(whole, file.open().network)
     return drafts
 
 

@@ -66,6 +66,7 @@ class Answers:
             scaled to N pixels before the middle is cut out.
         resample: str. One of `RESAMPLES`.
         channels: str. One of `CHANNELS`.
+        score: str. Name of the output that is the score, where the file has several.
         size: int. Side of the input, where the file leaves it open.
         architecture: str. Name of the network, for files that hold only weights.
         real_below: float. Call a face fake where the model's confidence in “real” is below this.
@@ -80,6 +81,7 @@ class Answers:
     resize: str = ""
     resample: str = ""
     channels: str = ""
+    score: str = ""
     size: int = 0
     architecture: str = ""
     real_below: float | None = None
@@ -181,6 +183,7 @@ class Answers:
         # The options are part of the command line, which imports nothing slow before it must.
         from deepfake.manifest import Calibration, Experts, Labels, ModelManifest, Output
 
+        network = self.of_output(network, name)
         classes = self._classes(network, convention, name)
         given = self._given(convention)
         if convention is not None and convention.problem and not self._says_preparation:
@@ -241,6 +244,7 @@ class Answers:
 
     def remarks(self, network: Network, convention: Convention | None = None) -> tuple[str, ...]:
         """What was taken without being told, or looks wrong, in sentences."""
+        network = self.of_output(network, "The model")
         scale, crop, resize = (self.preparing[name] for name in ("scale", "crop", "resize"))
         prepared = self._given(convention) is not None
         lines = []
@@ -296,6 +300,28 @@ class Answers:
     def _given(self, convention: Convention | None) -> Input | None:
         # A recipe is a whole, and comes before what the repository says.
         return None if convention is None or self.recipe else convention.input
+
+    def of_output(self, network: Network, model: str) -> Network:
+        """The network with the output that was chosen, where there is a choice.
+
+        Raises:
+            UnansweredError: nobody has said which output is the score.
+            SettingError: there is nothing to choose.
+        """
+        if not network.choices:
+            if self.score not in ("", network.score):
+                raise SettingError(
+                    f"{model} has one output that can be the score, so leave --score out. "
+                    f"Received: {self.score!r}."
+                )
+            return network
+        if self.score not in (choice.name for choice in network.choices):
+            named = f" Received: {self.score!r}." if self.score else ""
+            raise UnansweredError(
+                f"{model} has several outputs, and nobody has said which one tells real from fake: "
+                f"{', '.join(map(str, network.choices))}. Say it: --score NAME.{named}"
+            )
+        return network.choosing(self.score)
 
     def _classes(self, network: Network, convention: Convention | None, model: str) -> Classes:
         two = network.classes == 2

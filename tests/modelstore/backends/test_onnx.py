@@ -86,8 +86,14 @@ def test_of_several_outputs_the_logits_are_taken(tmp_path):
     opened = open_onnx(classifier(tmp_path / "m.onnx", outputs=outputs), SETTINGS, size=32)
     assert opened.network.score == "logits"
     path = classifier(tmp_path / "n.onnx", outputs=("a", "b"))
-    with pytest.raises(ModelError, match=r"several outputs .*: a, b"):
-        open_onnx(path, SETTINGS, size=32)
+    several = open_onnx(path, SETTINGS, size=32)
+    with pytest.raises(ModelError, match=r"several outputs.*a \(logits of 2\), b .*--score NAME"):
+        Answers(positive="fake").complete(several.network, "n", {"n.onnx": "0" * 64})
+    told = Answers(positive="fake", score="b").complete(several.network, "n", {"n.onnx": "0" * 64})
+    batch = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    raw = several.backend(told, SETTINGS).scores(batch).raw
+    one = opened.backend(manifest(opened.network), SETTINGS).scores(batch).raw
+    assert told.output.score == "b" and raw.shape == one.shape
 
 
 def test_threads_share_a_backend(tmp_path):
