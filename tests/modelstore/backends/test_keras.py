@@ -243,16 +243,42 @@ def test_grey_pictures_and_several_classes_can_be_used(keras, tmp_path):
     assert raw.shape == (2, 3) and raw.sum(axis=1) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("count", "expected"), [(2, "2 inputs"), (1, "2 outputs")])
-def test_several_inputs_or_outputs_get_a_sentence(keras, tmp_path, count, expected):
-    inputs = [keras.layers.Input((16, 16, 3)) for _ in range(count)]
+def test_several_inputs_get_a_sentence(keras, tmp_path):
+    inputs = [keras.layers.Input((16, 16, 3)) for _ in range(2)]
     flat = [keras.layers.Flatten()(each) for each in inputs]
-    heads = [keras.layers.Dense(1)(flat[0]), keras.layers.Dense(1)(flat[-1])][: 3 - count]
-    if count == 2:
-        heads = [keras.layers.Dense(1)(keras.layers.Concatenate()(flat))]
-    keras.Model(inputs, heads).save(tmp_path / "model.keras")
-    with pytest.raises(ModelError, match=expected):
+    head = keras.layers.Dense(1)(keras.layers.Concatenate()(flat))
+    keras.Model(inputs, head).save(tmp_path / "model.keras")
+    with pytest.raises(ModelError, match="2 inputs"):
         open_keras(tmp_path / "model.keras", SETTINGS)
+
+
+@pytest.mark.parametrize("as_dictionary", [False, True])
+def test_of_several_outputs_one_is_chosen(keras, tmp_path, as_dictionary):
+    picture = keras.layers.Input((16, 16, 3))
+    flat = keras.layers.GlobalAveragePooling2D()(picture)
+    heads = {
+        "who": keras.layers.Dense(4, activation="relu", name="who")(flat),
+        "spoof": keras.layers.Dense(1, activation="sigmoid", name="spoof")(flat),
+        "attack": keras.layers.Dense(3, activation="softmax", name="attack")(flat),
+    }
+    model = keras.Model(picture, heads if as_dictionary else list(heads.values()))
+    model.save(tmp_path / "model.keras")
+    inputs = np.random.default_rng(0).random((2, 16, 16, 3), np.float32)
+    expected = keras.Model(picture, heads)(inputs)
+    opened = open_keras(tmp_path / "model.keras", SETTINGS)
+    assert [str(choice) for choice in opened.network.choices] == [
+        "spoof (a number in 0..1)", "attack (softmax of 3)",
+    ]  # fmt: skip
+    for said in (
+        Answers(positive="fake", score="spoof"),
+        Answers(labels="live,print,replay", positive="1,2", score="attack"),
+    ):
+        manifest = said.complete(opened.network, "m", {"model.keras": "0" * 64})
+        raw = opened.backend(manifest, SETTINGS).scores(inputs).raw
+        wanted = np.asarray(expected[said.score]).reshape(raw.shape)
+        np.testing.assert_allclose(raw, wanted, atol=1e-6)
+    with pytest.raises(ModelError, match="--score NAME"):
+        Answers(positive="fake").complete(opened.network, "m", {"model.keras": "0" * 64})
 
 
 def test_a_size_that_the_file_leaves_open_can_be_said(tmp_path):
