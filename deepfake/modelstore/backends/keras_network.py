@@ -186,8 +186,10 @@ def _judged(model: Any, score: str, size: int, columns: int) -> OutputKind:
     noise = np.random.default_rng(0).random((NOISE_COUNT, size, size, 3), np.float32)
     found = []
     for scale in (1.0, 255.0):
-        outputs = pick(model(noise * scale, training=False), score)
-        found.append(np.asarray(outputs, np.float32).reshape(NOISE_COUNT, columns))
+        # One by one: a large network may not have the memory for all.
+        for one in noise * scale:
+            output = pick(model(one[None], training=False), score)
+            found.append(np.asarray(output, np.float32).reshape(1, columns))
     return output_kind(np.concatenate(found))
 
 

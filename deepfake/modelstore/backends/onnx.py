@@ -300,7 +300,7 @@ def _score(session: InferenceSession, taken: _Input, name: str) -> tuple[str, np
     batch = _noise(taken.size)
     parts = [
         _run(session, taken, part, [output.name for output in outputs])
-        for part in _parts(batch, taken.batch)
+        for part in _parts(batch, taken.batch or 1)
     ]
     found = {}
     for index, output in enumerate(outputs):
