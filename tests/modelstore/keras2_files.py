@@ -5,8 +5,8 @@ Keras 2 (`tf_keras`) and Keras 3 do not share a process, so the tests run this a
     python tests/modelstore/keras2_files.py FOLDER
 
 writes NAME.h5, NAME.keras and NAME.npz (`inputs`, `outputs`) for each of `KINDS` and `STEPS`, some
-other files of the first ones, and weights of the two MesoNets. The builders take the keras module, so that the tests
-can save the same networks with Keras 3.
+other files of the first ones, and weights of the two MesoNets. The builders take the keras module,
+so that the tests can save the same networks with Keras 3.
 """
 
 from __future__ import annotations

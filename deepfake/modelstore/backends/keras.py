@@ -200,7 +200,8 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
     # Keras, TensorFlow and h5py raise nearly every kind of exception for a file they cannot read.
     except Exception as error:
-        raise keras_messages.explain(error, str(path), path) from error
+        newer = keras_files.newer_version(path)
+        raise keras_messages.explain(error, str(path), path, newer) from error
 
 
 def _saved_model(path: Path, settings: Settings, size: int | None) -> Any:

@@ -136,6 +136,32 @@ def inspected_hdf5(
     return copy, True, changes
 
 
+def newer_version(path: Path) -> str:
+    """The version of Keras that a file was saved with, if it is newer than the installed one.
+
+    Args:
+        path: Path. The file, whatever it is.
+
+    Returns:
+        Such as "3.20.0"; "" for older ones and where the file does not say it.
+    """
+    from importlib.metadata import version
+
+    try:
+        if zipfile.is_zipfile(path):
+            saved = archives.version_of(path)
+        else:
+            import h5py
+
+            with h5py.File(path, "r") as file:
+                saved = str(file.attrs.get("keras_version", ""))[:20]
+        numbers = [[int(n) for n in text.split(".")[:2]] for text in (saved, version("keras"))]
+    # Whatever is wrong with it, it is said elsewhere.
+    except Exception:
+        return ""
+    return saved if numbers[0] > numbers[1] else ""
+
+
 def _builder(described: str | bytes) -> Callable[[], Any]:
     """What makes the network of a description: of Keras 3, or of Keras 2 in its words."""
     import keras

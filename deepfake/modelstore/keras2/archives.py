@@ -27,15 +27,24 @@ def is_of_keras_2(archive: Path) -> bool:
     Args:
         archive: Path. The file.
     """
+    return version_of(archive).startswith("2.")
+
+
+def version_of(archive: Path) -> str:
+    """The version of Keras that a `.keras` file says it is of; "" without one.
+
+    Args:
+        archive: Path. The file.
+    """
     with zipfile.ZipFile(archive) as file:
         try:
             info = file.getinfo(METADATA)
             if info.file_size > MAX_METADATA_BYTES:
-                return False
+                return ""
             metadata = parse_config(file.read(info), archive.name)
         except (KeyError, ModelError):
-            return False
-    return str(metadata.get("keras_version", "")).startswith("2.")
+            return ""
+    return str(metadata.get("keras_version", ""))[:20]
 
 
 def rewrite(copy: Path) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfake.errors import HostileModelError, ModelError
+from deepfake.modelstore.safety import libraries
 from deepfake.modelstore.safety.inspection import check_size
 from deepfake.settings import Settings
 
@@ -69,6 +70,12 @@ def read_archive(path: Path, settings: Settings) -> bytes:
         _look_through(content)
         found = _KerasUnpickler(io.BytesIO(content)).load()
     except pickle.UnpicklingError as error:
+        library = libraries.of_pickle(content)
+        if library is not None:
+            raise ModelError(
+                f"{path} is {library.what}, and pickles of it are never run. {library.advice}",
+                path=path,
+            ) from error
         raise HostileModelError(
             f"{path} is not a pickled Keras model: {error}. {RE_EXPORT}", path=path
         ) from error

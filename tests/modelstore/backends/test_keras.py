@@ -331,7 +331,7 @@ def _datasets(group):
         ('Layer "x" expects 1 input(s), but it received 2 input tensors.', "nested networks"),
         ("Could not locate class 'Attention2'. Make sure custom classes", "Attention2"),
         ("Could not deserialize 'keras.metrics.mse' because", "training state"),
-        ("Unrecognized keyword arguments: ['batch_shape']", "pip install --upgrade"),
+        ("Unrecognized keyword arguments: ['batch_shape']", "Keras says: Unrecognized"),
         ("Unknown layer: 'TFOpLambda'. Please ensure", "outside of layers"),
         ("Requested the deserialization of a `Lambda` layer", "never run"),
         ("File format not supported: filepath=x", "SavedModel"),
@@ -344,6 +344,19 @@ def test_messages_of_keras_become_sentences(message, expected):
     assert isinstance(error, ModelError)
     assert re.search(expected, str(error)), str(error)
     assert "safe_mode=False" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [("99.1.0", "newer than the one"), ("3.0.0", "Keras says"), ("", "says")],
+)
+def test_only_a_file_that_is_newer_is_called_newer(keras, tmp_path, version, expected):
+    path = saved(tmp_path, *small(keras.layers.Dense(1)), name="model.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs["keras_version"] = version
+        file.attrs["model_config"] = file.attrs["model_config"].replace('"units"', '"new_option"')
+    with pytest.raises(ModelError, match=expected):
+        load(path, SETTINGS)
 
 
 def test_a_file_of_another_kind_says_what_to_name(tmp_path):

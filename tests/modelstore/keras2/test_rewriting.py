@@ -126,7 +126,8 @@ def test_arithmetic_with_a_constant_becomes_a_rescaling_layer(function, constant
          ("Add", {}, ["image", [1.0, 2.0]])),
         ("concat", [["image", 0, 0, {"axis": -1}], ["other", 0, 0, {"axis": -1}]],
          ("Concatenate", {"axis": -1}, [["image", "other"]])),
-        ("math.reduce_mean", ["image", 0, 0, {"axis": [1, 2]}], ("Mean", {"axis": [1, 2]}, ["image"])),
+        ("math.reduce_mean", ["image", 0, 0, {"axis": [1, 2]}],
+         ("Mean", {"axis": [1, 2]}, ["image"])),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
