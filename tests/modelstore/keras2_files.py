@@ -269,7 +269,11 @@ def main(folder):
             model.save_weights(folder / f"{name}_weights.h5")
         if name != "mesoinception":
             model.save(folder / f"{name}.h5")
-            model.save(folder / f"{name}.keras")
+            try:
+                model.save(folder / f"{name}.keras")
+            except TypeError:
+                # It cannot write the dots of x[..., ::-1] there.
+                (folder / f"{name}.keras").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -117,22 +117,23 @@ def of_keras_3(layer: Config) -> bool:
 
 def _translated(function: str, node: Any) -> tuple[str, Config, list[Any]] | None:
     """(name of the operation, its options, its arguments); None where it is not known."""
+    options: Config
     match node:
         # A list of tensors, each with the same options.
-        case [[str(), int(), int(), {**options}], *_] if function == "concat":
+        case [[str(), int(), int(), dict(options)], *_] if function == "concat":
             tensors = [_tensor(item[:3]) for item in node if _is_tensor(item[:3])]
             if len(tensors) != len(node) or set(options) - {"axis", "name"}:
                 return None
             return "Concatenate", {"axis": options.get("axis", 0)}, [tensors]
-        case ["_CONSTANT_VALUE", -1, first, {**options}]:
+        case ["_CONSTANT_VALUE", -1, first, dict(options)]:
             argument = _argument(first)
-        case [str(), int(), int(), {**options}]:
+        case [str(), int(), int(), dict(options)]:
             argument = _tensor(node[:3])
         case _:
             return None
-    options = {key: value for key, value in options.items() if key != "name" and value is not None}
     if argument is None:
         return None
+    options = {key: value for key, value in options.items() if key != "name" and value is not None}
     if function in PAIRS and set(options) == {"y"}:
         other = _argument(options["y"])
         return None if other is None else (PAIRS[function], {}, [argument, other])
