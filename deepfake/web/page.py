@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.request import getproxies
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -42,6 +43,8 @@ UPLOAD_SLACK = 1.2
 # All uploads together, in largest ones; of the default size they fit into a /tmp of 512 MB.
 UPLOADS_KEPT = 10
 # System fonts: nothing is loaded from elsewhere, and the page works offline.
+# How long the page may take for its first answer to itself, on a machine with much else to do.
+START_SECONDS = 90.0
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "Consolas", "monospace")
 
@@ -91,7 +94,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         check_other=partial(refuse_programs, settings=settings),
     )  # fmt: skip
     choices = Choices(shelf)
-    shelf.compile_own()
+    shelf.try_own()
     with gr.Blocks(
         title=TITLE,
         analytics_enabled=False,
@@ -152,52 +155,53 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     scratch.start_sweeper(page.scratch)
     try:
-        launched = page.blocks.launch(
-            # Gradio makes an address of it, where IPv6 needs brackets.
-            server_name=f"[{host}]" if ":" in host else host,
-            server_port=settings.port,
-            auth=accounts,
-            root_path=settings.root_path.rstrip("/") or None,
-            # Unasked, Gradio decides: notebooks on the web cannot do without.
-            share=settings.share or None,
-            max_file_size=int(UPLOAD_SLACK * settings.max_bytes),
-            # The grey of small print, darker than Gradio's, which is hard to read (WCAG 1.4.3).
-            theme=gr.themes.Soft(primary_hue="blue", font=FONT, font_mono=MONO).set(
-                body_text_color_subdued="*neutral_600",
-                body_text_color_subdued_dark="*neutral_300",
-                # Blue on pale blue, as Gradio has it, is hard to read as well.
-                block_label_text_color="*primary_900",
-                block_title_text_color="*primary_900",
-                button_primary_background_fill="*primary_700",
-                button_primary_background_fill_hover="*primary_800",
-                checkbox_label_background_fill_selected="*primary_700",
-                link_text_color_dark="*primary_300",
-                link_text_color_visited_dark="*primary_300",
-                link_text_color_hover_dark="*primary_200",
-                link_text_color_active_dark="*primary_200",
-                # What can be used has an edge (WCAG 1.4.11).
-                block_border_width="1px",
-                block_border_color="*neutral_300",
-                border_color_primary="*neutral_300",
-                input_border_width="1px",
-                input_border_color="*neutral_400",
-            ),
-            css="".join(_asset(name) for name in STYLES),
-            js=_script(settings),
-            footer_links=["api", "settings"],
-            run_history=False,
-            state_session_capacity=SESSIONS,
-            ssr_mode=False,
-            show_error=True,
-            # Ours is a route of the page's; Gradio's would offer the page's own events, too.
-            mcp_server=False,
-            app_kwargs={
-                "routes": list(page.routes),
-                "lifespan": page.lifespan,
-                "middleware": [Middleware(DoorMiddleware, door=page.door)],
-            },
-            **options,
-        )
+        with gradio_internals.patient_start(START_SECONDS):
+            launched = page.blocks.launch(
+                # Gradio makes an address of it, where IPv6 needs brackets.
+                server_name=f"[{host}]" if ":" in host else host,
+                server_port=settings.port,
+                auth=accounts,
+                root_path=settings.root_path.rstrip("/") or None,
+                # Unasked, Gradio decides: notebooks on the web cannot do without.
+                share=settings.share or None,
+                max_file_size=int(UPLOAD_SLACK * settings.max_bytes),
+                # The grey of small print, darker than Gradio's, which is hard to read (WCAG 1.4.3).
+                theme=gr.themes.Soft(primary_hue="blue", font=FONT, font_mono=MONO).set(
+                    body_text_color_subdued="*neutral_600",
+                    body_text_color_subdued_dark="*neutral_300",
+                    # Blue on pale blue, as Gradio has it, is hard to read as well.
+                    block_label_text_color="*primary_900",
+                    block_title_text_color="*primary_900",
+                    button_primary_background_fill="*primary_700",
+                    button_primary_background_fill_hover="*primary_800",
+                    checkbox_label_background_fill_selected="*primary_700",
+                    link_text_color_dark="*primary_300",
+                    link_text_color_visited_dark="*primary_300",
+                    link_text_color_hover_dark="*primary_200",
+                    link_text_color_active_dark="*primary_200",
+                    # What can be used has an edge (WCAG 1.4.11).
+                    block_border_width="1px",
+                    block_border_color="*neutral_300",
+                    border_color_primary="*neutral_300",
+                    input_border_width="1px",
+                    input_border_color="*neutral_400",
+                ),
+                css="".join(_asset(name) for name in STYLES),
+                js=_script(settings),
+                footer_links=["api", "settings"],
+                run_history=False,
+                state_session_capacity=SESSIONS,
+                ssr_mode=False,
+                show_error=True,
+                # Ours is a route of the page's; Gradio's would offer the page's own events, too.
+                mcp_server=False,
+                app_kwargs={
+                    "routes": list(page.routes),
+                    "lifespan": page.lifespan,
+                    "middleware": [Middleware(DoorMiddleware, door=page.door)],
+                },
+                **options,
+            )
         gradio_internals.lighten(page.blocks)
         return launched
     except OSError as error:
@@ -206,11 +210,19 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             "this machine's. Choose others with --host and --port, or DEEPFAKE_PORT."
         ) from error
     except Exception as error:
+        if gradio_internals.is_slow(error):
+            raise SettingError(
+                f"The page started but did not answer itself within {START_SECONDS:.0f} seconds: "
+                "this machine is busy. Start again when it has less to do."
+            ) from error
         if not gradio_internals.is_out_of_reach(error):
             raise
         raise SettingError(
             "The page started but cannot reach itself, probably because of a proxy. "
             "Set NO_PROXY=localhost,127.0.0.1 and start again."
+            if getproxies()
+            else f"The page started but cannot reach itself at {host}, port {settings.port}. Allow "
+            "connections to this machine itself in its firewall, or choose another --host."
         ) from error
 
 
