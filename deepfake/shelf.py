@@ -119,11 +119,13 @@ class Shelf:
             turn.release()
 
     def try_own(self) -> None:
-        """Load those of `names` that lie on this machine: nobody waits while Keras's compile, and
-        whoever starts the page hears at once of one that cannot judge.
+        """Load those of `names` that lie on this machine, before anybody asks.
 
-        What fails is told to `on_failure`, and tried again for whoever asks.
+        So nobody waits while a file of Keras compiles, and whoever starts the page hears at once of
+        a model that cannot judge. What fails is told to `on_failure`, and tried again for whoever
+        asks.
         """
+
         # The first one last, so that it is kept in memory.
         for name in reversed(self.names):
             if not is_address(name):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake.errors import ModelError, SettingError
+from deepfake.errors import ModelError, SettingError, UnansweredError
 from deepfake.files.digest import size_of
 from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_weights
 from deepfake.modelstore import made_here, remembered
@@ -14,6 +14,7 @@ from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends.protocol import Backend, Opened
 from deepfake.modelstore.formats import bring, by_name
 from deepfake.modelstore.located import Located, locate
+from deepfake.modelstore.preparation import RECIPE_SIZE
 from deepfake.modelstore.remembered import Kept
 from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.modelstore.workers.foreign import ForeignBackend, ForeignFile
@@ -194,12 +195,18 @@ class LoadedFile:
             from deepfake.modelstore.compiling.compiled import KerasFile, open_compiled
 
             span = answers.span(found.manifest, found.convention)
-            file = KerasFile(found.file, found.sha256, answers.architecture, self._size(), span)
+            size = self._size() or (RECIPE_SIZE if answers.recipe else None)
+            file = KerasFile(found.file, found.sha256, answers.architecture, size, span)
             return open_compiled(file, settings)
         # Both are read by native code that trusts the offsets and sizes in the file.
         beside: tuple[Path, ...] = bring(row.inspect)(found.file, settings)
-        foreign = ForeignFile(row, found.file, beside, size=self._size())
-        return foreign.open(settings)
+        size = self._size()
+        try:
+            return ForeignFile(row, found.file, beside, size=size).open(settings)
+        except UnansweredError:
+            if size or not answers.recipe:
+                raise
+            return ForeignFile(row, found.file, beside, size=RECIPE_SIZE).open(settings)
 
     def _size(self) -> int | None:
         """Side of the input where the file leaves it open."""

@@ -135,7 +135,8 @@ class ForeignBackend:
         """Run the network.
 
         Args:
-            batch: float32 array (count, size, size, 3), scaled as the manifest says; count ≥ 1.
+            batch: float32 array (count, size, size, channels), scaled as the manifest says;
+                count ≥ 1.
 
         Raises:
             ModelError: the network failed, returned something else than the manifest says, took too
@@ -175,7 +176,7 @@ class ForeignBackend:
         wanted |= {"experts"} if output.experts else set()
         if raw is None or set(found) != wanted or any(len(a) != len(part) for a in found.values()):
             raise _nonsense()
-        columns = () if output.columns == 1 else (output.columns,)
+        columns = () if self._manifest.columns == 1 else (self._manifest.columns,)
         ranks = {"raw": 1 + len(columns), "evidence": 3, "experts": 2}
         if raw.shape[1:] != columns or any(a.ndim != ranks[name] for name, a in found.items()):
             raise _nonsense()
@@ -189,8 +190,9 @@ class ForeignBackend:
         count, times = (8, 4) if self._file.row.is_keras else (2, 2)
         # Each half unlike the other, so that flips are seen, too.
         light = np.linspace(0.0, 255.0, given.size).reshape(1, 1, given.size, 1)
-        noise = chance.uniform(0.0, 255.0, (count, given.size, given.size, 3))
-        pictures = ((light + noise) / 2 - np.array(given.mean)) / np.array(given.std)
+        noise = chance.uniform(0.0, 255.0, (count, given.size, given.size, given.planes))
+        scaling = np.array([given.mean, given.std])[:, : given.planes]
+        pictures = ((light + noise) / 2 - scaling[0]) / scaling[1]
         found = [
             np.concatenate([self._ask(worker, one[None])["raw"] for one in pictures])
             for _ in range(times)
