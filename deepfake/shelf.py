@@ -125,7 +125,6 @@ class Shelf:
         a model that cannot judge. What fails is told to `on_failure`, and tried again for whoever
         asks.
         """
-
         # The first one last, so that it is kept in memory.
         for name in reversed(self.names):
             if not is_address(name):
