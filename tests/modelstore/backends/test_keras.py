@@ -84,7 +84,7 @@ def told(path, expected):
     try:
         model, changes = load(path, SETTINGS)
     except ModelError as error:
-        return f"refused: {error.public.split(':')[0]}"
+        return f"refused: {error.public.split(' (')[0]}"
     assert path.read_bytes() == before
     found = np.asarray(model(expected["inputs"], training=False))
     # 16 bits have three digits.
