@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deepfake.commands.misjudged import on_new_model
 from deepfake.commands.options import add_preparation
 from deepfake.errors import ModelError
-from deepfake.formatting import megabytes
+from deepfake.formatting import megabytes, on_one_line
 from deepfake.settings import Settings
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def listing(settings: Settings | None = None, *, as_json: bool = False) -> str:
     table = [HEAD, *((n, f, megabytes(s) if s else UNKNOWN, o) for n, f, s, o in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(HEAD))]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        on_one_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
         for row in table
     )
 
@@ -233,12 +233,12 @@ def pull(address: str, settings: Settings | None = None) -> str:
         ("SHA-256", model.sha256),
         ("licence", now.licence or "not said: see its page on the Hub"),
     ]
-    return "\n".join(f"{key:<9}{value}" for key, value in rows)
+    return "\n".join(f"{key:<9}{on_one_line(value)}" for key, value in rows)
 
 
 def _row(key: str, value: str) -> str:
     return textwrap.fill(
-        f"{key:<{INDENT}}{value}", WIDTH, subsequent_indent=" " * INDENT,
+        f"{key:<{INDENT}}{on_one_line(value)}", WIDTH, subsequent_indent=" " * INDENT,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 

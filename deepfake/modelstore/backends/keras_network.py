@@ -222,8 +222,10 @@ def _judged(model: Any, score: str, shape: tuple[int, ...], columns: int) -> Out
     noise = np.random.default_rng(0).random((NOISE_COUNT, *shape), np.float32)
     found = []
     for scale in (1.0, 255.0):
-        outputs = pick(model, model(noise * scale, training=False), score)
-        found.append(np.asarray(outputs, np.float32).reshape(NOISE_COUNT, columns))
+        # One by one: a large network may not have the memory for all.
+        for one in noise * scale:
+            output = pick(model, model(one[None], training=False), score)
+            found.append(np.asarray(output, np.float32).reshape(1, columns))
     return output_kind(np.concatenate(found))
 
 

@@ -313,7 +313,7 @@ def _scores(session: InferenceSession, taken: _Input, name: str) -> tuple[Choice
     batch = _noise(taken.size, taken.channels)
     parts = [
         _run(session, taken, part, [output.name for output in outputs])
-        for part in _parts(batch, taken.batch)
+        for part in _parts(batch, taken.batch or 1)
     ]
     found = {}
     for index, output in enumerate(outputs):
