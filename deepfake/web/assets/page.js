@@ -1,4 +1,4 @@
-() => {
+(evidence) => {
   // Enter analyses, wherever the focus is, unless the focused element uses Enter itself.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.defaultPrevented || event.isComposing) return;
@@ -18,9 +18,17 @@
   }, true);
 
   // Gradio's slider of two pictures takes no text for those who cannot see them.
-  const EVIDENCE = ["The face as the model saw it", "The same face with its evidence"];
   const describe = () => document.querySelectorAll("#evidence img").forEach((image, index) => {
-    if (!image.alt) image.alt = EVIDENCE[index];
+    if (!image.alt) image.alt = evidence[index];
   });
   new MutationObserver(describe).observe(document.body, { childList: true, subtree: true });
+
+  // The list of languages is a small window, not a part of the page.
+  const languages = () => document.querySelector("#languages details");
+  document.addEventListener("click", ({ target }) => {
+    if (!target.closest("#languages")) languages()?.removeAttribute("open");
+  });
+  document.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") languages()?.removeAttribute("open");
+  });
 }

@@ -102,7 +102,7 @@ ${kind}</text></svg>`;
       this.upload = new AbortController();
       const form = new FormData();
       form.append("files", file, file.name || "photo");
-      const answer = await fetch(`${api()}/upload`, {
+      const answer = await fetch(`${api()}/upload?lang=${document.documentElement.lang}`, {
         method: "POST", body: form, signal: this.upload.signal,
       });
       const said = await answer.json().catch(() => ({}));
