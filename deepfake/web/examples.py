@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from deepfake import jpeg
 from deepfake.web.placed import placed
-from deepfake.web.texts import say
+from deepfake.web.texts import has, say
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ADDRESS = "/examples"
@@ -52,7 +52,8 @@ def examples(name: str) -> gr.HTML | None:
 
 def _button(path: Path) -> str:
     thumbnail = ImageOps.fit(Image.open(path).convert("RGB"), (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    title = escape(path.stem.replace("_", " ").title())
+    known = has("example", path.stem)
+    title = placed(say, f"example.{path.stem}") if known else escape(path.stem.replace("_", " "))
     return (
         f'<button type="button" data-example="{ADDRESS}/{quote(path.name)}" title="{title}">'
         f'<img src="{jpeg.address(thumbnail, 80)}" alt="{title}"></button>'

@@ -27,6 +27,7 @@ from deepfake.web.endpoints import Endpoints, add_endpoints
 from deepfake.web.examples import example_routes
 from deepfake.web.health import Readiness, health_routes, readiness
 from deepfake.web.intake import photo_words
+from deepfake.web.language import CATALOGUES, DEFAULT
 from deepfake.web.mcp_door import mcp_server
 from deepfake.web.photo_tab import photo_tab
 from deepfake.web.placed import LanguageMiddleware, placed
@@ -100,7 +101,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         delete_cache=(scratch.SWEEP_SECONDS, scratch.MAX_AGE_SECONDS),
     ) as blocks:
         chooser()
-        gr.Markdown(f"# {placed(say, 'page.heading')}\n{description}")
+        gr.Markdown(f"# {placed(say, 'page.heading')}\n{description}", elem_id="heading")
         # It is there before any verdict, so that screen readers tell of the first one, too.
         gr.HTML('<div class="unseen" aria-live="polite"></div>', elem_id="told")
         with gr.Tab(placed(say, "tab.photo")):
@@ -119,6 +120,8 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         add_endpoints(endpoints)
     blocks.queue(
         default_concurrency_limit=settings.interpreters, max_size=settings.max_queue,
+        # Not whenever one is done, to all who wait: that is work by the square of their number.
+        status_update_rate=1.0,
         # Nobody goes past the queue.
         api_open=False,
     )  # fmt: skip
@@ -229,7 +232,15 @@ def _script(settings: Settings) -> str:
     """Each script is a function, some of words; Gradio runs one."""
     words = {
         "photo.js": photo_words(settings.max_bytes),
-        "page.js": [placed(say, "evidence.face_alt"), placed(say, "evidence.map_alt")],
+        "page.js": {
+            "evidence": [placed(say, "evidence.face_alt"), placed(say, "evidence.map_alt")],
+            # Names that Gradio gives its buttons in English only.
+            "gradio": {
+                text: placed(say, name)
+                for name, text in CATALOGUES[DEFAULT].items()
+                if name.startswith("gradio.")
+            },
+        },
         "history.js": history.words(),
     }
     # Marks stay as they are, or they would not be found.

@@ -32,7 +32,16 @@ def test_every_message_that_is_asked_for_is_there_and_every_one_there_is_asked_f
     # say(f"verdict.{verdict}") asks for all of a family, and so do f"{family}.heading" and the
     # sentences of other rooms; what the script says is the intake's.
     families = set(re.findall(r"""f["']([a-z_]+)\.\{""", SOURCES))
-    families |= {"intake", "welcome", "compare_welcome", "note", "problem", "failure", "what"}
+    families |= {
+        "intake",
+        "welcome",
+        "compare_welcome",
+        "note",
+        "problem",
+        "failure",
+        "what",
+        "gradio",
+    }
     others = {name for name in ENGLISH if name.split(".")[0] not in families}
     unused = {name for name in others if not re.search(f"[\"']{name}[\"']", SOURCES)}
     assert unused == set(), f"Nothing says these any more: take them out of {HERE}/."

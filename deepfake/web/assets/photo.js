@@ -200,7 +200,8 @@ ${kind}</text></svg>`;
   });
 
   window.addEventListener("click", (event) => {
-    const button = event.target.closest?.(".again, [data-example], [aria-label='Paste from clipboard']");
+    const button = event.target.closest?.(
+      ".again, [data-example], [aria-label='Paste from clipboard'], [data-named='Paste from clipboard']");
     const place = button && open();
     if (!place) return;
     if (button.matches(".again")) place.again();
