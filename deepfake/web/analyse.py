@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from deepfake.web import drawing, wording
 from deepfake.web.about import about
 from deepfake.web.adjust import meaning
 from deepfake.web.choices import Choices
-from deepfake.web.history import history_row, kept
+from deepfake.web.history import history_row
 from deepfake.web.newest import Newest
 from deepfake.web.session import Session
 from deepfake.web.texts import say
@@ -93,8 +92,8 @@ class Analyser:
             return self._failure(error, threshold, model, ticket)
         if not self.newest.holds(request, ticket):
             return stays()
-        shown = drawing.shrink(picture.image)
-        session = Session(report, jpeg.encode(shown, 92), kept(shown, report), model, ticket)
+        shown, _ = drawing.shrink(picture.pixels)
+        session = Session(report, jpeg.encode(Image.fromarray(shown), 92), model, ticket)
         return self.view.show(session, self._row(session))
 
     def choose_model(
@@ -199,8 +198,7 @@ class Analyser:
         faces = list(session.report.faces)
         faces[index] = chosen
         report = replace(session.report, faces=tuple(faces))
-        shown = Image.open(io.BytesIO(session.shown))
-        session = replace(session, report=report, kept=kept(shown, report))
+        session = replace(session, report=report)
         return {**self.view.show_look(session, index), self.view.row: self._row(session)}
 
     def choose_face(self, session: Session | None, face: int | None, ticket: str) -> Changes:

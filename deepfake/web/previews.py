@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PIL import Image
+
 from deepfake import imaging, jpeg
 from deepfake.imaging.kinds import SNIFFED_BYTES
 from deepfake.settings import Settings
@@ -23,4 +25,5 @@ def preview(photo: str, settings: Settings) -> str:
     with Path(photo).open("rb") as file:
         if imaging.sniff(file.read(SNIFFED_BYTES)) not in UNSHOWN:
             return ""
-    return jpeg.address(drawing.shrink(imaging.read(photo, settings).image), 80)
+    shown, _ = drawing.shrink(imaging.read(photo, settings).pixels)
+    return jpeg.address(Image.fromarray(shown), 80)
