@@ -190,7 +190,7 @@ def _figure(row: Row) -> str:
     else:
         pixels = evidence.overlay(face.crop, face.evidence)
         alt = say("maps.map_alt", model=row.title)
-    image = Image.fromarray(drawing.as_in_picture(pixels, face.turn, MAP_SIDE))
+    image = Image.fromarray(drawing.as_in_picture(pixels, face.turn, MAP_SIDE, face.proportion))
     if row.map_error:
         kind = f'<span aria-hidden="true">✕</span> {told_html(row.map_error.public)}'
     else:

@@ -64,8 +64,10 @@ def misjudged_panel(
         keep("fake", path, session, request)
 
     # Where an operator keeps them is none of a visitor's business.
+    home = Path.home()
+    shown = Path("~", folder.relative_to(home)) if folder.is_relative_to(home) else folder
     if admission.is_local:
-        kept = placed(wording.caption, "misjudged.own", folder=folder)
+        kept = placed(wording.caption, "misjudged.own", folder=str(shown))
     else:
         kept = placed(wording.caption, "misjudged.public")
     with gr.Accordion(placed(say, "misjudged.title"), open=False, elem_id="misjudged"):
