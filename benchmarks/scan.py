@@ -1,8 +1,8 @@
 """`deepfake scan` against a loop of the Flask-demo kind, in one run: python benchmarks/scan.py.
 
 On the same pictures, made from examples/ by code, all different: (a) `keras.models.load_model`,
-Pillow's resize and `model.predict`, one picture after the other; it finds no faces. (b) ours with one
-process, (c) with as many as there are cores, (d) the same with Ray. Each from the start of the
+Pillow's resize and `model.predict`, one picture after the other; it finds no faces. (b) ours with
+one process, (c) with as many as there are cores, (d) the same with Ray. Each from the start of the
 process to its end, with its CPU seconds, since machines are noisy. Nothing is asserted.
 """
 

@@ -29,6 +29,7 @@ from deepfake.web.examples import example_routes
 from deepfake.web.headers import HeadersMiddleware
 from deepfake.web.health import Readiness, health_routes, readiness
 from deepfake.web.journal import JournalMiddleware
+from deepfake.web.many_tab import many_tab
 from deepfake.web.mcp_door import mcp_server
 from deepfake.web.origins import OriginsMiddleware, allowed_sites
 from deepfake.web.photo_tab import photo_tab
@@ -127,6 +128,8 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         if len(choices.labels) > 1:
             with gr.Tab("Compare models"):
                 compare_tab(choices, admission)
+        with gr.Tab("Many files"):
+            many_tab(choices, admission, folder)
         with gr.Tab("About this model"):
             card.render()
         endpoints = Endpoints(choices, admission)

@@ -247,6 +247,38 @@ ENGLISH: dict[str, str] = {
     "about.known": "Known failures",
     "about.known_none": "Nobody wrote down where this model fails.",
     "about.contents": "The whole model card",
+    # Many files
+    "many.files": "Photos, or a ZIP archive of photos",
+    "many.limits": "Up to {count} photos and {size} at a time. They are analysed on the computer "
+    "that runs this page, passed on to nobody, and deleted within an hour.",
+    "many.start": "Check these files",
+    "many.none": "Choose photos or a ZIP archive first.",
+    "many.welcome": "The results appear here, one photo after the other.",
+    "many.progress": "Done: {done} of {total} ({rate} a second)",
+    "many.done": "All files are done: {total}",
+    "many.left_out": "Not looked at, since {most} photos fit at a time: {count}",
+    "many.refused": "The check has stopped early. {sentence}",
+    "many.nothing": "There is no photo in these files.",
+    "many.caveat": "A verdict is evidence, not proof: real photos are called fake, too, and fakes "
+    "are missed. Do not accuse anyone because of it.",
+    "many.show": "Show",
+    "many.all": "All",
+    "many.flagged": "Fake or uncertain",
+    "many.unread": "Not read",
+    "many.csv": "Table of all (CSV)",
+    "many.zip": "Photos that are fake or uncertain (ZIP)",
+    "many.table": "Results by file",
+    "many.file": "File",
+    "many.verdict": "Verdict",
+    "many.score": "P(fake)",
+    "many.remarks": "Remarks",
+    "many.faces": "Faces: {count}",
+    "many.same": "The same file as {name}",
+    "many.word.fake": "Fake",
+    "many.word.uncertain": "Uncertain",
+    "many.word.real": "Real",
+    "many.word.not_applicable": "No face judged",
+    "many.word.unread": "Not read",
 }
 
 
