@@ -68,8 +68,8 @@ class Judge:
 
     def __init__(self, task: Task):
         self._task = task
-        # As many workers as cores, so each has one.
-        self._settings = replace(task.settings, threads=1, interpreters=1)
+        # As many workers as cores, so each has one; and it is what is killed if a file breaks it.
+        self._settings = replace(task.settings, threads=1, interpreters=1, decoders=0)
         self._detector = Detector(task.model, threshold=task.threshold, settings=self._settings)
         self._held: list[bytes] = []
 
