@@ -32,6 +32,7 @@ from deepfake.web.health import Readiness, health_routes, readiness
 from deepfake.web.intake import photo_words
 from deepfake.web.journal import JournalMiddleware
 from deepfake.web.language import CATALOGUES, DEFAULT
+from deepfake.web.many_tab import many_tab
 from deepfake.web.mcp_door import mcp_server
 from deepfake.web.origins import OriginsMiddleware, allowed_sites
 from deepfake.web.photo_tab import photo_tab
@@ -131,6 +132,8 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         if len(choices.labels) > 1:
             with gr.Tab(placed(say, "tab.compare")):
                 compare_tab(choices, admission)
+        with gr.Tab(placed(say, "tab.many")):
+            many_tab(choices, admission, folder)
         with gr.Tab(placed(say, "tab.about")):
             card.render()
         endpoints = Endpoints(choices, admission)

@@ -263,7 +263,7 @@ ${kind}</text></svg>`;
     !dataTransfer.types.includes("Files") && target.closest?.("input, textarea, [contenteditable]");
   for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
     window.addEventListener(name, (event) => {
-      if (!event.dataTransfer || isText(event)) return;
+      if (!event.dataTransfer || isText(event) || event.target.closest?.("#many-files")) return;
       event.preventDefault();
       event.stopImmediatePropagation();
       const place = open();
