@@ -16,9 +16,11 @@ from deepfake.commands import (
     convert,
     data,
     detect,
+    doctor,
     evaluate,
     misjudged,
     models,
+    scan,
     serve,
     train,
     verify,
@@ -26,11 +28,13 @@ from deepfake.commands import (
 )
 from deepfake.commands.options import joined
 from deepfake.errors import DeepfakeError
+from deepfake.formatting import on_one_line
 from deepfake.version import __version__
 
 # In the order of the help text.
 COMMANDS = (
     detect,
+    scan,
     verify,
     video,
     serve,
@@ -42,6 +46,7 @@ COMMANDS = (
     misjudged,
     models,
     convert,
+    doctor,
 )
 RAN, FAILED, INTERRUPTED = 0, 1, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -55,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 ran, 1 failed with a sentence on stderr, 2 wrong options or some file
-        could not be read, 3 a report does not hold.
+        could not be read, 3 a report does not hold or `scan --fail-on` found one.
     """
     given = sys.argv[1:] if arguments is None else arguments
     # What the terminal cannot show is escaped, in help texts, too; Pillow's remarks on odd files
@@ -71,7 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except DeepfakeError as error:
-        print(f"deepfake: {error}", file=sys.stderr)
+        # Names in it may come out of a stranger's file.
+        lines = "\n".join(on_one_line(line) for line in str(error).splitlines())
+        print(f"deepfake: {lines}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("deepfake: interrupted", file=sys.stderr)

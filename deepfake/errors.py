@@ -75,10 +75,6 @@ class HostileModelError(ModelError):
     """A model file that holds code, reaches for what lies outside, or promises more than it has."""
 
 
-class UnrunnableError(ModelError):
-    """A model file that its runtime refuses to run, in words and without a crash."""
-
-
 class MissingPackageError(ModelError):
     """A model of a kind that needs a package which is not installed."""
 
@@ -109,3 +105,7 @@ class MisjudgedError(DeepfakeError):
 
 class LimitError(DeepfakeError):
     """A visitor who has to wait before the next analysis."""
+
+
+class ScanError(DeepfakeError):
+    """A scan that cannot begin or go on: nothing to scan, no room, a file in the way."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.commands.misjudged import on_new_model
+from deepfake.commands.options import add_preparation
 from deepfake.errors import ModelError
-from deepfake.formatting import megabytes
+from deepfake.formatting import megabytes, on_one_line
 from deepfake.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ INDENT, WIDTH = 14, 100
 MEANING = {
     "logit": "one number, the logit of “{high}” (above 0 it leans to it)",
     "sigmoid": "one number in 0..1, how much it is “{high}” rather than “{low}”",
-    "logits": "two logits, of “{low}” and “{high}”",
-    "softmax": "two probabilities, of “{low}” and “{high}”",
+    "logits": "a logit of each of “{order}”",
+    "softmax": "a probability of each of “{order}”",
 }
 
 
@@ -105,8 +106,9 @@ def _add_probe(actions: Any) -> None:
     probe = actions.add_parser(
         "probe",
         help="find out with labelled photos which output means fake",
-        description="Score labelled photos with each scaling and crop, and say which reading tells "
-        "real from fake, which end of the score means fake, and how sure that is.",
+        description="Score labelled photos with each scaling, crop, way to a square and order of "
+        "colours, and say which of them tell real from fake, which end of the score means fake, "
+        "and how sure that is.",
     )
     probe.add_argument(
         "model", metavar="MODEL", help=f"'default', a model file or folder, or {ADDRESS}"
@@ -115,10 +117,17 @@ def _add_probe(actions: Any) -> None:
         "folder", metavar="FOLDER", nargs="?", type=Path,
         help="photos in folders real/ and fake/ (default: the examples, which are few)",
     )  # fmt: skip
-    for option in ("--scale", "--crop"):
-        probe.add_argument(option, metavar="X", help="try only this one, as of `deepfake detect`")
-    probe.add_argument("--size", type=int, metavar="N", help="side of the input, if left open")
-    probe.add_argument("--architecture", metavar="NAME", help="for a file with only weights")
+    group = probe.add_argument_group("what is known of the model", "Only what is left is tried.")
+    add_preparation(group)
+    group.add_argument(
+        "--labels", metavar="A,B,C", help="names of three or more outputs, by their index"
+    )
+    group.add_argument(
+        "--positive", metavar="X", help="those of them that mean fake, by name or index"
+    )
+    group.add_argument("--score", metavar="NAME", help="which of several outputs it is")
+    group.add_argument("--size", type=int, metavar="N", help="side of the input, if left open")
+    group.add_argument("--architecture", metavar="NAME", help="for a file with only weights")
     probe.set_defaults(run=_probe)
 
 
@@ -171,7 +180,7 @@ def listing(settings: Settings | None = None, *, as_json: bool = False) -> str:
     table = [HEAD, *((n, f, megabytes(s) if s else UNKNOWN, o) for n, f, s, o in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(HEAD))]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        on_one_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
         for row in table
     )
 
@@ -224,12 +233,12 @@ def pull(address: str, settings: Settings | None = None) -> str:
         ("SHA-256", model.sha256),
         ("licence", now.licence or "not said: see its page on the Hub"),
     ]
-    return "\n".join(f"{key:<9}{value}" for key, value in rows)
+    return "\n".join(f"{key:<9}{on_one_line(value)}" for key, value in rows)
 
 
 def _row(key: str, value: str) -> str:
     return textwrap.fill(
-        f"{key:<{INDENT}}{value}", WIDTH, subsequent_indent=" " * INDENT,
+        f"{key:<{INDENT}}{on_one_line(value)}", WIDTH, subsequent_indent=" " * INDENT,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 
@@ -280,15 +289,18 @@ def _described(settings: Settings) -> list[tuple[str, str, int, str]]:
 
 def _words(model: LoadedModel) -> list[tuple[str, str]]:
     manifest = model.manifest
-    low, high = manifest.labels.order
+    low, high, *_ = order = manifest.labels.order
     rows = [
         ("name", f"{manifest.name} {manifest.version}"),
         ("network", manifest.architecture),
         ("runs on", model.backend.name),
         ("looks at", _looks_at(manifest.input)),
         ("pixels", _pixels(manifest.input)),
-        ("returns", MEANING[manifest.output.kind].format(low=low, high=high)),
-        ("means fake", f"“{manifest.labels.fake}”"),
+        (
+            "returns",
+            MEANING[manifest.output.kind].format(low=low, high=high, order="”, “".join(order)),
+        ),
+        ("means fake", f"“{'”, “'.join(manifest.labels.fake)}”"),
         ("calibration", _calibration(manifest)),
         ("threshold", f"P(fake) of {manifest.threshold:g} and more is called fake"),
         ("uncertain", "from {:g} to {:g}".format(*manifest.uncertain_band)),
@@ -306,12 +318,18 @@ def _words(model: LoadedModel) -> list[tuple[str, str]]:
 
 
 def _looks_at(spec: Input) -> str:
-    what = (
-        "the picture's central square"
-        if spec.crop == "full"
-        else f"each face, with a square of {spec.crop:g} × its box"
-    )
-    return f"{what}, scaled to {spec.size} × {spec.size} pixels ({spec.resample})"
+    side = f"{spec.size} × {spec.size} pixels"
+    if spec.crop != "full":
+        what, to = f"each face, with a square of {spec.crop:g} × its box", spec.resize_to
+    elif spec.resize == "none":
+        return f"the middle {side} of the picture, as they are"
+    elif spec.resize == "squash":
+        what, to = "the whole picture, squashed to a square", spec.resize_to
+    else:
+        what, to = "the middle of the picture, moved to show the face", spec.resize_to
+    if to is None or to == spec.size:
+        return f"{what}, scaled to {side} ({spec.resample})"
+    return f"{what}, scaled to {to} pixels ({spec.resample}), of which the middle {side}"
 
 
 def _pixels(spec: Input) -> str:
@@ -319,7 +337,9 @@ def _pixels(spec: Input) -> str:
         words = [f"{value:.5g}" for value in values]
         return words[0] if len(set(words)) == 1 else f"({', '.join(words)})"
 
-    return f"(value − {shown(spec.mean)}) / {shown(spec.std)}, of values in 0..255"
+    order = {"grey": "one channel of grey", "grey3": "three channels of grey"}
+    values = f"(value − {shown(spec.mean)}) / {shown(spec.std)}, of values in 0..255"
+    return f"{values}, {order.get(spec.channels, spec.channels.upper())}"
 
 
 def _calibration(manifest: ModelManifest) -> str:

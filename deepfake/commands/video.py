@@ -13,7 +13,6 @@ from deepfake.errors import SettingError, VideoError
 from deepfake.formatting import on_one_line, printable
 from deepfake.video.aggregation import AGGREGATIONS, DEFAULT
 
-
 if TYPE_CHECKING:
     from deepfake.video.report import VideoReport
 

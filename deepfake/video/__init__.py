@@ -1,1 +1,1 @@
-"""From one photo to a film: samples of its frames, faces followed through them, a verdict a person."""
+"""From one photo to a film: samples of frames, faces followed through them, a verdict a person."""

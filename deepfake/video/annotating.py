@@ -17,7 +17,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from deepfake.video.decoding import Refusal, demuxer_of, upright
+from deepfake.video.decoding import RefusalError, demuxer_of, upright
 
 # Okabe and Ito's colours, which most colour-blind people tell apart, as on the page.
 COLOURS = {"fake": "#d55e00", "uncertain": "#e69f00", "real": "#0072b2", "not_applicable": "#999"}
@@ -36,7 +36,7 @@ def main() -> None:
     try:
         _write(request)
         print(json.dumps({"end": True}))
-    except Refusal as refusal:
+    except RefusalError as refusal:
         print(json.dumps({"error": str(refusal)}))
     except (av.FFmpegError, MemoryError, ValueError, OSError) as error:
         print(json.dumps({"error": f"The video cannot be written: {type(error).__name__}."}))
@@ -56,11 +56,13 @@ def _write(request: dict[str, Any]) -> None:
     start: float | None = None
     streams = [shown, sound] if kept is not None else [shown]
     last = -1
+    # A file's kinds of streams must be known before its first packet is written.
+    waiting: list[Any] = []
     for packet in source.demux(streams):
         if packet.stream is sound:
             if packet.dts is not None:
                 packet.stream = kept
-                target.mux(packet)
+                waiting.append(packet)
             continue
         try:
             frames = packet.decode()
@@ -79,10 +81,11 @@ def _write(request: dict[str, Any]) -> None:
             new = av.VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
             new.time_base, new.pts = Fraction(1, 90000), max(last + 1, round(frame.time * 90000))
             last = new.pts
-            target.mux(made.encode(new))
+            target.mux([*waiting, *made.encode(new)])
+            waiting.clear()
     if made is None:
-        raise Refusal("No frame of this video can be decoded.")
-    target.mux(made.encode())
+        raise RefusalError("No frame of this video can be decoded.")
+    target.mux([*waiting, *made.encode()])
     target.close()
 
 
@@ -106,7 +109,8 @@ def _encoder(target: Any, shown: Any, size: tuple[int, int]) -> Any:
 def _draw(image: Image.Image, time: float, request: dict[str, Any]) -> None:
     pen = ImageDraw.Draw(image)
     thick = max(2, image.height // 240)
-    font = ImageFont.load_default(max(12, image.height // 30))
+    size = max(12, image.height // 30)
+    font = ImageFont.load_default(size)
     for number, person in enumerate(request["people"], 1):
         found = _box_at(person["samples"], time)
         if found is None:
@@ -115,7 +119,7 @@ def _draw(image: Image.Image, time: float, request: dict[str, Any]) -> None:
         colour = COLOURS[person["verdict"]]
         pen.rectangle(box, outline=colour, width=thick)
         text = f"{number}" if p_fake is None else f"{number} · {round(100 * p_fake)} %"
-        place = (box[0], max(0, box[1] - font.size - 3 * thick))
+        place = (box[0], max(0, box[1] - size - 3 * thick))
         pen.rectangle(pen.textbbox(place, text, font), fill=colour, outline=colour, width=thick)
         pen.text(place, text, "white", font)
     _draw_bar(pen, image.size, time, request)

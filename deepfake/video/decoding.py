@@ -29,7 +29,7 @@ EPSILON = 1e-4
 Request = dict[str, Any]
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """A file that is not decoded, and why."""
 
 
@@ -53,7 +53,7 @@ def main() -> None:
                 _say(answers, {"time": time, "key": is_key, "width": width, "height": height})
                 answers.write(pixels.tobytes())
             _say(answers, {"end": True, "broken": clip.broken})
-    except Refusal as refusal:
+    except RefusalError as refusal:
         _say(answers, {"error": str(refusal)})
     except (av.FFmpegError, MemoryError, ValueError, EOFError) as error:
         _say(answers, {"error": f"FFmpeg cannot decode it: {type(error).__name__}."})
@@ -74,19 +74,23 @@ class Clip:
         try:
             self.container = av.open(path.open("rb"), format=demuxer)
         except av.FFmpegError:
-            raise Refusal(
+            raise RefusalError(
                 "This video cannot be opened: it is damaged, or only a part of it is here. Export "
                 "or download it again."
             ) from None
         if not self.container.streams.video:
-            raise Refusal("There is sound in this file, but no picture. Send a video with faces.")
+            raise RefusalError(
+                "There is sound in this file, but no picture. Send a video with faces."
+            )
         self.stream = self.container.streams.video[0]
         self.stream.thread_type = "AUTO"
         width, height = self.stream.codec_context.width, self.stream.codec_context.height
         if not width or not height or self.stream.codec_context.codec is None:
-            raise Refusal("The pictures in this video are of a kind that cannot be decoded here.")
+            raise RefusalError(
+                "The pictures in this video are of a kind that cannot be decoded here."
+            )
         if max(width, height) > limits["side"]:
-            raise Refusal(
+            raise RefusalError(
                 f"The video has {width} × {height} pixels; up to {limits['side']} a side are "
                 "judged. Send a smaller copy."
             )
@@ -130,8 +134,9 @@ class Clip:
                 for frame in decoder:
                     if frame.time is None:
                         continue
-                    shown = frame.time - self.start
+                    shown = round(frame.time - self.start, 6)
                     if shown >= time - EPSILON:
+                        self.broken += bool(frame.is_corrupt)
                         yield shown, bool(frame.key_frame), upright(frame, side)
                         break
                 else:
@@ -152,15 +157,18 @@ class Clip:
                 if packet.is_keyframe:
                     keys.append(times[-1])
                 if times[-1] - times[0] > longest:
-                    raise Refusal(
+                    raise RefusalError(
                         f"The video is longer than {longest:g} seconds. Cut out the part that "
                         "matters, and send that."
                     )
         except av.FFmpegError:
             self.broken += 1  # what came before it is there
         if not times:
-            raise Refusal("There is no frame in this video. Export or download it again.")
+            raise RefusalError("There is no frame in this video. Export or download it again.")
         self.start = min(times)
+        said = (self.container.duration or 0) / av.time_base
+        if said - (max(times) - self.start) > max(1.0, 0.05 * said):
+            self.broken += 1  # it was to be longer
         self.times = sorted({round(time - self.start, 6) for time in times})
         self.keys = sorted({round(time - self.start, 6) for time in keys}) or self.times[:1]
 
@@ -176,7 +184,7 @@ def demuxer_of(first: bytes) -> str:
         first: bytes. At least 12 of its first ones.
 
     Raises:
-        Refusal: it is none that we take.
+        RefusalError: it is none that we take.
     """
     if first[4:8] in BOXES:
         return "mov"
@@ -184,7 +192,7 @@ def demuxer_of(first: bytes) -> str:
         return "matroska"
     if first.startswith(b"RIFF") and first[8:12] == b"AVI ":
         return "avi"
-    raise Refusal("This is no video that can be read here: send MP4, MOV, WebM, MKV or AVI.")
+    raise RefusalError("This is no video that can be read here: send MP4, MOV, WebM, MKV or AVI.")
 
 
 def upright(frame: Any, side: int | None) -> np.ndarray:

@@ -6,6 +6,7 @@ import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from deepfake import verdict
@@ -23,6 +24,9 @@ from deepfake.video.report import Person, Sample, VideoReport
 from deepfake.video.sampling import Shot
 
 FEW = 4
+UNMEASURED = (
+    "How often verdicts on videos are wrong has not been measured; the model learned from photos."
+)
 NEEDED_STRETCHES = 2
 # (judged so far, of how many) is told after each frame; who does not want more raises.
 Progress = Callable[[int, int], None]
@@ -144,7 +148,7 @@ class VideoDetector:
             if person.p_fake is None or not low * 0.5 <= person.p_fake <= (1 + high) / 2:
                 continue
             moments = [sample.time for sample in person.samples]
-            found += list(zip(moments, moments[1:], strict=False))
+            found += list(pairwise(moments))
         return found
 
     def _people(self, looked: Looked, shots: Sequence[Shot]) -> list[Person]:
@@ -159,9 +163,7 @@ class VideoDetector:
         ]
         # A face that is seen once in a shot of many samples is a chance find, or passes by.
         kept = [
-            (shot, track)
-            for shot, track in tracks
-            if len(track) > 1 or len(by_shot[shot]) < FEW
+            (shot, track) for shot, track in tracks if len(track) > 1 or len(by_shot[shot]) < FEW
         ]
         band = self._band(len(kept))
         people = [self._judged(shot, track, band) for shot, track in kept]
@@ -197,7 +199,7 @@ def _common(reasons: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _notes(clip: Clip) -> list[str]:
-    notes = []
+    notes = [UNMEASURED]
     if clip.has_sound:
         notes.append("Sound is not analysed.")
     if clip.hdr:

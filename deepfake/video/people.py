@@ -40,9 +40,7 @@ def follow(frames: Sequence[Sequence[FaceReport]]) -> list[list[Sighting]]:
                 taken_people.add(who)
                 taken_faces.add(which)
                 people[who].append((number, faces[which]))
-        people += [
-            [(number, face)] for which, face in enumerate(faces) if which not in taken_faces
-        ]
+        people += [[(number, face)] for which, face in enumerate(faces) if which not in taken_faces]
     return sorted(people, key=len, reverse=True)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def small_times(times: Sequence[float], keys: Sequence[float]) -> list[float]:
     if times[-1] / max(1, len(keys)) > 4 * EVERY_SECONDS:
         chosen |= {_nearest(times, time, step) for time in wanted}
     else:
-        chosen |= {time for time in keys[:: max(1, len(keys) // MOST_SMALL)]}
+        chosen |= set(keys[:: max(1, len(keys) // MOST_SMALL)])
     return sorted(time for time in chosen if time is not None)
 
 
@@ -63,7 +64,7 @@ def shots(times: Sequence[float], small: Sequence[np.ndarray], end: float) -> li
         if _is_cut(one, other)
     ]
     edges = [0.0, *cuts, end]
-    return [Shot(start, stop) for start, stop in zip(edges, edges[1:], strict=False)]
+    return [Shot(start, stop) for start, stop in pairwise(edges)]
 
 
 def sample_times(
@@ -92,9 +93,7 @@ def sample_times(
         step = (shot.end - shot.start) / count
         middles = [shot.start + step * (i + 0.5) for i in range(count)]
         nearest = {_nearest(keys, t, step / 4) or _nearest(times, t, step / 2) for t in middles}
-        chosen.append(
-            sorted(t for t in nearest if t is not None and shot.start <= t <= shot.end)
-        )
+        chosen.append(sorted(t for t in nearest if t is not None and shot.start <= t <= shot.end))
     return chosen
 
 

@@ -9,18 +9,28 @@ from __future__ import annotations
 import math
 import re
 from abc import ABCMeta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
+import gradio.routes
 import httpx
+from gradio import networking
 from gradio.blocks import BlocksConfig
 from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from gradio.routes import templates
 from jinja2 import ChoiceLoader, DictLoader
+from starlette.types import ASGIApp
+
+from deepfake.web.language import current, speaking, wanted
+from deepfake.web.placed import placed
+from deepfake.web.texts import say
+from deepfake.web.told import told
 
 # Where events come in. What has been accepted is fetched with GET.
 EVENTS = re.compile(r"/gradio_api/(queue/join|call/.+)\Z", re.DOTALL)
@@ -29,6 +39,9 @@ DIRECT = re.compile(r"/gradio_api/(run|api)/.+\Z", re.DOTALL)
 UPLOADS = re.compile(r"/gradio_api/upload/?\Z")
 # What else a page without further components is sent; some of the rest would stay on the disk.
 OTHERS = re.compile(r"(/gradio_api/(reset|cancel)|/login)/?\Z")
+SIGN_IN = re.compile(r"/login/?\Z")
+# How Gradio answers to it.
+WRONG_PASSWORD = 400
 # What events raise that name an endpoint, or a parameter, which the page does not have. Handlers
 # raise nothing there: their errors are results.
 MISFITS = (KeyError, TypeError, FnIndexInferError)
@@ -38,6 +51,10 @@ PAGES = ("frontend/index.html", "frontend/share.html")
 SAID = re.compile(
     r'<title>.*?</title>|<meta\s+(property="og:|name="(twitter:|description)).*?>', re.S
 )
+
+# Its scripts get the nonce of the answer (`headers`).
+SCRIPT = re.compile("<script(?! nonce)")
+OUR_SCRIPT = '<script nonce="{{ request.state.nonce }}"'
 
 # Between two looks of the queue: a hundredth of what an analysis takes, and what an eye notices.
 QUEUE_SECONDS, PROGRESS_SECONDS = 0.004, 0.05
@@ -67,6 +84,12 @@ class Queue:
         """How many events run."""
         return int(self._blocks._queue.get_active_worker_count())
 
+    @property
+    def jobs(self) -> frozenset[str]:
+        """Numbers of the events that run."""
+        jobs = list(self._blocks._queue.active_jobs)
+        return frozenset(event._id for job in jobs for event in job or ())
+
     def seconds_of_work(self) -> int:
         """How long those who wait take together, as far as that has been measured."""
         queue = self._blocks._queue
@@ -76,6 +99,37 @@ class Queue:
             work = sum(times[event.fn].avg_time for event in list(line.queue) if event.fn in times)
             longest = max(longest, work / (line.concurrency_limit or queue.max_thread_count))
         return math.ceil(longest)
+
+
+@contextmanager
+def patient_start(seconds: float) -> Iterator[None]:
+    """Have `Blocks.launch` wait for a page that is slow to answer; it would give it 3 s.
+
+    Args:
+        seconds: float. How long the page may take for its first answer.
+    """
+    impatient = networking.url_ok
+
+    def url_ok(url: str) -> bool:
+        try:
+            answer = httpx.head(url, timeout=seconds, verify=False)  # noqa: S501  # as Gradio asks
+        except httpx.TimeoutException:
+            raise
+        except httpx.TransportError:
+            return False
+        # With a password it asks for that, and elsewhere it sends on.
+        return answer.is_success or answer.is_redirect or answer.status_code == 401
+
+    networking.url_ok = url_ok
+    try:
+        yield
+    finally:
+        networking.url_ok = impatient
+
+
+def is_slow(error: Exception) -> bool:
+    """Whether `Blocks.launch` raised this because the page took too long for its first answer."""
+    return isinstance(error, httpx.TimeoutException)
 
 
 def is_out_of_reach(error: Exception) -> bool:
@@ -106,11 +160,31 @@ def keep_names_private(blocks: gr.Blocks) -> None:
             error.print_exception = False
             raise
         except (InvalidPathError, OSError):
-            raise gr.Error(GONE, print_exception=False) from None
+            raise gr.Error(told(GONE), print_exception=False) from None
         except (ValueError, TypeError, AttributeError, LookupError):
-            raise gr.Error(UNFIT, print_exception=False) from None
+            raise gr.Error(told(UNFIT), print_exception=False) from None
 
     blocks.preprocess_data = preprocess_data
+
+
+def speak_to_visitors(blocks: gr.Blocks) -> None:
+    """Have each event of a page handled in the language of who asks.
+
+    Handlers run in the queue's own time, not within a request: what is set there does not reach
+    them.
+
+    Args:
+        blocks: gradio.Blocks. The page.
+    """
+    process = blocks.process_api
+
+    async def process_api(*arguments: Any, **options: Any) -> Any:
+        request = options.get("request")
+        tag = wanted(request.query_params, request.headers) if request else current()
+        with speaking(tag):
+            return await process(*arguments, **options)
+
+    blocks.process_api = process_api
 
 
 def lighten(blocks: gr.Blocks) -> None:
@@ -171,18 +245,49 @@ def describe(title: str, description: str) -> None:
     loader = templates.env.loader
     assert loader is not None  # noqa: S101
     title, description = escape(title), escape(description)
+    language = placed(current)
     ours = (
-        f"<head><title>{title}</title>"
+        # Gradio takes its own words from what the browser prefers, not from what was chosen.
+        f'<head><script>Object.defineProperty(navigator, "language", {{value: "{language}"}})'
+        f"</script><title>{title}</title>"
         f'<meta name="description" content="{description}" />'
         f'<meta property="og:title" content="{title}" />'
         f'<meta property="og:description" content="{description}" />'
         '<meta property="og:type" content="website" />'
     )
     sources = {name: loader.get_source(templates.env, name)[0] for name in PAGES}
-    changed = {n: SAID.sub("", text).replace("<head>", ours, 1) for n, text in sources.items()}
+    root = f'lang="{language}" dir="{placed(say, "language.direction")}"'
+    changed = {
+        name: SCRIPT.sub(
+            OUR_SCRIPT,
+            SAID.sub("", text).replace("<head>", ours, 1).replace('lang="en"', root, 1),
+        )
+        for name, text in sources.items()
+    }
     templates.env.loader = ChoiceLoader([DictLoader(changed), loader])
     if templates.env.cache is not None:
         templates.env.cache.clear()
+
+
+def stand_in_for_cors(outermost: Callable[[ASGIApp], ASGIApp]) -> None:
+    """Have the apps that Gradio makes from now on begin with a middleware of ours, not its CORS.
+
+    Gradio's answers every origin that it may read the answer, with credentials, and stands outside
+    of what it can be told to add.
+
+    Args:
+        outermost: callable. Makes the middleware around an app.
+    """
+
+    def make(app: ASGIApp, **_options: Any) -> ASGIApp:
+        return outermost(app)
+
+    gradio.routes.CustomCORSMiddleware = make
+
+
+def is_sign_in(method: str, path: str) -> bool:
+    """Whether a request brings a name and a password."""
+    return method == "POST" and bool(SIGN_IN.search(path))
 
 
 def _path(_component: gr.Image, payload: Any) -> str | None:
@@ -191,7 +296,7 @@ def _path(_component: gr.Image, payload: Any) -> str | None:
     path: str = payload.path
     # Swept, in a tab that was left open.
     if not Path(path).is_file():
-        raise gr.Error(GONE, print_exception=False)
+        raise gr.Error(told(GONE), print_exception=False)
     return path
 
 

@@ -12,7 +12,7 @@ from deepfake.comparison import Comparison
 from deepfake.report import FaceReport, Report
 from deepfake.web import drawing, wording
 from deepfake.web.adjust import meaning
-from deepfake.web.comparison_panel import WELCOME, comparison_panel
+from deepfake.web.comparison_panel import comparison_panel
 from deepfake.web.intake import ticketed
 from deepfake.web.provenance_block import provenance_block
 from deepfake.web.session import Session
@@ -130,7 +130,10 @@ class PhotoView:
         value, judged = None, face is not None and face.crop is not None
         if face is not None and face.crop is not None and face.evidence is not None:
             pair = (face.crop, evidence.overlay(face.crop, face.evidence))
-            value = tuple(drawing.as_in_picture(side, face.turn, EVIDENCE_SIDE) for side in pair)
+            value = tuple(
+                drawing.as_in_picture(side, face.turn, EVIDENCE_SIDE, face.proportion)
+                for side in pair
+            )
         return {
             self.evidence: gr.update(value=value, visible=value is not None),
             self.look: gr.update(visible=judged and value is None),
@@ -165,8 +168,9 @@ class ComparisonView:
             self.look: gr.update(visible=any(row.lacks_map for row in comparison.rows)),
         }
 
-    def show_nothing(self, ticket: str, panel: str = WELCOME) -> Changes:
-        """No result; the panel, as HTML, says why."""
+    def show_nothing(self, ticket: str, panel: str = "") -> Changes:
+        """No result; the panel, as HTML, says why. Defaults to the welcome."""
+        panel = panel or wording.welcome("compare_welcome")
         return {
             self.session: None,
             self.comparison: ticketed(panel, ticket),

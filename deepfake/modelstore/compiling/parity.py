@@ -1,9 +1,14 @@
-"""The proof that two forms of a network return the same."""
+"""The proof that two forms of a network return the same.
+
+Run in the sandbox: `python -m deepfake.modelstore.compiling.parity FOLDER THREADS`.
+"""
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +17,11 @@ import numpy as np
 from deepfake.errors import ModelError
 from deepfake.interpreters import InterpreterPool
 from deepfake.modelstore.compiling import outcome
+from deepfake.modelstore.formats import LITERT
 
-PARITY_FILE = "parity.npz"
+MODULE = "deepfake.modelstore.compiling.parity"
+PARITY_FILE, LITERT_FILE = "parity.npz", LITERT.usual[0]
+SECONDS, MEMORY, MEMORY_PER_BYTE = 120.0, 4_000_000_000, 8
 MAX_DIFFERENCE = 1e-4
 # Half of the inputs are noise, half are smooth like photographs.
 INPUTS = 8
@@ -27,19 +35,20 @@ class NoLiteRTError(ModelError):
     """There is no LiteRT form of the network. Another try with the same versions ends the same."""
 
 
-def inputs_for(size: int, span: tuple[float, float]) -> np.ndarray:
+def inputs_for(size: int, span: tuple[float, float], channels: int = 3) -> np.ndarray:
     """Inputs to compare two forms of a network on.
 
     Args:
         size: int. Side of the network's input in pixels.
         span: (low, high). Values that it takes.
+        channels: int. Of the input. Defaults to colour.
 
     Returns:
-        float32 array (8, size, size, 3), the same at each call.
+        float32 array (8, size, size, channels), the same at each call.
     """
     generator = np.random.default_rng(0)
-    noise = generator.random((INPUTS // 2, size, size, 3))
-    coarse = generator.random((INPUTS - len(noise), SMOOTH_CELLS, SMOOTH_CELLS, 3))
+    noise = generator.random((INPUTS // 2, size, size, channels))
+    coarse = generator.random((INPUTS - len(noise), SMOOTH_CELLS, SMOOTH_CELLS, channels))
     block = -(-size // SMOOTH_CELLS)
     smooth = coarse.repeat(block, axis=1).repeat(block, axis=2)[:, :size, :size]
     low, high = span
@@ -51,7 +60,7 @@ def write(folder: Path, inputs: np.ndarray, outputs: Mapping[str, np.ndarray]) -
 
     Args:
         folder: Path. Where `parity.npz` goes.
-        inputs: float32 array (count, size, size, 3).
+        inputs: float32 array (count, size, size, channels).
         outputs: name → float32 array (count, …); "" for the only output.
     """
     # The names could be anything; numbers keep them out of the archive's file names.
@@ -75,14 +84,16 @@ def litert_difference(folder: Path, weights: bytes, threads: int) -> float:
         ModelError: the outputs cannot be read.
     """
     inputs, outputs = _read(folder / PARITY_FILE)
-    with InterpreterPool(weights, 1, threads).borrow() as interpreter:
+    pool = InterpreterPool(weights, 1, threads)
+    with ExitStack() as stack:
         try:
+            interpreter = stack.enter_context(pool.borrow())
             runner = interpreter.get_signature_runner("serving_default")
             (name,) = runner.get_input_details()
             # One by one and together: the size of a batch must not matter.
             alone = [runner(**{name: one[None]}) for one in inputs]
             together = runner(**{name: inputs})
-        except (ValueError, RuntimeError) as error:
+        except (ModelError, ValueError, RuntimeError) as error:
             raise NoLiteRTError(
                 f"LiteRT cannot run the converted network: {error}. {UNLIKE}"
             ) from error
@@ -134,3 +145,12 @@ def _read(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         raise ModelError(
             f"What the conversion wrote cannot be read ({why}). {outcome.AGAIN}"
         ) from error
+
+
+def main(folder: Path, threads: int) -> None:
+    """Print the difference of the LiteRT file in a folder; errors as of `litert_difference`."""
+    print(litert_difference(folder, (folder / LITERT_FILE).read_bytes(), threads))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
