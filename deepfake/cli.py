@@ -22,6 +22,7 @@ from deepfake.commands import (
     scan,
     serve,
     train,
+    try_model,
     verify,
 )
 from deepfake.commands.options import joined
@@ -35,6 +36,7 @@ COMMANDS = (
     scan,
     verify,
     serve,
+    try_model,
     data,
     augment,
     blend,
