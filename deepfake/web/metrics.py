@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from deepfake.report import Report
 
 # When a counter began is of no use to anybody here, and doubles the page.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 # Each counter with what is counted, the name of its kinds, and all of them.
 KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "verdicts": ("Analyses by verdict", "verdict", ("real", "fake", "uncertain")),
