@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.commands.options import add_answers
-from deepfake.errors import ImageError, ModelError, UnknownLabelsError
+from deepfake.errors import ImageError, ModelError, UnansweredError, UnknownLabelsError
 from deepfake.formatting import on_one_line
-from deepfake.modelstore.answers import Answers
+from deepfake.modelstore.answers import PREPARING, Answers
 from deepfake.settings import Settings
 
 if TYPE_CHECKING:
@@ -94,22 +94,25 @@ def try_model(
     known = answers if found.kept is None else answers.over(found.kept.answers)
     lines = [_what(found, opened.network), *(f"  {remark}" for remark in opened.remarks)]
     photos, labelled = _photos(folder)
+    try:
+        network = known.of_output(opened.network, found.name)
+    except UnansweredError as error:
+        return [*lines, "", f"Needed: {error}"]
     probed = _probed(name, photos, settings, known) if labelled and not known.positive else None
     if probed is not None:
         lines += ["", *probed.text().splitlines()]
         best = probed.readings[0]
-        if probed.is_sure and not probed.said:
-            answers = replace(
-                answers, positive=best.positive, labels="", scale=best.scale, crop=best.crop
-            )
+        if probed.is_sure and not probed.said and not probed.chosen:
+            way = {option: getattr(best.options, option) for option in PREPARING}
+            answers = replace(answers, positive=best.positive, labels="", **way)
             known = answers.over(known)
-    assumed = known.remarks(opened.network, found.convention)
+    assumed = known.remarks(network, found.convention)
     lines += ["", "Assumed:", *(f"  {remark}" for remark in assumed)] if assumed else []
     try:
         manifest = found.complete(known, opened.network)
     except UnknownLabelsError as error:
         lines += ["", f"Needed: {error}"]
-        if opened.network.classes != 2:
+        if network.classes != 2:
             return lines
         either = replace(known, positive="fake", labels="")
         manifest = found.complete(either, opened.network)
@@ -128,6 +131,8 @@ def _what(found: Located, network: Network) -> str:
 
     colour = "colour" if network.channels == 3 else "grey"
     returns = RETURNS[network.kind].format(network.classes)
+    if network.choices:
+        returns = f"several outputs: {', '.join(map(str, network.choices))}"
     guess = " (as its answers to noise look)" if network.guessed else ""
     scaling = f", scales its input itself: {network.rescaling}" if network.rescaling else ""
     return (

@@ -59,7 +59,8 @@ class KerasBackend:
         check(network, manifest)
         self.model = model
         self._output, self._columns = manifest.output, manifest.columns
-        self._score = manifest.output.score if network.score else ""
+        named_score = network.score or network.choices
+        self._score = manifest.output.score if named_score else ""
         # TensorFlow 2.21 crashes (segmentation fault) when it fuses convolutions with a padded
         # skip connection; the fusing is worth little.
         tf.config.optimizer.set_experimental_options({"remapping": False})
@@ -98,7 +99,7 @@ class KerasBackend:
             outputs = self._run(tf.constant(batch, tf.float32))
         except tf.errors.OpError as error:
             raise keras_messages.explain(error, "The model") from error
-        raw = np.asarray(pick(outputs, self._score), np.float32)
+        raw = np.asarray(pick(self.model, outputs, self._score), np.float32)
         shape = (len(batch),) if self._columns == 1 else (len(batch), self._columns)
         return raw.reshape(shape), {name: outputs[name] for name in self._output.beside_score}
 
@@ -261,6 +262,8 @@ def check(network: Network, manifest: ModelManifest) -> None:
             "'size' or 'channels' in the manifest."
         )
     output = manifest.output
+    if output.score in (choice.name for choice in network.choices):
+        network = network.choosing(output.score)
     if manifest.columns != network.columns:
         raise ModelError(
             f"The manifest says {output.kind}, which is {manifest.columns} number(s) a face, but "

@@ -186,7 +186,8 @@ def convert(options: argparse.Namespace) -> Conversion:
         picture = keras.Input((network.size, network.size, network.channels))
         model = keras.Model(picture, model(picture))
     names = list(_outputs(model))
-    kept = names if options.all_outputs else [network.score]
+    # Which of several is the score has not been said yet.
+    kept = names if options.all_outputs or network.choices else [network.score]
     inputs = parity.inputs_for(network.size, _span(options.span, network), network.channels)
     expected = _run(model, inputs)
     difference = None
@@ -194,7 +195,7 @@ def convert(options: argparse.Namespace) -> Conversion:
         difference = _save_keras(model, options.folder / KERAS_FILE, inputs, expected)
     if options.litert:
         served = model
-        if kept != names:
+        if kept != names or (len(names) > 1 and not isinstance(model.output, dict)):
             # As a dictionary, so that the output keeps its name.
             served = keras.Model(model.inputs, {name: _outputs(model)[name] for name in kept})
         _export(served, options.folder / LITERT_FILE)
@@ -212,9 +213,11 @@ def _span(text: str, network: Network) -> tuple[float, float]:
 
 def _outputs(model: keras.Model) -> dict[str, Any]:
     """Outputs by the names that a LiteRT file gives them; "" for the only one."""
+    from deepfake.modelstore.backends.keras_network import named
+
     # A Sequential model has no `output`.
     structure = getattr(model, "output", None)
-    return dict(structure) if isinstance(structure, dict) else {"": model.outputs[0]}
+    return named(model, model.outputs if structure is None else structure)
 
 
 def _run(model: keras.Model, inputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -222,13 +225,13 @@ def _run(model: keras.Model, inputs: np.ndarray) -> dict[str, np.ndarray]:
 
     One by one, since Keras keeps what every layer made until the last is done.
     """
+    from deepfake.modelstore.backends.keras_network import named
+
     parts: list[dict[str, np.ndarray]] = []
     for start in range(len(inputs)):
         found = model(inputs[start : start + 1], training=False)
-        if isinstance(found, list | tuple):
-            (found,) = found
-        named = found if isinstance(found, dict) else {"": found}
-        parts.append({name: np.asarray(value, np.float32) for name, value in named.items()})
+        values = named(model, found)
+        parts.append({name: np.asarray(value, np.float32) for name, value in values.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

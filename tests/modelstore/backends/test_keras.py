@@ -15,6 +15,7 @@ import pytest
 
 from deepfake.errors import ModelError
 from deepfake.manifest import Calibration, Input, Labels, ModelManifest, Output
+from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends import keras_messages
 from deepfake.modelstore.backends.keras import _explained, load, open_keras
 from deepfake.settings import Settings
@@ -236,10 +237,10 @@ def input_of(*shape):
     ("layers", "expected"),
     [
         (lambda of: input_of(16, 24, 3), "16 × 24.*square"),
-        (lambda of: input_of(16, 16, 1), "gray"),
+        (lambda of: input_of(16, 16, 4), "3 channels .colour. or 1"),
         (lambda of: input_of(None, None, 3), "--size"),
         (lambda of: [of.Input((12,)), of.Dense(1)], "not pictures"),
-        (lambda of: small(of.Dense(7)), "7 classes"),
+        (lambda of: small(of.Dense(1000)), "1000 classes"),
         (lambda of: small(of.Dense(1, activation="softmax")), "always 1"),
         (lambda of: small(of.Dense(1, activation="tanh")), "tanh"),
         (lambda of: [of.Input((16, 16, 3)), of.Conv2D(2, 3)], "without its classifier"),
@@ -251,16 +252,53 @@ def test_a_network_for_something_else_gets_a_sentence(keras, tmp_path, layers, e
         open_keras(path, SETTINGS)
 
 
-@pytest.mark.parametrize(("count", "expected"), [(2, "2 inputs"), (1, "2 outputs")])
-def test_several_inputs_or_outputs_get_a_sentence(keras, tmp_path, count, expected):
-    inputs = [keras.layers.Input((16, 16, 3)) for _ in range(count)]
+def test_grey_pictures_and_several_classes_can_be_used(keras, tmp_path):
+    layers = [*input_of(16, 16, 1)[:2], keras.layers.Dense(3, activation="softmax")]
+    opened = open_keras(saved(tmp_path, *layers), SETTINGS)
+    network = opened.network
+    assert (network.channels, network.classes, network.kind) == (1, 3, "softmax")
+    said = Answers(labels="live,print,replay", positive="print,replay")
+    manifest = said.complete(network, "m", {"model.keras": "0" * 64})
+    raw = opened.backend(manifest, SETTINGS).scores(np.ones((2, 16, 16, 1), np.float32)).raw
+    assert raw.shape == (2, 3) and raw.sum(axis=1) == pytest.approx(1.0)
+
+
+def test_several_inputs_get_a_sentence(keras, tmp_path):
+    inputs = [keras.layers.Input((16, 16, 3)) for _ in range(2)]
     flat = [keras.layers.Flatten()(each) for each in inputs]
-    heads = [keras.layers.Dense(1)(flat[0]), keras.layers.Dense(1)(flat[-1])][: 3 - count]
-    if count == 2:
-        heads = [keras.layers.Dense(1)(keras.layers.Concatenate()(flat))]
-    keras.Model(inputs, heads).save(tmp_path / "model.keras")
-    with pytest.raises(ModelError, match=expected):
+    head = keras.layers.Dense(1)(keras.layers.Concatenate()(flat))
+    keras.Model(inputs, head).save(tmp_path / "model.keras")
+    with pytest.raises(ModelError, match="2 inputs"):
         open_keras(tmp_path / "model.keras", SETTINGS)
+
+
+@pytest.mark.parametrize("as_dictionary", [False, True])
+def test_of_several_outputs_one_is_chosen(keras, tmp_path, as_dictionary):
+    picture = keras.layers.Input((16, 16, 3))
+    flat = keras.layers.GlobalAveragePooling2D()(picture)
+    heads = {
+        "who": keras.layers.Dense(4, activation="relu", name="who")(flat),
+        "spoof": keras.layers.Dense(1, activation="sigmoid", name="spoof")(flat),
+        "attack": keras.layers.Dense(3, activation="softmax", name="attack")(flat),
+    }
+    model = keras.Model(picture, heads if as_dictionary else list(heads.values()))
+    model.save(tmp_path / "model.keras")
+    inputs = np.random.default_rng(0).random((2, 16, 16, 3), np.float32)
+    expected = keras.Model(picture, heads)(inputs)
+    opened = open_keras(tmp_path / "model.keras", SETTINGS)
+    assert [str(choice) for choice in opened.network.choices] == [
+        "spoof (a number in 0..1)", "attack (softmax of 3)",
+    ]  # fmt: skip
+    for said in (
+        Answers(positive="fake", score="spoof"),
+        Answers(labels="live,print,replay", positive="1,2", score="attack"),
+    ):
+        manifest = said.complete(opened.network, "m", {"model.keras": "0" * 64})
+        raw = opened.backend(manifest, SETTINGS).scores(inputs).raw
+        wanted = np.asarray(expected[said.score]).reshape(raw.shape)
+        np.testing.assert_allclose(raw, wanted, atol=1e-6)
+    with pytest.raises(ModelError, match="--score NAME"):
+        Answers(positive="fake").complete(opened.network, "m", {"model.keras": "0" * 64})
 
 
 def test_a_size_that_the_file_leaves_open_can_be_said(tmp_path):
