@@ -23,6 +23,7 @@ from deepfake.commands import (
     scan,
     serve,
     train,
+    try_model,
     verify,
     video,
 )
@@ -38,6 +39,7 @@ COMMANDS = (
     verify,
     video,
     serve,
+    try_model,
     data,
     augment,
     blend,
