@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 from abc import ABCMeta
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from typing import Any, cast
 import gradio as gr
 import gradio.routes
 import httpx
+from gradio import networking
 from gradio.blocks import BlocksConfig
 from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
@@ -97,6 +99,37 @@ class Queue:
             work = sum(times[event.fn].avg_time for event in list(line.queue) if event.fn in times)
             longest = max(longest, work / (line.concurrency_limit or queue.max_thread_count))
         return math.ceil(longest)
+
+
+@contextmanager
+def patient_start(seconds: float) -> Iterator[None]:
+    """Have `Blocks.launch` wait for a page that is slow to answer; it would give it 3 s.
+
+    Args:
+        seconds: float. How long the page may take for its first answer.
+    """
+    impatient = networking.url_ok
+
+    def url_ok(url: str) -> bool:
+        try:
+            answer = httpx.head(url, timeout=seconds, verify=False)  # noqa: S501  # as Gradio asks
+        except httpx.TimeoutException:
+            raise
+        except httpx.TransportError:
+            return False
+        # With a password it asks for that, and elsewhere it sends on.
+        return answer.is_success or answer.is_redirect or answer.status_code == 401
+
+    networking.url_ok = url_ok
+    try:
+        yield
+    finally:
+        networking.url_ok = impatient
+
+
+def is_slow(error: Exception) -> bool:
+    """Whether `Blocks.launch` raised this because the page took too long for its first answer."""
+    return isinstance(error, httpx.TimeoutException)
 
 
 def is_out_of_reach(error: Exception) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.request import getproxies
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -52,6 +53,8 @@ UPLOAD_SLACK = 1.2
 # All uploads together, in largest ones; of the default size they fit into a /tmp of 512 MB.
 UPLOADS_KEPT = 10
 # System fonts: nothing is loaded from elsewhere, and the page works offline.
+# How long the page may take for its first answer to itself, on a machine with much else to do.
+START_SECONDS = 90.0
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "Consolas", "monospace")
 
@@ -111,7 +114,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         check_other=partial(refuse_programs, settings=settings),
     )  # fmt: skip
     choices = Choices(shelf)
-    shelf.compile_own()
+    shelf.try_own()
     title, description = placed(say, "page.title"), placed(say, "page.intro")
     with gr.Blocks(
         title=title,
@@ -165,6 +168,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
     )  # fmt: skip
 
 
+@gradio_internals.patient_start(START_SECONDS)
 def launch(page: Page, settings: Settings, **options: Any) -> Any:
     """Start serving a page.
 
@@ -246,11 +250,19 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             "this machine's. Choose others with --host and --port, or DEEPFAKE_PORT."
         ) from error
     except Exception as error:
+        if gradio_internals.is_slow(error):
+            raise SettingError(
+                f"The page started but did not answer itself within {START_SECONDS:.0f} seconds: "
+                "this machine is busy. Start again when it has less to do."
+            ) from error
         if not gradio_internals.is_out_of_reach(error):
             raise
         raise SettingError(
             "The page started but cannot reach itself, probably because of a proxy. "
             "Set NO_PROXY=localhost,127.0.0.1 and start again."
+            if getproxies()
+            else f"The page started but cannot reach itself at {host}, port {settings.port}. Allow "
+            "connections to this machine itself in its firewall, or choose another --host."
         ) from error
 
 
