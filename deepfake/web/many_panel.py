@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from html import escape
 
 from deepfake.web.many import Found
-from deepfake.web.texts import say
+from deepfake.web.texts import say, share
+from deepfake.web.told import told_html
 
 ICONS = {"fake": "▲", "uncertain": "◆", "real": "●", "not_applicable": "○", "unread": "✕"}
 ALL, FLAGGED, UNREAD = "all", "flagged", "unread"
@@ -55,7 +56,7 @@ def _verdict(one: Found) -> str:
 
 
 def _score(one: Found) -> str:
-    return "–" if one.row["p_fake"] is None else f"{one.row['p_fake']:.2f}"
+    return "–" if one.row["p_fake"] is None else escape(share(one.row["p_fake"]))
 
 
 def _figure(one: Found) -> str:
@@ -70,12 +71,13 @@ def _figure(one: Found) -> str:
 def _line(one: Found) -> str:
     row = one.row
     if row["error"]:
-        remark = row["error"]
+        remark = told_html(row["error"])
     elif row["duplicate_of"]:
-        remark = say("many.same", name=row["duplicate_of"])
+        remark = escape(say("many.same", name=row["duplicate_of"]))
     else:
-        remark = " ".join((say("many.faces", count=row["face_count"]), *row["notes"]))
+        faces = escape(say("many.faces", count=row["face_count"]))
+        remark = " ".join((faces, *map(told_html, row["notes"])))
     return (
         f'<tr class="row-{row["verdict"] or "failed"}"><th scope="row">{escape(row["path"])}</th>'
-        f"<td>{_verdict(one)}</td><td>{_score(one)}</td><td>{escape(remark)}</td></tr>"
+        f"<td>{_verdict(one)}</td><td>{_score(one)}</td><td>{remark}</td></tr>"
     )

@@ -15,8 +15,10 @@ from deepfake.web import many, wording
 from deepfake.web.choices import Choices
 from deepfake.web.many_panel import ALL, FLAGGED, UNREAD, panel
 from deepfake.web.newest import Newest
+from deepfake.web.placed import placed
 from deepfake.web.session import SESSION_SECONDS
-from deepfake.web.texts import say
+from deepfake.web.texts import number, say
+from deepfake.web.told import told
 from deepfake.web.visitors.admission import Admission
 
 # So many photos count as one analysis more.
@@ -43,7 +45,7 @@ class ManyFiles:
         """Other files were chosen: what is under way stops, and what was found goes."""
         ticket = uuid.uuid4().hex
         self._newest.note(request, ticket)
-        return (ticket, *_changes(_said(say("many.welcome"))))
+        return (ticket, *_changes(_welcome()))
 
     def run(
         self,
@@ -58,7 +60,9 @@ class ManyFiles:
         try:
             items = many.items_of(files or (), settings)
             if not items:
-                raise DeepfakeError(say("many.nothing") if files else say("many.none"))
+                problem = say("many.nothing") if files else say("many.none")
+                yield _changes(wording.error_panel(problem))
+                return
             chosen, said = items[: settings.max_many], []
             if len(items) > len(chosen):
                 count = len(items) - len(chosen)
@@ -74,25 +78,25 @@ class ManyFiles:
                     if len(found) % COUNTED == 0 and len(found) < len(chosen):
                         self._admission.admit(request)
                     if pace.is_due():
-                        rate = f"{pace.rate(len(found)):.1f}"
+                        rate = number(pace.rate(len(found)), 1)
                         now = say(
                             "many.progress", done=len(found), total=len(chosen), rate=rate
                         )  # fmt: skip
                         yield _changes(panel(found, shown, [now, *said]), found, said)
                 said = [say("many.done", total=len(found)), *said]
             except LimitError as error:
-                said = [say("many.refused", sentence=error.public), *said]
+                said = [say("many.refused", sentence=told(error.public)), *said]
             table, flagged = many.write(found, self._folder, settings)
             if self._newest.holds(request, ticket):
                 yield _changes(panel(found, shown, said), found, said, table, flagged)
         except LimitError as error:
-            yield _changes(wording.error_panel(error.public, wording.REFUSED))
+            yield _changes(wording.error_panel(error, wording.REFUSED))
         except DeepfakeError as error:
-            yield _changes(wording.error_panel(error.public))
+            yield _changes(wording.error_panel(error))
 
 
-def _said(sentence: str) -> str:
-    return panel((), ALL, [sentence])
+def _welcome() -> str:
+    return panel((), ALL, [say("many.welcome")])
 
 
 def _changes(
@@ -123,21 +127,28 @@ def many_tab(choices: Choices, admission: Admission, folder: Path) -> None:
     kept = gr.State(([], []), time_to_live=SESSION_SECONDS)
     ticket = gr.State("", time_to_live=SESSION_SECONDS)
     files = gr.File(
-        label=say("many.files"), file_count="multiple", elem_id="many-files", height=160
+        label=placed(say, "many.files"), file_count="multiple", elem_id="many-files", height=160
     )  # fmt: skip
     size = megabytes(settings.max_bytes)
     gr.Markdown(
-        say("many.limits", count=settings.max_many, size=size), elem_classes=["soft"]
+        placed(say, "many.limits", count=settings.max_many, size=size), elem_classes=["soft"]
     )  # fmt: skip
-    start = gr.Button(say("many.start"), variant="primary", elem_id="many-start")
+    start = gr.Button(placed(say, "many.start"), variant="primary", elem_id="many-start")
     shown = gr.Radio(
-        [(say("many.all"), ALL), (say("many.flagged"), FLAGGED), (say("many.unread"), UNREAD)],
-        value=ALL, label=say("many.show"), elem_id="many-show",
+        [
+            (placed(say, "many.all"), ALL), (placed(say, "many.flagged"), FLAGGED),
+            (placed(say, "many.unread"), UNREAD),
+        ],
+        value=ALL, label=placed(say, "many.show"), elem_id="many-show",
     )  # fmt: skip
-    result = gr.HTML(_said(say("many.welcome")), elem_id="many-result")
+    result = gr.HTML(placed(_welcome), elem_id="many-result")
     with gr.Row():
-        table = gr.DownloadButton(say("many.csv"), visible=False, size="sm", elem_id="many-csv")
-        flagged = gr.DownloadButton(say("many.zip"), visible=False, size="sm", elem_id="many-zip")
+        table, flagged = (
+            gr.DownloadButton(
+                placed(say, f"many.{kind}"), visible=False, size="sm", elem_id=f"many-{kind}"
+            )
+            for kind in ("csv", "zip")
+        )
     outputs = [result, kept, table, flagged]
     private: dict[str, Any] = {"api_visibility": "private"}
     start.click(
