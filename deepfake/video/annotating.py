@@ -61,7 +61,7 @@ def _write(request: dict[str, Any]) -> None:
     for packet in source.demux(streams):
         if packet.stream is sound:
             if packet.dts is not None:
-                packet.stream = kept
+                packet.stream = kept  # type: ignore[assignment]
                 waiting.append(packet)
             continue
         frames: list[Any]
