@@ -142,6 +142,20 @@ def test_a_turned_photo_is_judged_as_it_is_upright(detector, portrait, quarters)
     assert np.abs(turned.faces[0].crop.astype(float) - upright.faces[0].crop).mean() < 25
 
 
+def test_a_soft_photo_has_a_reason_and_a_small_face_does_not_have_it_twice(detector, portrait):
+    pixels = imaging.read(portrait).pixels
+    height, width = pixels.shape[:2]
+    face = detector.detect(pixels).faces[0]
+    side = max(face.box[2] - face.box[0], face.box[3] - face.box[1])
+
+    def shrunk(factor):
+        return Image.fromarray(pixels).resize((round(width * factor), round(height * factor)))
+
+    soft = shrunk(40 / side).resize((width, height), Image.Resampling.BICUBIC)
+    assert detector.detect(soft).faces[0].reasons == ("blurred",)
+    assert detector.detect(shrunk(60 / side)).faces[0].reasons == ("small",)
+
+
 def test_more_faces_take_more_evidence(detector, portrait, other_portrait):
     pictures = [imaging.read(path).pixels[:512] for path in (portrait, other_portrait)]
     one, two = detector.detect(pictures[1]), detector.detect(np.concatenate(pictures, axis=1))

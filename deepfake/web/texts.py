@@ -113,6 +113,9 @@ ENGLISH: dict[str, str] = {
     "needed to call the photo fake.",
     "reason.unstable": "The verdict changes when the photo is saved again or made smaller: do not "
     "rely on it.",
+    # After one of these, where it was measured
+    "reason.rates": "Of 100 such real faces from elsewhere, {false_alarms} were called fake; of "
+    "100 such fakes, {found} were found.",
     "reason.other": "Something about this photo makes the verdict less sure ({reason}).",
     "left_out": "Faces not judged, because they are too small, dark or bright, or too many: "
     "{faces}",

@@ -10,7 +10,7 @@ import serving
 from table import Table, turn_of
 
 from deepfake.imaging import Picture
-from deepfake.training import augmentation
+from deepfake.forging import augmentation
 
 SIZE, CROP = 224, 1.3
 TIGHTEST, WIDEST = 0.9, 1.4
