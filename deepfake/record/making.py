@@ -142,13 +142,24 @@ def _face(face: FaceReport, detail: Detail) -> FacePicturesDocument | None:
     if face.crop is None:
         return None
     return {
-        "crop": _jpeg(face.crop, detail.face, detail.quality),
+        "crop": _face_jpeg(face.crop, face, detail),
         "evidence": (
             None
             if face.evidence is None
-            else _jpeg(evidence.overlay(face.crop, face.evidence), detail.face, detail.quality)
+            else _face_jpeg(evidence.overlay(face.crop, face.evidence), face, detail)
         ),
     }
+
+
+def _face_jpeg(pixels: np.ndarray, face: FaceReport, detail: Detail) -> str:
+    """What the network saw, in the proportions of the picture."""
+    if face.proportion != 1.0:
+        height, width = pixels.shape[:2]
+        # No larger than it is: a network sees no more.
+        longest = max(face.proportion, 1.0)
+        size = max(1, round(width * face.proportion / longest)), max(1, round(height / longest))
+        pixels = np.asarray(Image.fromarray(pixels).resize(size))
+    return _jpeg(pixels, detail.face, detail.quality)
 
 
 def _jpeg(pixels: np.ndarray, side: int, quality: int) -> str:

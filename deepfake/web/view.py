@@ -130,7 +130,10 @@ class PhotoView:
         value, judged = None, face is not None and face.crop is not None
         if face is not None and face.crop is not None and face.evidence is not None:
             pair = (face.crop, evidence.overlay(face.crop, face.evidence))
-            value = tuple(drawing.as_in_picture(side, face.turn, EVIDENCE_SIDE) for side in pair)
+            value = tuple(
+                drawing.as_in_picture(side, face.turn, EVIDENCE_SIDE, face.proportion)
+                for side in pair
+            )
         return {
             self.evidence: gr.update(value=value, visible=value is not None),
             self.look: gr.update(visible=judged and value is None),
