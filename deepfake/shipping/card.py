@@ -74,9 +74,9 @@ each source. These are **expected and were not measured**:
 - **Profile views and covered faces** are rare in the training data, and the face finder may miss
   them.
 - **Screens and prints photographed again** add and hide traces.
-- **Generators and swapping tools that are newer than the training data** leave other traces.
-- **Skin tone, age and sex**: error rates by these are not known where none stand above; the sources
-  are not balanced for them.
+- **Generators and swapping tools that are newer than the training data** leave other traces. Error
+  rates by skin tone, age or sex are known only where they stand above; the sources are not balanced
+  for them.
 """
 
 

@@ -1,6 +1,7 @@
 """Drawings made of photographs of faces, and procedurally drawn ones: uint8 -> uint8."""
 
-import cv2, numpy as np
+import cv2
+import numpy as np
 
 
 def kuwahara(x, r):

@@ -1,9 +1,19 @@
-import os, sys, time
+import os
+import sys
+import time
 
 os.chdir("/work/m2")
 sys.path.insert(0, "/work/m3")
-import numpy as np, cv2, table, views, serving, bank, tune, draw
 from dataclasses import replace
+
+import bank
+import cv2
+import draw
+import numpy as np
+import serving
+import table
+import tune
+import views
 
 cv2.setNumThreads(1)
 d = table.load()

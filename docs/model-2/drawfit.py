@@ -1,9 +1,11 @@
 """Drawing head on the served means and stds: logistic with L2, left-out folds; photographs = served + bank views."""
 
-import os, sys
+import os
 
 os.chdir("/work/m2")
-import numpy as np, table, torch
+import numpy as np
+import table
+import torch
 from fit2 import Bank, Served, columns
 from torch.nn import functional as F
 
