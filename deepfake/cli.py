@@ -16,6 +16,7 @@ from deepfake.commands import (
     convert,
     data,
     detect,
+    doctor,
     evaluate,
     misjudged,
     models,
@@ -43,6 +44,7 @@ COMMANDS = (
     misjudged,
     models,
     convert,
+    doctor,
 )
 RAN, FAILED, INTERRUPTED = 0, 1, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

@@ -27,6 +27,11 @@ from gradio.routes import templates
 from jinja2 import ChoiceLoader, DictLoader
 from starlette.types import ASGIApp
 
+from deepfake.web.language import current, speaking, wanted
+from deepfake.web.placed import placed
+from deepfake.web.texts import say
+from deepfake.web.told import told
+
 # Where events come in. What has been accepted is fetched with GET.
 EVENTS = re.compile(r"/gradio_api/(queue/join|call/.+)\Z", re.DOTALL)
 # Those that Gradio runs at once; `api_open=False` leaves only what takes no time.
@@ -155,11 +160,31 @@ def keep_names_private(blocks: gr.Blocks) -> None:
             error.print_exception = False
             raise
         except (InvalidPathError, OSError):
-            raise gr.Error(GONE, print_exception=False) from None
+            raise gr.Error(told(GONE), print_exception=False) from None
         except (ValueError, TypeError, AttributeError, LookupError):
-            raise gr.Error(UNFIT, print_exception=False) from None
+            raise gr.Error(told(UNFIT), print_exception=False) from None
 
     blocks.preprocess_data = preprocess_data
+
+
+def speak_to_visitors(blocks: gr.Blocks) -> None:
+    """Have each event of a page handled in the language of who asks.
+
+    Handlers run in the queue's own time, not within a request: what is set there does not reach
+    them.
+
+    Args:
+        blocks: gradio.Blocks. The page.
+    """
+    process = blocks.process_api
+
+    async def process_api(*arguments: Any, **options: Any) -> Any:
+        request = options.get("request")
+        tag = wanted(request.query_params, request.headers) if request else current()
+        with speaking(tag):
+            return await process(*arguments, **options)
+
+    blocks.process_api = process_api
 
 
 def lighten(blocks: gr.Blocks) -> None:
@@ -220,16 +245,23 @@ def describe(title: str, description: str) -> None:
     loader = templates.env.loader
     assert loader is not None  # noqa: S101
     title, description = escape(title), escape(description)
+    language = placed(current)
     ours = (
-        f"<head><title>{title}</title>"
+        # Gradio takes its own words from what the browser prefers, not from what was chosen.
+        f'<head><script>Object.defineProperty(navigator, "language", {{value: "{language}"}})'
+        f"</script><title>{title}</title>"
         f'<meta name="description" content="{description}" />'
         f'<meta property="og:title" content="{title}" />'
         f'<meta property="og:description" content="{description}" />'
         '<meta property="og:type" content="website" />'
     )
     sources = {name: loader.get_source(templates.env, name)[0] for name in PAGES}
+    root = f'lang="{language}" dir="{placed(say, "language.direction")}"'
     changed = {
-        name: SCRIPT.sub(OUR_SCRIPT, SAID.sub("", text).replace("<head>", ours, 1))
+        name: SCRIPT.sub(
+            OUR_SCRIPT,
+            SAID.sub("", text).replace("<head>", ours, 1).replace('lang="en"', root, 1),
+        )
         for name, text in sources.items()
     }
     templates.env.loader = ChoiceLoader([DictLoader(changed), loader])
@@ -264,7 +296,7 @@ def _path(_component: gr.Image, payload: Any) -> str | None:
     path: str = payload.path
     # Swept, in a tab that was left open.
     if not Path(path).is_file():
-        raise gr.Error(GONE, print_exception=False)
+        raise gr.Error(told(GONE), print_exception=False)
     return path
 
 
