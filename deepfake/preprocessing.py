@@ -16,8 +16,8 @@ RESAMPLING = {filter.name.lower(): filter for filter in Image.Resampling}
 LINEAR = "linear"
 # The weights of red, green and blue in grey (ITU-R BT.601), as Pillow has them, in 65536ths.
 GREY = (19595, 38470, 7471)
-# A picture that is longer than this many times its shorter side is not scaled as a whole: a strip of
-# ten pixels would come to gigabytes.
+# A picture that is longer than this many times its shorter side is not scaled as a whole: a strip
+# of ten pixels would come to gigabytes.
 LONGEST = 8
 # A face of which less than this share lies within what the network looks at is not seen.
 SEEN_SHARE = 0.75

@@ -28,7 +28,10 @@ MAX_BYTES = 1_000_000
 # Most of these networks were trained on cut-out faces, some on whole pictures, and the files do not
 # say which. Their own pipeline scores the whole picture, and their published figures are of that.
 SEE_THE_CARD = "Not known: see the model's card."
-WHOLE_PICTURES = " It looks at the whole picture, as its own pipeline on the Hub does. If it was trained on cut-out faces, as many are, `--crop face` suits it better."
+WHOLE_PICTURES = (
+    " It looks at the whole picture, as its own pipeline on the Hub does. If it was trained on "
+    "cut-out faces, as many are, `--crop face` suits it better."
+)
 
 
 @dataclass(frozen=True)
