@@ -23,6 +23,7 @@ from deepfake.commands import (
     scan,
     serve,
     train,
+    try_model,
     verify,
 )
 from deepfake.commands.options import joined
@@ -36,6 +37,7 @@ COMMANDS = (
     scan,
     verify,
     serve,
+    try_model,
     data,
     augment,
     blend,
