@@ -25,6 +25,7 @@ from deepfake.commands import (
     train,
     try_model,
     verify,
+    video,
 )
 from deepfake.commands.options import joined
 from deepfake.errors import DeepfakeError
@@ -36,6 +37,7 @@ COMMANDS = (
     detect,
     scan,
     verify,
+    video,
     serve,
     try_model,
     data,

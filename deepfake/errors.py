@@ -91,6 +91,10 @@ class NoFaceError(DeepfakeError):
     """A picture without a face that could be judged, where a score was asked for."""
 
 
+class VideoError(DeepfakeError):
+    """A video that cannot be decoded or written."""
+
+
 class RecordError(DeepfakeError):
     """A file that is no record of a verdict, or one that cannot be written."""
 
