@@ -10,10 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
-from deepfake import evidence, jpeg
+from deepfake import jpeg
 from deepfake.formatting import on_one_line, printable
 from deepfake.manifest import ModelManifest, OperatingPoint, OperatingPoints
 from deepfake.report import FaceReport, Report
@@ -53,16 +52,16 @@ class Detail:
 FULL = Detail(side=1280, face=224, faces=12, quality=88)
 
 
-def pictures(pixels: np.ndarray, report: Report, detail: Detail = FULL) -> PicturesDocument:
+def pictures(photo: Image.Image, report: Report, detail: Detail = FULL) -> PicturesDocument:
     """What people look at: made of pixels alone, so that nothing of the file's metadata is in it.
 
     Args:
-        pixels: uint8 array (height, width, 3). The photo, as it is or smaller.
+        photo: Image. In RGB, as it is or smaller.
         report: Report. Its faces.
         detail: Detail. How much of it. Defaults to what is kept or printed.
     """
     return {
-        "picture": _jpeg(pixels, detail.side, detail.quality),
+        "picture": _jpeg(photo, detail.side, detail.quality),
         "faces": [
             _face(face, detail) if index < detail.faces else None
             for index, face in enumerate(report.faces)
@@ -142,17 +141,18 @@ def _face(face: FaceReport, detail: Detail) -> FacePicturesDocument | None:
     if face.crop is None:
         return None
     return {
-        "crop": _jpeg(face.crop, detail.face, detail.quality),
+        "crop": _jpeg(Image.fromarray(face.crop), detail.face, detail.quality),
         "evidence": (
             None
-            if face.evidence is None
-            else _jpeg(evidence.overlay(face.crop, face.evidence), detail.face, detail.quality)
+            if face.overlay is None
+            else _jpeg(Image.fromarray(face.overlay), detail.face, detail.quality)
         ),
     }
 
 
-def _jpeg(pixels: np.ndarray, side: int, quality: int) -> str:
+def _jpeg(picture: Image.Image, side: int, quality: int) -> str:
     """A picture, no larger than `side`, as its own address."""
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((side, side), reducing_gap=2.0)
+    if max(picture.size) > side:
+        picture = picture.copy()
+        picture.thumbnail((side, side), reducing_gap=2.0)
     return jpeg.address(picture, quality)

@@ -6,7 +6,7 @@ from html import escape
 
 from PIL import Image
 
-from deepfake import evidence, jpeg
+from deepfake import jpeg
 from deepfake.comparison import NOT_MEASURED, Comparison, Ensemble, Row
 from deepfake.verdict import Verdict, percent
 from deepfake.web import drawing
@@ -156,10 +156,10 @@ def _figure(row: Row) -> str:
     caption = f"{title}: {WORDS[face.verdict]}"
     if face.p_fake is not None:
         caption += f", {percent(face.p_fake)} likely fake"
-    if face.evidence is None:
+    if face.overlay is None:
         pixels, alt = face.crop, f"The face as {title} saw it"
     else:
-        pixels = evidence.overlay(face.crop, face.evidence)
+        pixels = face.overlay
         alt = f"The face with the places that {title} looked at"
     image = Image.fromarray(drawing.as_in_picture(pixels, face.turn, MAP_SIDE))
     return (

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 import re
 from abc import ABCMeta
+from contextlib import nullcontext
 from html import escape
 from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
+import gradio.utils
 import httpx
 from gradio.blocks import BlocksConfig
 from gradio.context import LocalContext
@@ -120,12 +122,15 @@ def lighten(blocks: gr.Blocks) -> None:
     the page anew: a quarter of its event loop's time, for links to a state that we do not offer.
     Its queue would look a thousand times a second for events, and for progress. And each open tab
     would hold a connection, of the six that browsers have for a host (HTTP/1.1), by which Gradio
-    learns of tabs that are closed: ours keep nothing that does not go by itself.
+    learns of tabs that are closed: ours keep nothing that does not go by itself. It would import
+    Matplotlib, if that is installed, for the first event.
 
     Args:
         blocks: gradio.Blocks. The page.
     """
     blocks.config["connect_heartbeat"] = False
+    # It minds Matplotlib's backend around each call, and imports it for that: a second, once.
+    gradio.utils.MatplotlibBackendMananger = nullcontext
     blocks._queue.sleep_when_free = QUEUE_SECONDS
     blocks._queue.progress_update_sleep_when_free = PROGRESS_SECONDS
     make = BlocksConfig.config_for_block

@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from deepfake import evidence
 from deepfake.comparison import Comparison
 from deepfake.report import FaceReport, Report
 from deepfake.web import drawing, wording
@@ -128,9 +127,11 @@ class PhotoView:
     def _show_evidence(self, face: FaceReport | None) -> Changes:
         """The evidence, or the button for it; a face that was not judged has neither."""
         value, judged = None, face is not None and face.crop is not None
-        if face is not None and face.crop is not None and face.evidence is not None:
-            pair = (face.crop, evidence.overlay(face.crop, face.evidence))
-            value = tuple(drawing.as_in_picture(side, face.turn, EVIDENCE_SIDE) for side in pair)
+        if face is not None and face.crop is not None and face.overlay is not None:
+            value = tuple(
+                drawing.as_in_picture(side, face.turn, EVIDENCE_SIDE)
+                for side in (face.crop, face.overlay)
+            )
         return {
             self.evidence: gr.update(value=value, visible=value is not None),
             self.look: gr.update(visible=judged and value is None),
