@@ -19,6 +19,7 @@ from deepfake.commands import (
     evaluate,
     misjudged,
     models,
+    scan,
     serve,
     train,
     verify,
@@ -30,6 +31,7 @@ from deepfake.version import __version__
 # In the order of the help text.
 COMMANDS = (
     detect,
+    scan,
     verify,
     serve,
     data,
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 ran, 1 failed with a sentence on stderr, 2 wrong options or some file
-        could not be read, 3 a report does not hold.
+        could not be read, 3 a report does not hold or `scan --fail-on` found one.
     """
     given = sys.argv[1:] if arguments is None else arguments
     # What the terminal cannot show is escaped, in help texts, too; Pillow's remarks on odd files

@@ -234,6 +234,15 @@ class Detector:
         if face.side < smallest:
             reasons = ["small"]
             note = f"Too small to judge: {int(face.side)} pixels, at least {smallest} are needed."
+        elif not preprocessing.is_seen(picture, face.box, spec):
+            reasons = ["large"]
+            note = (
+                f"Not judged: this model looks at {spec.size} × {spec.size} pixels of the picture "
+                "as it is, and the face is larger."
+                if spec.resize == "none"
+                else "Not judged: the face is larger than the part of the picture that this model "
+                "looks at."
+            )
         elif rank >= self.settings.max_faces:
             reasons = ["many_faces"]
             note = f"Not judged: only the {self.settings.max_faces} largest faces are."
@@ -253,6 +262,7 @@ class Detector:
             turn=preprocessing.turned_back(face.turn, spec),
             reasons=tuple(reasons),
             crop=crop,
+            proportion=1.0 if crop is None else preprocessing.proportion(picture, face.box, spec),
         )
 
 

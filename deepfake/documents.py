@@ -388,6 +388,79 @@ class ErrorDocument(TypedDict):
 
 
 @with_config(CLOSED)
+class ScanFaceDocument(TypedDict):
+    """A face in a row of `deepfake scan`; the fields are those of a report."""
+
+    box: Annotated[Box, Field(description="left, top, right, bottom in whole pixels")]
+    p_fake: Annotated[Probability | None, Field(description="null where it was not judged")]
+    verdict: Annotated[Verdict, Field(description="on this face")]
+    confidence: Annotated[Probability, Field(description="how sure it is that this is a face")]
+    note: Annotated[str, Field(description='why it was not judged; "" where it was')]
+    turn: Annotated[float, Field(description="degrees clockwise, if it was turned upright")]
+    reasons: Annotated[
+        list[Reason], Field(description="what weakens the verdict, or why there is none")
+    ]
+    signs: Annotated[Signs | None, Field(description="what it shows signs of, where that is clear")]
+
+
+@with_config(CLOSED)
+class ScanModelDocument(TypedDict):
+    """The model that judged, in a row of `deepfake scan`."""
+
+    name: Annotated[str, Field(description="as in its manifest")]
+    version: Annotated[str, Field(description="as in its manifest")]
+    sha256: Annotated[str, Field(description="of its file")]
+
+
+@with_config(CLOSED)
+class ScanRowDocument(TypedDict):
+    """A file: a row of `deepfake scan`, in CSV with lists and objects as JSON."""
+
+    path: Annotated[
+        str,
+        Field(
+            description="as it was named, or under the folder, archive or address that was; bytes "
+            "that are not UTF-8 are spelt \\udcXX"
+        ),
+    ]
+    kind: Annotated[
+        Literal["picture", "video", "folder"],
+        Field(description="video: passed over; folder: one that could not be opened"),
+    ]
+    sha256: Annotated[str | None, Field(description="of the content; null if it was not read")]
+    bytes: Annotated[int | None, Field(description="size of the file; null if it was not read")]
+    format: Annotated[str | None, Field(description='by its content, such as "JPEG"')]
+    width: Annotated[int | None, Field(description="in pixels, of the upright picture")]
+    height: Annotated[int | None, Field(description="in pixels, of the upright picture")]
+    verdict: Annotated[
+        Verdict | None, Field(description="on the picture; null where there is an `error`")
+    ]
+    p_fake: Annotated[
+        Probability | None,
+        Field(description="the highest of the faces; null where no face was judged"),
+    ]
+    threshold: Annotated[Probability, Field(description="P(fake) that verdicts were made at")]
+    reasons: Annotated[list[Reason], Field(description="what weakens the verdict")]
+    signs: Annotated[Signs | None, Field(description="those of the face that decided the verdict")]
+    face_count: Annotated[int, Field(ge=0, description="length of `faces`")]
+    faces: Annotated[list[ScanFaceDocument], Field(description="the largest first")]
+    notes: Annotated[
+        list[str], Field(description="sentences on what was left out in reading the file")
+    ]
+    error: Annotated[
+        str | None, Field(description="why the file could not be read, in a sentence for people")
+    ]
+    duplicate_of: Annotated[
+        str | None, Field(description="the first file, by name, with the same bytes; judged once")
+    ]
+    near_duplicate_of: Annotated[
+        str | None,
+        Field(description="the first file that looks the same in other bytes (scaled, re-encoded)"),
+    ]
+    model: Annotated[ScanModelDocument, Field(description="the model that judged")]
+
+
+@with_config(CLOSED)
 class LabelsDocument(TypedDict):
     """The answer of `/predict`, which is `deepfake.predict`'s: two numbers whose sum is 1."""
 

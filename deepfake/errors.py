@@ -105,3 +105,7 @@ class MisjudgedError(DeepfakeError):
 
 class LimitError(DeepfakeError):
     """A visitor who has to wait before the next analysis."""
+
+
+class ScanError(DeepfakeError):
+    """A scan that cannot begin or go on: nothing to scan, no room, a file in the way."""

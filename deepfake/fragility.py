@@ -18,10 +18,10 @@ from deepfake.imaging import Picture
 from deepfake.manifest import Input
 from deepfake.verdict import Change
 
-# The square around a face is made no smaller than this many times what the network sees, so that
+# The area around a face is made no smaller than this many times what the network sees, so that
 # re-encoding damages what a web site would damage; and no larger, so that it takes milliseconds.
 MOST = 2.0
-# Of the side of that square: about one pixel of what the network sees.
+# Of the side of that area: about one pixel of what the network sees.
 BLUR = 1 / 200
 DARKER = 0.5
 
@@ -37,16 +37,17 @@ def changed(picture: Picture, face: Face, spec: Input) -> dict[Change, np.ndarra
     Returns:
         Name of the change → uint8 array (size, size, 3).
     """
-    image, square, turn = _around(picture, face, spec)
-    # The square is the crop already.
-    seen = spec.model_copy(update={"crop": 1.0})
+    image, area, turn = _around(picture, face, spec)
 
-    def crop(image: Image.Image, square: preprocessing.Box, turn: float) -> np.ndarray:
+    def crop(image: Image.Image, area: preprocessing.Box, turn: float) -> np.ndarray:
         # Without a hash, which nobody asks for and which would take longer than cutting.
         part = Picture(np.asarray(image), "array", 0, "")
-        return preprocessing.crop(part, square, seen, turn)
+        if spec.crop != "full":
+            # A square again, where rounding made it none.
+            area = preprocessing.crop_area(image.width, image.height, area, 1.0, turn)
+        return preprocessing.expose(preprocessing.cut_area(part, area, spec, turn), spec)
 
-    left, top, right, bottom = square
+    left, top, right, bottom = area
     small = image.resize(
         (max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.LANCZOS
     )
@@ -55,12 +56,14 @@ def changed(picture: Picture, face: Face, spec: Input) -> dict[Change, np.ndarra
         "jpeg_90": lambda: _as_jpeg(image, 90),
         "jpeg_60": lambda: _as_jpeg(image, 60),
         "jpeg_40": lambda: _as_jpeg(image, 40),
-        "blurred": lambda: image.filter(ImageFilter.GaussianBlur(BLUR * (right - left))),
+        "blurred": lambda: image.filter(
+            ImageFilter.GaussianBlur(BLUR * min(right - left, bottom - top))
+        ),
         "darkened": lambda: image.point(lambda value: DARKER * value + 0.5),
     }
     mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return {
-        **{name: crop(change(), square, turn) for name, change in same.items()},
+        **{name: crop(change(), area, turn) for name, change in same.items()},
         "halved": crop(small, (left * x, top * y, right * x, bottom * y), turn),
         "mirrored": crop(mirrored, (image.width - right, top, image.width - left, bottom), -turn),
     }
@@ -69,9 +72,9 @@ def changed(picture: Picture, face: Face, spec: Input) -> dict[Change, np.ndarra
 def _around(
     picture: Picture, face: Face, spec: Input
 ) -> tuple[Image.Image, preprocessing.Box, float]:
-    """The part of a picture that the network looks at, the square in it, and its turn."""
-    area, turn = preprocessing.square_of(picture, face.box, spec, face.turn)
-    side = area[2] - area[0]
+    """The part of a picture that the network looks at, the area in it, and its turn."""
+    area, turn = preprocessing.area_of(picture, face.box, spec, face.turn)
+    side = min(area[2] - area[0], area[3] - area[1])
     # The corners of a turned square reach further, and it keeps a pixel away from the border.
     angle = np.radians(turn)
     reach = side / 2 * (abs(np.cos(angle)) + abs(np.sin(angle)) - 1) + 2

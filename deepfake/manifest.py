@@ -6,10 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_serializer, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_serializer, model_validator
 
 from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.figures import MainFigures, Part, Told
+from deepfake.model_input import Input as Input  # a part of the manifest, for whoever reads it
 
 MANIFEST_NAME = "model.json"
 # A manifest is a few kilobytes; a file of another kind should not be read into memory.
@@ -18,6 +19,11 @@ MAX_MANIFEST_BYTES = 1_000_000
 # Of a source or a kind of fakes: it stands in sentences and tables.
 MAX_NAME, MAX_KINDS = 80, 32
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+MAX_CLASSES = 100
+
+
+def _one_or_several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
 
 
 class Labels(Part):
@@ -25,50 +31,30 @@ class Labels(Part):
 
     Attributes:
         order: The names by output index; for one sigmoid or logit, its low end, then its high end.
-        fake: The name in `order` that means fake.
+        fake: The names in `order` that mean fake: one name, or a list where several classes do,
+            such as "print" and "replay". P(fake) is that of all of them together.
     """
 
-    order: tuple[str, str]
-    fake: str
+    order: tuple[str, ...] = Field(min_length=2, max_length=MAX_CLASSES)
+    fake: Annotated[tuple[str, ...], BeforeValidator(_one_or_several)]
+
+    @field_serializer("fake")
+    def _alone(self, fake: tuple[str, ...]) -> str | tuple[str, ...]:
+        return fake[0] if len(fake) == 1 else fake
 
     @model_validator(mode="after")
-    def _fake_is_one_of_them(self) -> Labels:
-        if self.fake not in self.order or self.order[0] == self.order[1]:
-            raise ValueError(f"'fake' must be one of two different names, {list(self.order)}")
+    def _fake_is_of_them(self) -> Labels:
+        order, fake = set(self.order), set(self.fake)
+        if len(order) < len(self.order) or not fake or not fake < order:
+            raise ValueError(
+                f"'fake' must be one of different names, or several but not all, {list(self.order)}"
+            )
         return self
 
-
-class Input(Part):
-    """What the network looks at.
-
-    Attributes:
-        size: Side of the square input in pixels.
-        crop: Side of the crop as a multiple of the longer side of the face box; "full" for the
-            whole picture's central square.
-        mean: Per channel of RGB, subtracted from values in 0..255.
-        std: Per channel, divided by afterwards.
-        resample: Interpolation of the crop.
-        align: "eyes" for crops that are turned until the face is upright; "none" for those that
-            stand as the picture does.
-        exposure: "level" for crops of dark and pale pictures that are brought to a common level
-            (`preprocessing.level`); "none" for those that are left as they are.
-    """
-
-    size: int = Field(ge=16, le=2048)
-    crop: float | Literal["full"]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    resample: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
-    align: Literal["none", "eyes"] = "none"
-    exposure: Literal["none", "level"] = "none"
-
-    @model_validator(mode="after")
-    def _usable(self) -> Input:
-        if isinstance(self.crop, float) and not 0.5 <= self.crop <= 4.0:
-            raise ValueError("'crop' must be between 0.5 and 4")
-        if 0.0 in self.std:
-            raise ValueError("'std' must not be 0")
-        return self
+    @property
+    def high_is_fake(self) -> bool:
+        """Whether the high end of a single number, or the second of two, means fake."""
+        return self.order[1] in self.fake
 
 
 class Experts(Part):
@@ -90,7 +76,7 @@ class Output(Part):
 
     Attributes:
         score: Name of the output tensor that holds the raw score; "" for the only one.
-        kind: "logit" or "sigmoid" for one number, "logits" or "softmax" for two.
+        kind: "logit" or "sigmoid" for one number, "logits" or "softmax" for one of each class.
         evidence: Name of the output tensor of the evidence map; null where there is none.
         experts: Names of the outputs of two experts; null where there are none.
     """
@@ -116,11 +102,6 @@ class Output(Part):
             *((self.evidence,) if self.evidence else ()),
             *((experts.seams, experts.synthesis) if experts else ()),
         )
-
-    @property
-    def columns(self) -> int:
-        """How many numbers a face the network returns."""
-        return 2 if self.kind in ("logits", "softmax") else 1
 
 
 class Calibration(Part):
@@ -283,7 +264,17 @@ class ModelManifest(Part):
         for name in self.files:
             if Path(name).name != name or name in (".", ".."):
                 raise ValueError(f"'files' must name files beside the manifest, not {name!r}")
+        if len(self.labels.order) != 2 and self.columns == 1:
+            raise ValueError(
+                f"'output.kind' {self.output.kind!r} is one number, which tells two classes apart, "
+                f"but 'labels.order' names {len(self.labels.order)}"
+            )
         return self
+
+    @property
+    def columns(self) -> int:
+        """How many numbers a face the network returns as its score."""
+        return len(self.labels.order) if self.output.kind in ("logits", "softmax") else 1
 
 
 def read_manifest(folder: Path) -> ModelManifest:

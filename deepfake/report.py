@@ -65,12 +65,14 @@ class FaceReport:
         turn: float. By how many degrees clockwise the face is turned in the picture, if it was
             turned back for `crop` and `evidence`; 0 where they stand as the picture does.
         reasons: tuple of str. What weakens the verdict or, without one, why there is none: "small",
-            "dark", "burnt_out", "turned", "many_faces", "unstable".
+            "large", "dark", "burnt_out", "turned", "many_faces", "unstable".
         variations: tuple of Variation. The face re-encoded, halved, blurred, mirrored and darkened,
             where that was asked for and this face decided the verdict on the picture. If it is
             called fake as it is or after a change, and real otherwise, the verdict is "uncertain".
         experts: Experts. Where the network has them and the face was judged; else None.
         crop: uint8 array (size, size, 3). What the network saw; None where it was not judged.
+        proportion: float. Width by height of what `crop` shows, where a network takes pictures out
+            of proportion; 1 for squares.
         evidence: float32 array (rows, columns). Contributions to the logit by place in the crop;
             None where there are none.
     """
@@ -86,6 +88,7 @@ class FaceReport:
     variations: tuple[Variation, ...] = ()
     experts: Experts | None = None
     crop: np.ndarray | None = None
+    proportion: float = 1.0
     evidence: np.ndarray | None = None
 
     @cached_property

@@ -21,7 +21,9 @@ ALSO_READ = {
     "root_path": ("GRADIO_ROOT_PATH",),
 }
 YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+MAY_BE_0 = ("port", "decoders")
 MODEL_FIELDS = ("no", "yes", "paths")
+LOG_FORMATS = ("text", "json")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Settings:
             are read smaller, where that takes no more memory.
         max_faces: int. How many faces of one picture are judged, the largest first.
         min_face: int. Side in pixels of the smallest face that is judged.
+        decoders: int. How many child processes decode pictures, within limits of time and memory;
+            none for 0, where pictures are decoded in the process itself. The page has as many as
+            `interpreters` where it is not set.
+        decode_seconds: int. Processor time that a decoder may take for a file.
+        decode_memory: int. Memory that a decoder may take for a file, in bytes.
         interpreters: int. How many predictions run at the same time (pool size per model).
         threads: int. Threads of one prediction.
         rate_limit: str. How many analyses a visitor has, such as "5/minute;100/day", or "off".
@@ -65,6 +72,11 @@ class Settings:
             misjudged` in the user's folder for data, and none on a page that others can reach.
         root_path: str. Where a proxy puts the page, such as "/deepfake", or its whole address.
         mcp: bool. Whether assistants can ask, too, at /mcp.
+        allowed_sites: str. Other sites, with commas between, such as "https://www.example.org",
+            that may show the page in a frame and have their scripts ask it, without sign-ins. On a
+            Space Hugging Face may.
+        log: str. "text", or "json" for a line of JSON for each message and each answer.
+        metrics: str. Address and port for Prometheus, such as "127.0.0.1:9464"; empty for none.
     """
 
     model: str = "default"
@@ -77,6 +89,9 @@ class Settings:
     max_pixels: int = 40_000_000
     max_faces: int = 32
     min_face: int = 40
+    decoders: int = 0
+    decode_seconds: int = 10
+    decode_memory: int = 1_500_000_000
     interpreters: int = 2
     threads: int = 2
     rate_limit: str = ""
@@ -92,15 +107,19 @@ class Settings:
     root_path: str = ""
     mcp: bool = False
     misjudged: str = ""
+    allowed_sites: str = ""
+    log: str = "text"
+    metrics: str = ""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int):
                 continue
-            if value < (0 if field.name == "port" else 1):
+            least = 0 if field.name in MAY_BE_0 else 1
+            if value < least:
                 raise SettingError(
-                    f"{_variable(field.name)} must be at least 1. Received: {value}."
+                    f"{_variable(field.name)} must be at least {least}. Received: {value}."
                 )
         if self.model_field not in MODEL_FIELDS:
             raise SettingError(
@@ -111,6 +130,11 @@ class Settings:
             raise SettingError(
                 f"{_variable('root_path')} must start with / or https://, such as /deepfake. "
                 f"Received: {self.root_path!r}."
+            )
+        if self.log not in LOG_FORMATS:
+            raise SettingError(
+                f"{_variable('log')} must be one of {', '.join(LOG_FORMATS)}. "
+                f"Received: {self.log!r}."
             )
         if self.port > 65535:
             raise SettingError(f"{_variable('port')} must be at most 65535. Received: {self.port}.")

@@ -12,7 +12,7 @@ from deepfake.errors import SettingError
 from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
-Reason = Literal["small", "dark", "burnt_out", "turned", "many_faces", "unstable"]
+Reason = Literal["small", "large", "dark", "burnt_out", "turned", "many_faces", "unstable"]
 # What is done to a face to see whether its verdict holds.
 Change = Literal["jpeg_90", "jpeg_60", "jpeg_40", "halved", "blurred", "mirrored", "darkened"]
 Signs = Literal["blending", "generation"]
@@ -21,7 +21,13 @@ Signs = Literal["blending", "generation"]
 # that it called generated were none.
 CLEAR_LEAD = 1.5
 # A face that is not judged is too … to judge.
-HINDRANCES = {"small": "small", "many_faces": "many", "dark": "dark", "burnt_out": "bright"}
+HINDRANCES = {
+    "small": "small",
+    "large": "large",
+    "many_faces": "many",
+    "dark": "dark",
+    "burnt_out": "bright",
+}
 # Beyond this the sigmoid is 0 or 1 in double precision.
 LOGIT_LIMIT = 36.0
 # Error rates are told for thresholds this close to a measured one; measured are all hundredths.
@@ -32,26 +38,31 @@ def fake_logits(scores: np.ndarray, manifest: ModelManifest) -> np.ndarray:
     """Turn a network's output into logits that grow with "fake".
 
     Args:
-        scores: float array (count,) of one logit or sigmoid a face, or (count, 2) of two
-            logits or a softmax.
-        manifest: ModelManifest. Says which it is, and which end or index means fake.
+        scores: float array (count,) of one logit or sigmoid a face, or (count, classes) of logits
+            or a softmax.
+        manifest: ModelManifest. Says which it is, and which end or which classes mean fake.
 
     Returns:
         float64 array (count,).
     """
     scores = np.asarray(scores, np.float64)
-    if manifest.output.kind == "softmax":
-        logits = np.log(np.clip(scores, 1e-12, 1.0))
-        difference: np.ndarray = logits[:, 1] - logits[:, 0]
-    elif manifest.output.kind == "logits":
-        difference = scores[:, 1] - scores[:, 0]
-    elif manifest.output.kind == "sigmoid":
+    kind, labels = manifest.output.kind, manifest.labels
+    if kind in ("logits", "softmax"):
+        logits = np.log(np.clip(scores, 1e-12, 1.0)) if kind == "softmax" else scores
+        fake = np.array([name in labels.fake for name in labels.order])
+        together: np.ndarray = _log_sum(logits[:, fake]) - _log_sum(logits[:, ~fake])
+        return together
+    if kind == "sigmoid":
         clipped = np.clip(scores, 1e-12, 1.0 - 1e-12)
-        difference = np.log(clipped) - np.log1p(-clipped)
-    else:
-        difference = scores
-    high_end = manifest.labels.order[1]
-    return difference if high_end == manifest.labels.fake else -difference
+        scores = np.log(clipped) - np.log1p(-clipped)
+    return scores if labels.high_is_fake else -scores
+
+
+def _log_sum(logits: np.ndarray) -> np.ndarray:
+    """Logarithm of the sum of exponentials: of several classes together; of one, its own logit."""
+    most = logits.max(axis=1)
+    total: np.ndarray = most + np.log(np.exp(logits - most[:, None]).sum(axis=1))
+    return total
 
 
 def calibrate(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
@@ -229,7 +240,8 @@ def sentence(verdict: Verdict, p_fake: float | None, faces: int, hindrance: str 
         verdict: Verdict. As from `decide`.
         p_fake: float in [0, 1] or None. Calibrated P(fake).
         faces: int. How many faces were found, judged or not.
-        hindrance: str. Why the largest face was not judged: "small", "dark" or "burnt_out".
+        hindrance: str. Why the largest face was not judged: "small", "large", "dark" or
+            "burnt_out".
             Defaults to "small".
     """
     if p_fake is None and faces:

@@ -15,6 +15,7 @@ from deepfake.documents import (
     LabelsDocument,
     RecordDocument,
     ReportDocument,
+    ScanRowDocument,
 )
 from deepfake.schema import json_schema
 
@@ -44,6 +45,9 @@ for line in open("verdicts.jsonl"):
 
 `detect --report FILE.json PHOTO` writes [a record](#record): a report with all that is needed to
 look at it (pictures, error rates) and to check it (`deepfake verify FILE.json PHOTO`).
+
+`deepfake scan FOLDER -o FILE` writes [a row](#scan-row) for each file: as JSON lines, as CSV, or as
+Parquet with the same names ([scaling.md](scaling.md)).
 
 ## Asking a page
 
@@ -144,7 +148,7 @@ def schema(documents: Any = LINES) -> dict[str, Any]:
 
 def text() -> str:
     """All documents with their fields, in Markdown."""
-    whole = schema(LINES | RecordDocument | LabelsDocument)
+    whole = schema(LINES | RecordDocument | ScanRowDocument | LabelsDocument)
     return HEAD + "".join(_table(name, whole["$defs"][name]) for name in _in_order(whole))
 
 

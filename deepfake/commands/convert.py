@@ -243,7 +243,13 @@ def _write_manifest(
     part.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
     part.replace(path)
     read_manifest(folder)
-    return [f"Wrote {path}: a high score means {manifest.labels.order[1]}.", *told]
+    labels = manifest.labels
+    means = (
+        f"a high score means {labels.order[1]}"
+        if len(labels.order) == 2
+        else f"fake are {', '.join(labels.fake)} of {', '.join(labels.order)}"
+    )
+    return [f"Wrote {path}: {means}.", *told]
 
 
 def _carried_over(

@@ -25,8 +25,8 @@ INDENT, WIDTH = 14, 100
 MEANING = {
     "logit": "one number, the logit of “{high}” (above 0 it leans to it)",
     "sigmoid": "one number in 0..1, how much it is “{high}” rather than “{low}”",
-    "logits": "two logits, of “{low}” and “{high}”",
-    "softmax": "two probabilities, of “{low}” and “{high}”",
+    "logits": "a logit of each of “{order}”",
+    "softmax": "a probability of each of “{order}”",
 }
 
 
@@ -280,15 +280,18 @@ def _described(settings: Settings) -> list[tuple[str, str, int, str]]:
 
 def _words(model: LoadedModel) -> list[tuple[str, str]]:
     manifest = model.manifest
-    low, high = manifest.labels.order
+    low, high, *_ = order = manifest.labels.order
     rows = [
         ("name", f"{manifest.name} {manifest.version}"),
         ("network", manifest.architecture),
         ("runs on", model.backend.name),
         ("looks at", _looks_at(manifest.input)),
         ("pixels", _pixels(manifest.input)),
-        ("returns", MEANING[manifest.output.kind].format(low=low, high=high)),
-        ("means fake", f"“{manifest.labels.fake}”"),
+        (
+            "returns",
+            MEANING[manifest.output.kind].format(low=low, high=high, order="”, “".join(order)),
+        ),
+        ("means fake", f"“{'”, “'.join(manifest.labels.fake)}”"),
         ("calibration", _calibration(manifest)),
         ("threshold", f"P(fake) of {manifest.threshold:g} and more is called fake"),
         ("uncertain", "from {:g} to {:g}".format(*manifest.uncertain_band)),
@@ -306,12 +309,18 @@ def _words(model: LoadedModel) -> list[tuple[str, str]]:
 
 
 def _looks_at(spec: Input) -> str:
-    what = (
-        "the picture's central square"
-        if spec.crop == "full"
-        else f"each face, with a square of {spec.crop:g} × its box"
-    )
-    return f"{what}, scaled to {spec.size} × {spec.size} pixels ({spec.resample})"
+    side = f"{spec.size} × {spec.size} pixels"
+    if spec.crop != "full":
+        what, to = f"each face, with a square of {spec.crop:g} × its box", spec.resize_to
+    elif spec.resize == "none":
+        return f"the middle {side} of the picture, as they are"
+    elif spec.resize == "squash":
+        what, to = "the whole picture, squashed to a square", spec.resize_to
+    else:
+        what, to = "the middle of the picture, moved to show the face", spec.resize_to
+    if to is None or to == spec.size:
+        return f"{what}, scaled to {side} ({spec.resample})"
+    return f"{what}, scaled to {to} pixels ({spec.resample}), of which the middle {side}"
 
 
 def _pixels(spec: Input) -> str:
@@ -319,7 +328,9 @@ def _pixels(spec: Input) -> str:
         words = [f"{value:.5g}" for value in values]
         return words[0] if len(set(words)) == 1 else f"({', '.join(words)})"
 
-    return f"(value − {shown(spec.mean)}) / {shown(spec.std)}, of values in 0..255"
+    order = {"grey": "one channel of grey", "grey3": "three channels of grey"}
+    values = f"(value − {shown(spec.mean)}) / {shown(spec.std)}, of values in 0..255"
+    return f"{values}, {order.get(spec.channels, spec.channels.upper())}"
 
 
 def _calibration(manifest: ModelManifest) -> str:

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Sequence
 
 from deepfake.errors import SettingError
-from deepfake.modelstore.answers import CLASSES, RETURNED, SCALES
+from deepfake.modelstore.answers import RETURNED
+from deepfake.modelstore.preparation import CHANNELS, RECIPES, RESAMPLES, SCALES
 
 DATA_HELP = "folder, CSV file or hf://datasets/owner/name[@revision]"
 
@@ -17,24 +18,19 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
         "for a model without a manifest", "Asked once: the answers are kept for this very file."
     )
     group.add_argument(
-        "--positive", choices=CLASSES,
-        help="what a high score means, or the second of two outputs",
+        "--positive", metavar="X",
+        help="what a high score means, or the second of two outputs: fake or real; of more "
+        "classes those that mean fake, such as print,replay or 1,2",
     )  # fmt: skip
     group.add_argument(
-        "--labels", metavar="A,B", help="names of the outputs by index, such as fake,real"
-    )
-    group.add_argument(
-        "--scale", choices=tuple(SCALES),
-        help="values of the pixels that the network was trained with",
+        "--labels", metavar="A,B",
+        help="names of the outputs by index, such as fake,real or live,print,replay",
     )  # fmt: skip
     group.add_argument(
         "--returns", choices=RETURNED,
         help="what its numbers are, where the file does not say it (LiteRT, ONNX)",
     )  # fmt: skip
-    group.add_argument(
-        "--crop", metavar="C",
-        help="what it looks at: face, full, or a multiple of the face box such as 1.5",
-    )  # fmt: skip
+    add_preparation(group)
     group.add_argument(
         "--size", type=int, metavar="N", help="side of its input, where the file leaves it open"
     )
@@ -45,6 +41,34 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
         "--real-below", type=float, metavar="P",
         help="call a face fake where the confidence in “real” is below P",
     )  # fmt: skip
+
+
+def add_preparation(group: argparse._ActionsContainer) -> None:
+    """Add the options that say how a model without a manifest is given pictures."""
+    group.add_argument(
+        "--recipe", choices=tuple(RECIPES),
+        help="how pictures are prepared, all at once; what else is said comes first",
+    )  # fmt: skip
+    group.add_argument(
+        "--scale", choices=tuple(SCALES),
+        help="values of the pixels that the network was trained with",
+    )  # fmt: skip
+    group.add_argument(
+        "--crop", metavar="C",
+        help="what it looks at: face, full, or a multiple of the face box such as 1.5",
+    )  # fmt: skip
+    group.add_argument(
+        "--resize", metavar="HOW",
+        help="how whole pictures come to a square: crop (their middle), squash (all of it, out of "
+        "proportion), crop:256 or squash:256 (to 256 pixels, then the middle), none",
+    )  # fmt: skip
+    group.add_argument(
+        "--resample", choices=RESAMPLES,
+        help="filter of the resizing, by Pillow's names; linear is OpenCV's and TensorFlow's",
+    )  # fmt: skip
+    group.add_argument(
+        "--channels", choices=CHANNELS, help="order of the colours, or grey (default: rgb)"
+    )
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

@@ -16,8 +16,9 @@ from deepfake.errors import ImageError, ModelError, ModelNotFoundError
 from deepfake.faces import FaceDetector
 from deepfake.label_words import label_of
 from deepfake.manifest import ModelManifest
-from deepfake.modelstore.answers import SCALES, Answers
+from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.located import locate
+from deepfake.modelstore.preparation import SCALES
 from deepfake.modelstore.resolve import NOTHING_SAID, LoadedFile
 from deepfake.settings import Settings
 
@@ -142,7 +143,7 @@ def probe(
     file = LoadedFile(found, settings, answers)
     if found.manifest is not None and (found.fixed or not answers.says_anything):
         drafts = {("manifest", "manifest"): found.manifest}
-        said = "fake" if found.manifest.labels.order[1] == found.manifest.labels.fake else "real"
+        said = "fake" if found.manifest.labels.high_is_fake else "real"
     else:
         drafts, said = _drafts(file, found.name, found.file.name, found.sha256, answers), ""
     pictures = list(_readable(photos, settings))

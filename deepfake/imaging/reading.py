@@ -9,19 +9,20 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-import threading
 from contextlib import nullcontext
 from os import PathLike
 
 import numpy as np
 from PIL import Image
 
+from deepfake import decoders
 from deepfake.colour import to_srgb
 from deepfake.errors import ImageError
 from deepfake.imaging import bmp, boxes, jpeg, png, tiff, tiff_tags
 from deepfake.imaging.kinds import sniff
 from deepfake.imaging.limits import check_byte_count, check_dimensions, unreadable
 from deepfake.imaging.picture import Picture
+from deepfake.imaging.pixels import as_array
 from deepfake.imaging.reduced import STREAMED, WHOLE, read_smaller, times_allowed
 from deepfake.imaging.source import read_path
 from deepfake.imaging.upright import turn_upright
@@ -29,7 +30,6 @@ from deepfake.settings import Settings
 
 # Pictures above this are decoded one at a time: each may need a few hundred megabytes.
 LARGE_PIXELS = 12_000_000
-_LARGE = threading.Lock()
 # An animation may fade in from nothing. Its frames together are no more pixels than a picture's.
 MAX_EMPTY_FRAMES = 50
 EMPTY_SPREAD, LOOKED_AT = 16, 256
@@ -44,7 +44,8 @@ def read(source: str | PathLike[str] | bytes, settings: Settings | None = None) 
 
     Args:
         source: path or bytes of a JPEG, PNG, WebP, AVIF, HEIC, BMP, TIFF or GIF file.
-        settings: Settings. Limits on bytes and pixels. Defaults to the environment's.
+        settings: Settings. Limits on bytes and pixels, and whether a child process decodes
+            (`decoders`). Defaults to the environment's.
 
     Returns:
         The Picture. Of an animation the first frame that shows something, of several pages the
@@ -56,6 +57,11 @@ def read(source: str | PathLike[str] | bytes, settings: Settings | None = None) 
     settings = settings or Settings.from_environment()
     data = source if isinstance(source, bytes) else read_path(source, settings)
     check_byte_count(len(data), settings)
+    sniff(data)
+    return decoders.run(_decode, data, settings, answers=(Picture,))
+
+
+def _decode(data: bytes, settings: Settings) -> Picture:
     kind = sniff(data)
     # Pillow has a limit of its own; ours is checked before any pixel is decoded.
     most = math.ceil(STREAMED * settings.max_pixels)
@@ -101,7 +107,7 @@ def _read_plain(
 
 def _shown(image: Image.Image, settings: Settings, cicp: tuple[int, int] | None = None) -> Pixels:
     check_dimensions(*image.size, settings, times_allowed(image))
-    with _LARGE if image.width * image.height > LARGE_PIXELS else nullcontext():
+    with decoders.one_at_a_time() if image.width * image.height > LARGE_PIXELS else nullcontext():
         pixels, notes = _frame(image, settings, cicp)
         # A JPEG's further pictures are depth and gain maps; a TIFF's pages were chosen from.
         if image.format in ("JPEG", "MPO", "TIFF") or not _go_to(image, 1):
@@ -125,7 +131,7 @@ def _frame(image: Image.Image, settings: Settings, cicp: tuple[int, int] | None)
         image.info["cicp"] = cicp
     upright, notes = turn_upright(bmp.shown_opaque(image))
     colour, note = to_srgb(upright)
-    return np.asarray(colour), smaller + notes + note
+    return as_array(colour), smaller + notes + note
 
 
 def _go_to(image: Image.Image, index: int) -> bool:
@@ -211,10 +217,10 @@ def _read_tiff(data: bytes, kind: str, settings: Settings) -> Pixels:
         pixels, more = _read_plain(tiff.page_first(data, place), kind, settings)
         return pixels, more + notes
     pixels_total = tags[tiff_tags.WIDTH] * tags[tiff_tags.HEIGHT]
-    with _LARGE if pixels_total > LARGE_PIXELS else nullcontext():
+    with decoders.one_at_a_time() if pixels_total > LARGE_PIXELS else nullcontext():
         image, more = tiff.read_samples(data, tags)
         colour, still_more = to_srgb(image)
-    return np.asarray(colour), [*more, *still_more, *notes]
+    return as_array(colour), [*more, *still_more, *notes]
 
 
 _READERS = {

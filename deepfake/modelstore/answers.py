@@ -5,30 +5,44 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from deepfake.errors import SettingError, UnknownLabelsError
-from deepfake.label_words import label_of
+from deepfake.errors import SettingError, UnansweredError, UnknownLabelsError
+from deepfake.modelstore.classes import (
+    REAL_AND_FAKE,
+    Classes,
+    by_choice,
+    by_words,
+    check_names,
+    numbered,
+    shown,
+    split,
+    unlabelled,
+)
+from deepfake.modelstore.preparation import (
+    CAFFE,
+    CHANNELS,
+    FACE_CROP,
+    RECIPES,
+    RESAMPLES,
+    SCALE_OF_A_RESCALING_NETWORK,
+    SCALES,
+    USUAL_SCALE,
+    crop_of,
+    prepare,
+    resize_of,
+)
 
 if TYPE_CHECKING:
-    from deepfake.manifest import ModelManifest
+    from deepfake.manifest import Input, ModelManifest
     from deepfake.modelstore.backends.protocol import Network, OutputKind
     from deepfake.modelstore.hub.convention import Convention
 
-# (mean, std) in values of 0..255, by what the network was trained with. The last are the statistics
-# of ImageNet in torchvision and timm.
-SCALES: Mapping[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
-    "0..1": ((0.0,) * 3, (255.0,) * 3),
-    "-1..1": ((127.5,) * 3, (127.5,) * 3),
-    "0..255": ((0.0,) * 3, (1.0,) * 3),
-    "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
-}
-USUAL_SCALE, SCALE_OF_A_RESCALING_NETWORK = "0..1", "0..255"
-FACE_CROP = 1.3
 RETURNED = ("logit", "probability")
-# By whether the network returns two numbers.
+# By whether the network returns a number for each class.
 KINDS: tuple[tuple[OutputKind, ...], ...] = (("logit", "sigmoid"), ("logits", "softmax"))
-CLASSES = ("real", "fake")
+CLASSES = REAL_AND_FAKE
+PREPARING = ("scale", "crop", "resize", "resample", "channels")
 NOT_KNOWN = "not known: the model came without a manifest"
 # Nobody has measured where such a model errs; this much around the threshold is too close to call.
 UNMEASURED_BAND = 0.1
@@ -39,12 +53,19 @@ class Answers:
     """What was said of a model; "" and 0 where nothing was.
 
     Attributes:
-        positive: str. "fake" or "real": what a high number means, or the second of two.
-        labels: str. Names of the outputs by index, with a comma between; of a single number, its
+        positive: str. "fake" or "real": what a high number means, or the second of two; or the
+            classes that mean fake, by name or index, with commas between.
+        labels: str. Names of the outputs by index, with commas between; of a single number, its
             low end first.
+        recipe: str. A name of `RECIPES`, which says how pictures are prepared where nothing else
+            is said.
         scale: str. A name of `SCALES`.
         returns: str. "logit" or "probability": what its numbers are.
         crop: str. "face", "full", or the side of the crop as a multiple of the face box.
+        resize: str. One of `RESIZES`, the first two with ":N" behind them where the picture is
+            scaled to N pixels before the middle is cut out.
+        resample: str. One of `RESAMPLES`.
+        channels: str. One of `CHANNELS`.
         size: int. Side of the input, where the file leaves it open.
         architecture: str. Name of the network, for files that hold only weights.
         real_below: float. Call a face fake where the model's confidence in “real” is below this.
@@ -52,32 +73,50 @@ class Answers:
 
     positive: str = ""
     labels: str = ""
+    recipe: str = ""
     scale: str = ""
     returns: str = ""
     crop: str = ""
+    resize: str = ""
+    resample: str = ""
+    channels: str = ""
     size: int = 0
     architecture: str = ""
     real_below: float | None = None
 
     def __post_init__(self) -> None:
-        if self.positive not in ("", *CLASSES):
-            raise SettingError(f"--positive is fake or real. Received: {self.positive!r}.")
-        if self.positive and self.labels:
+        known = {
+            "recipe": RECIPES, "scale": SCALES, "returns": RETURNED, "resample": RESAMPLES,
+            "channels": CHANNELS,
+        }  # fmt: skip
+        for name, allowed in known.items():
+            value = getattr(self, name)
+            if value and value not in allowed:
+                raise SettingError(f"--{name} is one of {', '.join(allowed)}. Received: {value!r}.")
+        if self.positive in CLASSES and self.labels:
             raise SettingError("--positive and --labels say the same thing: give one of them.")
-        if self.scale not in ("", *SCALES):
-            raise SettingError(f"--scale is one of {', '.join(SCALES)}. Received: {self.scale!r}.")
-        if self.returns not in ("", *RETURNED):
-            raise SettingError(
-                f"--returns is one of {', '.join(RETURNED)}. Received: {self.returns!r}."
-            )
         if self.size and not 16 <= self.size <= 2048:
             raise SettingError(f"--size must be in 16..2048 pixels. Received: {self.size}.")
         if self.real_below is not None and not 0.0 <= self.real_below <= 1.0:
             raise SettingError(f"--real-below must be in 0..1. Received: {self.real_below}.")
         if self.labels:
-            _order(self.labels)
+            check_names(self.labels, self.positive)
+        elif self.positive and not all(map(str.strip, self.positive.split(","))):
+            raise SettingError(f"--positive is fake, real or names. Received: {self.positive!r}.")
         if self.crop:
-            _crop(self.crop)
+            crop_of(self.crop)
+        if self.resize:
+            resize_of(self.resize)
+        if self.resize == "none" and self.crop not in ("", "full"):
+            raise SettingError(
+                "--resize none is for whole pictures (--crop full): a face is always scaled."
+            )
+        preparing = self._preparing
+        if preparing["scale"] == CAFFE and preparing["channels"] not in ("", "bgr"):
+            raise SettingError(
+                "--scale caffe takes its means off BGR. Leave --channels out, or choose another "
+                f"--scale. Received: --channels {self.channels}."
+            )
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> Answers:
@@ -101,9 +140,13 @@ class Answers:
             for field in fields(self)
             if (value := getattr(self, field.name)) != field.default
         }
-        # The two are one question.
-        if "positive" in said or "labels" in said:
+        # Which classes mean fake may be said of names that were said before; else the two are one
+        # question.
+        if "labels" in said or said.get("positive") in CLASSES:
             said = {"positive": "", "labels": "", **said}
+        # A recipe is another whole.
+        if "recipe" in said:
+            said = {**dict.fromkeys(PREPARING, ""), **said}
         return replace(earlier, **said)
 
     def complete(
@@ -131,17 +174,17 @@ class Answers:
             The manifest: not calibrated, and without error rates, which nobody has measured.
 
         Raises:
-            ModelError: nobody has said which output means fake.
+            ModelError: nobody has said which output means fake, or how pictures are prepared
+                where the repository says it in a way that is not known.
+            SettingError: what was said does not go together, or not with the network.
         """
         # The options are part of the command line, which imports nothing slow before it must.
-        from deepfake.manifest import Calibration, Experts, Input, Labels, ModelManifest, Output
+        from deepfake.manifest import Calibration, Experts, Labels, ModelManifest, Output
 
-        order = self._label_order(convention)
-        if order is None:
-            problem = "" if convention is None else convention.labels_problem
-            raise UnknownLabelsError(problem or _unlabelled(name, network))
-        mean, std = self._scaling(network, convention)
-        crop: float | Literal["full"] = FACE_CROP if convention is None else convention.crop
+        classes = self._classes(network, convention, name)
+        given = self._given(convention)
+        if convention is not None and convention.problem and not self._says_preparation:
+            raise UnansweredError(convention.problem)
         threshold = 0.5 if self.real_below is None else 1.0 - self.real_below
         # A rule that was given is kept to the letter: “fake” begins where it says.
         above = UNMEASURED_BAND if self.real_below is None else 0.0
@@ -151,14 +194,8 @@ class Answers:
             name=name,
             version=next(iter(files.values()))[:8],
             architecture=_architecture(network, convention),
-            labels=Labels(order=order, fake="fake"),
-            input=Input(
-                size=network.size,
-                crop=_crop(self.crop) if self.crop else crop,
-                mean=mean,
-                std=std,
-                resample="bilinear" if convention is None else convention.resample,
-            ),
+            labels=Labels(order=classes.order, fake=classes.fake),
+            input=prepare(network, given, **self._preparing),
             output=Output(
                 score=network.score,
                 kind=self._kind(network),
@@ -190,12 +227,13 @@ class Answers:
         Returns:
             Both; None where nobody has said it.
         """
-        if self.scale:
-            mean, std = SCALES[self.scale]
+        scale, given = self._preparing["scale"], self._given(convention)
+        if scale:
+            mean, std = SCALES[scale]
         elif manifest is not None:
             mean, std = manifest.input.mean, manifest.input.std
-        elif convention is not None:
-            mean, std = convention.mean, convention.std
+        elif given is not None:
+            mean, std = given.mean, given.std
         else:
             return None
         edges = [(v - m) / s for m, s in zip(mean, std, strict=True) for v in (0.0, 255.0)]
@@ -203,12 +241,15 @@ class Answers:
 
     def remarks(self, network: Network, convention: Convention | None = None) -> tuple[str, ...]:
         """What was taken without being told, or looks wrong, in sentences."""
+        scale, crop, resize = (self._preparing[name] for name in ("scale", "crop", "resize"))
+        prepared = self._given(convention) is not None
         lines = []
-        if network.rescaling and (self.scale or USUAL_SCALE) != SCALE_OF_A_RESCALING_NETWORK:
-            if self.scale:
+        if network.rescaling and (scale or USUAL_SCALE) != SCALE_OF_A_RESCALING_NETWORK:
+            if scale:
+                said = f"--scale {self.scale}" if self.scale else f"--recipe {self.recipe}"
                 lines.append(
-                    f"The network scales its input itself ({network.rescaling}), and --scale "
-                    f"{self.scale} does so before it. If it was trained on values of 0..255, that "
+                    f"The network scales its input itself ({network.rescaling}), and {said} "
+                    "does so before it. If it was trained on values of 0..255, that "
                     "is once too often: try --scale 0..255."
                 )
             else:
@@ -216,29 +257,72 @@ class Answers:
                     f"The network scales its input itself ({network.rescaling}), so it gets values "
                     "of 0..255. If that is wrong, say it with --scale."
                 )
-        elif not self.scale and convention is None:
+        elif not scale and not prepared:
             lines.append(
                 "Taken without being told: values of 0..1. If the model was trained with others, "
                 f"say it with --scale ({', '.join(SCALES)}); `deepfake models probe` compares them."
             )
-        if network.guessed and not self.returns and convention is None:
+        if network.guessed and not self.returns and not prepared:
             lines.append(
                 "Taken without being told: its output is a probability, since it lay within 0 and "
                 "1 for noise. If it is a logit, say --returns logit."
             )
-        if not self.crop and convention is None:
+        if not crop and not resize and not prepared:
             lines.append(
                 f"Taken without being told: the face with a square of {FACE_CROP} × its box. If "
-                "the model was trained on whole pictures, say --crop full."
+                "the model was trained on whole pictures, say --crop full, with --resize squash "
+                "if they were resized to a square whatever their shape."
             )
+        elif crop == "full" and not resize and not prepared:
+            lines.append(
+                "Taken without being told: the middle of pictures that are not square. If they "
+                "were resized to a square whatever their shape, as Keras's load_img(target_size) "
+                "and cv2.resize do, say --resize squash."
+            )
+        if convention is not None and not self.recipe and convention.remark:
+            lines.append(convention.remark)
         return tuple(lines)
 
-    def _label_order(self, convention: Convention | None) -> tuple[str, str] | None:
-        if self.labels:
-            return _order(self.labels)
+    @property
+    def _preparing(self) -> dict[str, str]:
+        """What was said of the preparation, and by the recipe where nothing else was."""
+        recipe = RECIPES[self.recipe] if self.recipe else {}
+        return {name: getattr(self, name) or recipe.get(name, "") for name in PREPARING}
+
+    @property
+    def _says_preparation(self) -> bool:
+        return bool(self._preparing["scale"] and self._preparing["resize"])
+
+    def _given(self, convention: Convention | None) -> Input | None:
+        # A recipe is a whole, and comes before what the repository says.
+        return None if convention is None or self.recipe else convention.input
+
+    def _classes(self, network: Network, convention: Convention | None, model: str) -> Classes:
+        two = network.classes == 2
+        if two and self.positive in CLASSES:
+            order = ("real", "fake") if self.positive == "fake" else ("fake", "real")
+            return Classes(order, ("fake",))
+        if self.positive == "real":
+            raise SettingError(
+                f"{model} tells {network.classes} classes apart: --positive names those that mean "
+                "fake, such as --positive print,replay or --positive 1,2. Received: 'real'."
+            )
+        names = split(self.labels) if self.labels else ()
+        if not names and convention is not None:
+            names = convention.names
+        if names and len(names) != network.classes:
+            where = "--labels" if self.labels or convention is None else convention.source
+            raise UnknownLabelsError(
+                f"{where} names {len(names)} classes ({shown(names)}), but {model} tells "
+                f"{network.classes} apart. Say with --labels what each of its outputs is."
+            )
         if self.positive:
-            return ("real", "fake") if self.positive == "fake" else ("fake", "real")
-        return None if convention is None else convention.labels
+            return by_choice(names or numbered(network.classes), self.positive)
+        if names and (found := by_words(names)) is not None:
+            return found
+        where = "--labels" if convention is None else convention.source
+        single = network.columns == 1
+        raise UnknownLabelsError(unlabelled(model, network.classes, single, names, where))
 
     def _kind(self, network: Network) -> OutputKind:
         if not self.returns:
@@ -246,49 +330,7 @@ class Answers:
         kinds = KINDS[network.kind in ("logits", "softmax")]
         return kinds[RETURNED.index(self.returns)]
 
-    def _scaling(self, network: Network, convention: Convention | None) -> Any:
-        if not self.scale and convention is not None:
-            return convention.mean, convention.std
-        usual = SCALE_OF_A_RESCALING_NETWORK if network.rescaling else USUAL_SCALE
-        return SCALES[self.scale or usual]
-
 
 def _architecture(network: Network, convention: Convention | None) -> str:
     said = "unknown" if convention is None else convention.architecture
     return network.architecture if said == "unknown" else said
-
-
-def _order(labels: str) -> tuple[str, str]:
-    names = [name.strip() for name in labels.split(",")]
-    found = [label_of(name) for name in names]
-    if len(names) != 2 or set(found) != {0, 1}:
-        raise SettingError(
-            "--labels names the two outputs by index, one for real and one for fake, such as "
-            f"fake,real. Received: {labels!r}."
-        )
-    return ("real", "fake") if found == [0, 1] else ("fake", "real")
-
-
-def _crop(crop: str) -> float | Literal["full"]:
-    if crop == "full":
-        return "full"
-    try:
-        factor = FACE_CROP if crop == "face" else float(crop)
-    except ValueError:
-        factor = 0.0
-    if not 0.5 <= factor <= 4.0:
-        raise SettingError(f"--crop is face, full or a number in 0.5..4. Received: {crop!r}.")
-    return factor
-
-
-def _unlabelled(name: str, network: Network) -> str:
-    what = (
-        "which end of its score means fake"
-        if network.kind in ("logit", "sigmoid")
-        else "which of its two outputs means fake"
-    )
-    return (
-        f"Nobody has said {what}: {name} has no manifest. Pass --positive fake or --positive real. "
-        "Networks trained on folders that Keras sorted by name (“fake” before “real”) usually "
-        "need --positive real; `deepfake models probe` finds out with labelled photos."
-    )

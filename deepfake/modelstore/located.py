@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepfake.errors import ModelError, ModelNotFoundError
+from deepfake.errors import ModelError, ModelNotFoundError, SettingError
 from deepfake.files.digest import sha256_of
 from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_manifest
 from deepfake.modelstore import remembered
@@ -214,7 +214,7 @@ def _told(found: Located, settings: Settings) -> Located:
         return found
     try:
         manifest = found.complete(kept.answers, kept.network)
-    except ModelError:
+    except (ModelError, SettingError):
         # Nobody has said what its labels mean, or its repository no longer does.
         manifest = None
     return replace(found, manifest=manifest, kept=kept)

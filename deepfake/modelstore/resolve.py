@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfake.errors import ModelError, SettingError
+from deepfake.errors import ModelError, SettingError, UnansweredError
 from deepfake.files.digest import size_of
 from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_weights
 from deepfake.modelstore import remembered
@@ -14,6 +14,7 @@ from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends.protocol import Backend, Opened
 from deepfake.modelstore.formats import Format, bring, by_name
 from deepfake.modelstore.located import Located, locate
+from deepfake.modelstore.preparation import RECIPE_SIZE
 from deepfake.modelstore.remembered import Kept
 from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.settings import Settings, cache_folder
@@ -191,11 +192,18 @@ class LoadedFile:
             from deepfake.modelstore.compiling.compiled import KerasFile, open_compiled
 
             span = answers.span(found.manifest, found.convention)
-            file = KerasFile(found.file, found.sha256, answers.architecture, self._size(), span)
+            size = self._size() or (RECIPE_SIZE if answers.recipe else None)
+            file = KerasFile(found.file, found.sha256, answers.architecture, size, span)
             return open_compiled(file, settings)
         if row.trial:
             self._try(row)
-        opened: Opened = bring(row.open)(found.file, settings, answers.architecture, self._size())
+        size = self._size()
+        try:
+            opened: Opened = bring(row.open)(found.file, settings, answers.architecture, size)
+        except UnansweredError:
+            if size or not answers.recipe:
+                raise
+            opened = bring(row.open)(found.file, settings, answers.architecture, RECIPE_SIZE)
         return opened
 
     def _size(self) -> int | None:

@@ -8,12 +8,20 @@ from typing import Any, Literal
 
 from PIL import ExifTags, Image
 
+from deepfake import decoders
 from deepfake.errors import ImageError
 from deepfake.imaging import sniff
 from deepfake.imaging.reading import opened
 from deepfake.provenance import credentials, png_texts, thumbnail, xmp
 from deepfake.provenance.clean import clean
-from deepfake.provenance.facts import Metadata, Provenance, SourceType
+from deepfake.provenance.facts import (
+    Credentials,
+    Generator,
+    JpegQuality,
+    Metadata,
+    Provenance,
+    SourceType,
+)
 from deepfake.provenance.generators import generators_in
 from deepfake.provenance.jpeg_quality import estimate
 from deepfake.provenance.trust import TrustLists, carried
@@ -22,6 +30,7 @@ from deepfake.settings import Settings
 MAX_EXIF = 1_000_000
 XMP_CHUNK = "XML:com.adobe.xmp"
 OFFSET, LENGTH = ExifTags.Base.JpegIFOffset, ExifTags.Base.JpegIFByteCount
+FACTS = (Provenance, Credentials, Generator, JpegQuality, Metadata, SourceType)
 EXIF_START = b"Exif\0\0"
 
 
@@ -32,7 +41,8 @@ def read(
 
     Args:
         data: bytes. The file as it is, which `imaging.read` reads as a picture.
-        settings: Settings. With the limit on pixels. Defaults to the environment's.
+        settings: Settings. With the limit on pixels, and whether a child process reads
+            (`decoders`). Defaults to the environment's.
         lists: TrustLists. To look signers up in. Defaults to those in the package.
 
     Returns:
@@ -42,6 +52,11 @@ def read(
         ImageError: it is no picture.
     """
     settings = settings or Settings.from_environment()
+    sniff(data)
+    return decoders.run(_read, data, settings, lists, answers=FACTS)
+
+
+def _read(data: bytes, settings: Settings, lists: TrustLists | None) -> Provenance:
     kind = sniff(data)
     signed = credentials.read(data, kind, lists or carried())
     found = Provenance(signed, source_types=signed.source_types)

@@ -39,6 +39,7 @@ CAVEATS: dict[Verdict, str] = {
 }
 REASONS = {
     "small": "the face is small",
+    "large": "the face is larger than what the model looks at",
     "dark": "the face is dark",
     "burnt_out": "the face is nearly white",
     "turned": "the head is turned or lies on its side",

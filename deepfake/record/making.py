@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from deepfake import jpeg
@@ -141,13 +142,24 @@ def _face(face: FaceReport, detail: Detail) -> FacePicturesDocument | None:
     if face.crop is None:
         return None
     return {
-        "crop": _jpeg(Image.fromarray(face.crop), detail.face, detail.quality),
-        "evidence": (
-            None
-            if face.overlay is None
-            else _jpeg(Image.fromarray(face.overlay), detail.face, detail.quality)
-        ),
+        "crop": _face_jpeg(face.crop, face, detail),
+        "evidence": None if face.overlay is None else _face_jpeg(face.overlay, face, detail),
     }
+
+
+def _face_jpeg(pixels: np.ndarray, face: FaceReport, detail: Detail) -> str:
+    """What the network saw, in the proportions of the picture."""
+    picture = Image.fromarray(pixels)
+    if face.proportion != 1.0:
+        # No larger than it is: a network sees no more.
+        longest = max(face.proportion, 1.0)
+        picture = picture.resize(
+            (
+                max(1, round(picture.width * face.proportion / longest)),
+                max(1, round(picture.height / longest)),
+            )
+        )
+    return _jpeg(picture, detail.face, detail.quality)
 
 
 def _jpeg(picture: Image.Image, side: int, quality: int) -> str:

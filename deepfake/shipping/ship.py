@@ -208,7 +208,7 @@ def _draft(
         version=description.version_name,
         architecture=config.architecture
         + (f", {flip_averaging.SAID}" if description.flip_average else ""),
-        labels=Labels(order=("real", "fake"), fake="fake"),
+        labels=Labels(order=("real", "fake"), fake=("fake",)),
         input=config.input,
         output=output,
         calibration=UNCALIBRATED,

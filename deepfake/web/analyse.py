@@ -15,7 +15,7 @@ from deepfake import imaging, jpeg, provenance
 from deepfake.detector import Detector
 from deepfake.errors import DeepfakeError, LimitError, ModelError
 from deepfake.progress import listening
-from deepfake.web import drawing, wording
+from deepfake.web import drawing, metrics, wording
 from deepfake.web.about import about
 from deepfake.web.adjust import meaning
 from deepfake.web.choices import Choices
@@ -79,6 +79,7 @@ class Analyser:
         try:
             detector = self._load(model, progress)
         except ModelError as error:
+            metrics.count("failures", "model")
             return self._failure(error.public, threshold, model, ticket, wording.UNUSABLE_MODEL)
         if not photo:
             return self._failure(say("photo.first"), threshold, model, ticket, wording.NO_PHOTO)
@@ -89,7 +90,9 @@ class Analyser:
             report = detector.detect(picture, file=Path(photo).name, fragility=True).at(threshold)
             report = replace(report, provenance=provenance.read(data, detector.settings))
         except DeepfakeError as error:
+            metrics.count("failures", "picture")
             return self._failure(error.public, threshold, model, ticket)
+        metrics.judged(report)
         if not self.newest.holds(request, ticket):
             return stays()
         shown = drawing.shrink(picture.image)

@@ -12,7 +12,7 @@ from deepfake import imaging
 from deepfake.comparison import Comparison, Row, compare, explain
 from deepfake.errors import DeepfakeError, LimitError
 from deepfake.progress import listening
-from deepfake.web import wording
+from deepfake.web import metrics, wording
 from deepfake.web.choices import Choices
 from deepfake.web.newest import Newest
 from deepfake.web.previews import preview
@@ -133,9 +133,13 @@ def compare_models(
     shelf = choices.shelf
     picture = imaging.read(photo, shelf.settings)
     names = tuple(dict.fromkeys(choices.name(model) for model in models))
-    return compare(
+    found = compare(
         picture, names, shelf, threshold=threshold, file=name_of(photo), progress=progress
     )
+    for row in found.rows:
+        if row.report is not None:
+            metrics.judged(row.report)
+    return found
 
 
 def name_of(photo: str | bytes) -> str:

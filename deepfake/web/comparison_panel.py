@@ -161,7 +161,7 @@ def _figure(row: Row) -> str:
     else:
         pixels = face.overlay
         alt = f"The face with the places that {title} looked at"
-    image = Image.fromarray(drawing.as_in_picture(pixels, face.turn, MAP_SIDE))
+    image = Image.fromarray(drawing.as_in_picture(pixels, face.turn, MAP_SIDE, face.proportion))
     return (
         f'<figure><img src="{jpeg.address(image, 88)}" alt="{alt}"><figcaption>{caption}'
         f"<small>{_kind(row)}</small></figcaption></figure>"

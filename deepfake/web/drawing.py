@@ -20,18 +20,22 @@ def shrink(image: Image.Image) -> Image.Image:
     return image.resize(size, reducing_gap=1.0)
 
 
-def as_in_picture(crop: np.ndarray, turn: float, side: int) -> np.ndarray:
+def as_in_picture(crop: np.ndarray, turn: float, side: int, proportion: float = 1.0) -> np.ndarray:
     """A crop, or what is drawn over it, enlarged and turned as the face lies in the picture.
 
     Args:
         crop: uint8 array (size, size, 3). As the network saw it.
         turn: float. `FaceReport.turn`: by how much it was turned back.
-        side: int. Of the result in pixels.
+        side: int. The longer one of the result in pixels.
+        proportion: float. `FaceReport.proportion`: width by height in the picture.
 
     Returns:
-        uint8 array (side, side, 3); grey in the corners where the square stands askew.
+        uint8 array (side, side, 3), or (height, width, 3) of what is no square; grey in
+        the corners where the square stands askew.
     """
-    image = Image.fromarray(crop).resize((side, side), Image.Resampling.BICUBIC)
+    longest = max(proportion, 1.0)
+    size = max(1, round(side * proportion / longest)), max(1, round(side / longest))
+    image = Image.fromarray(crop).resize(size, Image.Resampling.BICUBIC)
     if turn:
         image = image.rotate(-turn, Image.Resampling.BICUBIC, expand=True, fillcolor=BESIDE)
         image = image.resize((side, side), Image.Resampling.BICUBIC)

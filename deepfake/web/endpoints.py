@@ -15,12 +15,12 @@ from deepfake.documents import (
     LabelsDocument,
     ReportDocument,
 )
-from deepfake.errors import DeepfakeError, ImageError, LimitError
+from deepfake.errors import DeepfakeError, ImageError, LimitError, ModelError
 from deepfake.progress import listening
 from deepfake.report import Report
 from deepfake.schema import json_schema
 from deepfake.verdict import check_threshold
-from deepfake.web import wording
+from deepfake.web import metrics, wording
 from deepfake.web.choices import Choices
 from deepfake.web.compare import compare_models, name_of
 from deepfake.web.gradio_internals import PhotoInput, end_call, typed_answer
@@ -112,7 +112,9 @@ class Endpoints:
 
     def _report(self, photo: str | bytes, model: str | None, provenance: bool = False) -> Report:
         detector = self.choices.detector(model)
-        return detector.detect(photo, file=name_of(photo), provenance=provenance)
+        report = detector.detect(photo, file=name_of(photo), provenance=provenance)
+        metrics.judged(report)
+        return report
 
 
 def add_endpoints(endpoints: Endpoints) -> None:
@@ -153,6 +155,7 @@ def _with_sentences(endpoint: Callable[..., Any]) -> Callable[..., Any]:
             # By the title a program tells "later" from "never".
             raise gr.Error(error.public, title=wording.REFUSED, print_exception=False) from error
         except DeepfakeError as error:
+            metrics.count("failures", "model" if isinstance(error, ModelError) else "picture")
             raise gr.Error(error.public, print_exception=False) from error
         finally:
             end_call(request)

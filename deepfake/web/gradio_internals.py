@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import re
 from abc import ABCMeta
+from collections.abc import Callable
 from contextlib import nullcontext
 from html import escape
 from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
+import gradio.routes
 import gradio.utils
 import httpx
 from gradio.blocks import BlocksConfig
@@ -23,6 +25,7 @@ from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from gradio.routes import templates
 from jinja2 import ChoiceLoader, DictLoader
+from starlette.types import ASGIApp
 
 # Where events come in. What has been accepted is fetched with GET.
 EVENTS = re.compile(r"/gradio_api/(queue/join|call/.+)\Z", re.DOTALL)
@@ -31,6 +34,9 @@ DIRECT = re.compile(r"/gradio_api/(run|api)/.+\Z", re.DOTALL)
 UPLOADS = re.compile(r"/gradio_api/upload/?\Z")
 # What else a page without further components is sent; some of the rest would stay on the disk.
 OTHERS = re.compile(r"(/gradio_api/(reset|cancel)|/login)/?\Z")
+SIGN_IN = re.compile(r"/login/?\Z")
+# How Gradio answers to it.
+WRONG_PASSWORD = 400
 # What events raise that name an endpoint, or a parameter, which the page does not have. Handlers
 # raise nothing there: their errors are results.
 MISFITS = (KeyError, TypeError, FnIndexInferError)
@@ -40,6 +46,10 @@ PAGES = ("frontend/index.html", "frontend/share.html")
 SAID = re.compile(
     r'<title>.*?</title>|<meta\s+(property="og:|name="(twitter:|description)).*?>', re.S
 )
+
+# Its scripts get the nonce of the answer (`headers`).
+SCRIPT = re.compile("<script(?! nonce)")
+OUR_SCRIPT = '<script nonce="{{ request.state.nonce }}"'
 
 # Between two looks of the queue: a hundredth of what an analysis takes, and what an eye notices.
 QUEUE_SECONDS, PROGRESS_SECONDS = 0.004, 0.05
@@ -68,6 +78,12 @@ class Queue:
     def running(self) -> int:
         """How many events run."""
         return int(self._blocks._queue.get_active_worker_count())
+
+    @property
+    def jobs(self) -> frozenset[str]:
+        """Numbers of the events that run."""
+        jobs = list(self._blocks._queue.active_jobs)
+        return frozenset(event._id for job in jobs for event in job or ())
 
     def seconds_of_work(self) -> int:
         """How long those who wait take together, as far as that has been measured."""
@@ -184,10 +200,34 @@ def describe(title: str, description: str) -> None:
         '<meta property="og:type" content="website" />'
     )
     sources = {name: loader.get_source(templates.env, name)[0] for name in PAGES}
-    changed = {n: SAID.sub("", text).replace("<head>", ours, 1) for n, text in sources.items()}
+    changed = {
+        name: SCRIPT.sub(OUR_SCRIPT, SAID.sub("", text).replace("<head>", ours, 1))
+        for name, text in sources.items()
+    }
     templates.env.loader = ChoiceLoader([DictLoader(changed), loader])
     if templates.env.cache is not None:
         templates.env.cache.clear()
+
+
+def stand_in_for_cors(outermost: Callable[[ASGIApp], ASGIApp]) -> None:
+    """Have the apps that Gradio makes from now on begin with a middleware of ours, not its CORS.
+
+    Gradio's answers every origin that it may read the answer, with credentials, and stands outside
+    of what it can be told to add.
+
+    Args:
+        outermost: callable. Makes the middleware around an app.
+    """
+
+    def make(app: ASGIApp, **_options: Any) -> ASGIApp:
+        return outermost(app)
+
+    gradio.routes.CustomCORSMiddleware = make
+
+
+def is_sign_in(method: str, path: str) -> bool:
+    """Whether a request brings a name and a password."""
+    return method == "POST" and bool(SIGN_IN.search(path))
 
 
 def _path(_component: gr.Image, payload: Any) -> str | None:

@@ -26,9 +26,12 @@ class Readiness(TypedDict):
     status: Status
     model: Literal["loaded", "not loaded"]
     redis: RedisState
+    workers: Literal["moving", "stuck"]
 
 
-def readiness(*, model: bool, redis: RedisState, denies: bool, stopping: bool) -> Readiness:
+def readiness(
+    *, model: bool, redis: RedisState, denies: bool, stopping: bool, stuck: bool = False
+) -> Readiness:
     """Put together what `/readyz` says.
 
     Args:
@@ -36,15 +39,21 @@ def readiness(*, model: bool, redis: RedisState, denies: bool, stopping: bool) -
         redis: str. State of the shared counts.
         denies: bool. Whether analyses are refused while Redis is away.
         stopping: bool. Whether the process is about to end.
+        stuck: bool. Whether no worker has got anywhere for a long time. Defaults to not.
     """
     status: Status = "ready"
     if stopping:
         status = "stopping"
-    elif not model or (redis == "down" and denies):
+    elif not model or stuck or (redis == "down" and denies):
         status = "not ready"
     elif redis == "down":
         status = "degraded"
-    return {"status": status, "model": "loaded" if model else "not loaded", "redis": redis}
+    return {
+        "status": status,
+        "model": "loaded" if model else "not loaded",
+        "redis": redis,
+        "workers": "stuck" if stuck else "moving",
+    }
 
 
 def health_routes(ask: Callable[[], Readiness]) -> list[Route]:

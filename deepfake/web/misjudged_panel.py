@@ -62,7 +62,9 @@ def misjudged_panel(
         keep("fake", path, session, request)
 
     # Where an operator keeps them is none of a visitor's business.
-    own, public = say("misjudged.own", folder=folder), say("misjudged.public")
+    home = Path.home()
+    shown = Path("~", folder.relative_to(home)) if folder.is_relative_to(home) else folder
+    own, public = say("misjudged.own", folder=shown), say("misjudged.public")
     with gr.Accordion(say("misjudged.title"), open=False, elem_id="misjudged"):
         gr.HTML(f'<p class="caption">{escape(own if admission.is_local else public)}</p>')
         with gr.Row():

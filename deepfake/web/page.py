@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
+from deepfake import decoders
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names, say_failure
@@ -24,13 +26,18 @@ from deepfake.web.compare_tab import compare_tab
 from deepfake.web.door import Door, DoorMiddleware
 from deepfake.web.endpoints import Endpoints, add_endpoints
 from deepfake.web.examples import example_routes
+from deepfake.web.headers import HeadersMiddleware
 from deepfake.web.health import Readiness, health_routes, readiness
+from deepfake.web.journal import JournalMiddleware
 from deepfake.web.mcp_door import mcp_server
+from deepfake.web.origins import OriginsMiddleware, allowed_sites
 from deepfake.web.photo_tab import photo_tab
 from deepfake.web.session import SESSIONS
 from deepfake.web.texts import say
 from deepfake.web.visitors.accounts import read_accounts
 from deepfake.web.visitors.admission import Admission
+from deepfake.web.visitors.sign_ins import TRIES, SignInMiddleware
+from deepfake.web.vitals import Vitals
 
 ASSETS = Path(__file__).parent / "assets"
 STYLES = ("page.css", "result.css", "history.css")
@@ -56,6 +63,9 @@ class Page:
         scratch: Path. The folder that visitors' pictures pass through.
         routes: sequence of BaseRoute. What it says of itself, besides, its example photos, and the
             door for assistants.
+        admission: Admission. Knows visitors' addresses.
+        sites: tuple of str. Other sites that may show it and ask it.
+        vitals: Vitals. How it is.
         lifespan: callable. What runs as long as the page does; nothing for nothing.
     """
 
@@ -63,6 +73,9 @@ class Page:
     door: Door
     scratch: Path
     routes: Sequence[BaseRoute]
+    admission: Admission
+    sites: tuple[str, ...]
+    vitals: Vitals
     lifespan: Any = None
 
 
@@ -85,7 +98,11 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         raise SettingError(
             "Assistants cannot be asked for a password. Leave out either --mcp or --auth."
         )
+    # What visitors send is never decoded in this process, which one file could then keep busy.
+    settings = replace(settings, decoders=settings.decoders or settings.interpreters)
+    decoders.start(settings)
     admission = Admission(settings)
+    sites = allowed_sites(settings.allowed_sites, os.environ)
     shelf = Shelf(
         names or model_names(settings), settings, say_failure,
         check_other=partial(refuse_programs, settings=settings),
@@ -128,13 +145,18 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         int(UPLOAD_SLACK * settings.max_bytes), UPLOADS_KEPT * settings.max_bytes,
         settings.interpreters,
     )  # fmt: skip
-    routes = _routes(settings, shelf, admission, door)
+    vitals = Vitals(
+        door.queue, shelf, admission.limiter, folder, UPLOADS_KEPT * settings.max_bytes,
+        settings.max_queue, settings.interpreters,
+    )  # fmt: skip
+    routes = _routes(settings, vitals, door)
     if not settings.mcp:
-        return Page(blocks, door, folder, routes)
+        return Page(blocks, door, folder, routes, admission, sites, vitals)
     assistants = mcp_server(endpoints, door).streamable_http_app()
     return Page(
-        blocks, door, folder, [*routes, *assistants.routes], assistants.router.lifespan_context
-    )
+        blocks, door, folder, [*routes, *assistants.routes], admission, sites, vitals,
+        assistants.router.lifespan_context,
+    )  # fmt: skip
 
 
 def launch(page: Page, settings: Settings, **options: Any) -> Any:
@@ -153,12 +175,14 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
     # Uvicorn would put what a header says in the place of the peer, and trust all of this machine.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     scratch.start_sweeper(page.scratch)
+    gradio_internals.stand_in_for_cors(partial(_outermost, page))
     try:
         launched = page.blocks.launch(
             # Gradio makes an address of it, where IPv6 needs brackets.
             server_name=f"[{host}]" if ":" in host else host,
             server_port=settings.port,
             auth=accounts,
+            auth_message=f"After {TRIES} wrong passwords, please wait a minute.",
             root_path=settings.root_path.rstrip("/") or None,
             # Unasked, Gradio decides: notebooks on the web cannot do without.
             share=settings.share or None,
@@ -193,10 +217,17 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             show_error=True,
             # Ours is a route of the page's; Gradio's would offer the page's own events, too.
             mcp_server=False,
+            # Gradio's own, which would show everybody who signs in what others asked.
+            enable_monitoring=False,
             app_kwargs={
                 "routes": list(page.routes),
                 "lifespan": page.lifespan,
-                "middleware": [Middleware(DoorMiddleware, door=page.door)],
+                # FastAPI's list of all routes, which asks for no password.
+                "openapi_url": None,
+                "middleware": [
+                    Middleware(SignInMiddleware, trusted=page.admission.trusted),
+                    Middleware(DoorMiddleware, door=page.door),
+                ],
             },
             **options,
         )
@@ -216,6 +247,12 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
         ) from error
 
 
+def _outermost(page: Page, app: ASGIApp) -> ASGIApp:
+    """What every request goes through first, from the outside in."""
+    inner = OriginsMiddleware(app, page.sites)
+    return JournalMiddleware(HeadersMiddleware(inner, page.sites), bool(page.admission.trusted))
+
+
 def _asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8").strip()
 
@@ -229,15 +266,16 @@ def _script(settings: Settings) -> str:
     return f"() => {{ {' '.join(calls)} }}"
 
 
-def _routes(settings: Settings, shelf: Shelf, admission: Admission, door: Door) -> list[BaseRoute]:
-    limiter = admission.limiter
+def _routes(settings: Settings, vitals: Vitals, door: Door) -> list[BaseRoute]:
+    limiter = vitals.limiter
 
     def ask() -> Readiness:
         return readiness(
-            model=bool(shelf.loaded),
+            model=bool(vitals.shelf.loaded),
             redis="off" if limiter is None else limiter.redis,
             denies=settings.rate_limit_fallback == "deny",
             stopping=door.stopping,
+            stuck=vitals.are_stuck(),
         )
 
     return [*health_routes(ask), *example_routes()]

@@ -129,7 +129,7 @@ class PhotoView:
         value, judged = None, face is not None and face.crop is not None
         if face is not None and face.crop is not None and face.overlay is not None:
             value = tuple(
-                drawing.as_in_picture(side, face.turn, EVIDENCE_SIDE)
+                drawing.as_in_picture(side, face.turn, EVIDENCE_SIDE, face.proportion)
                 for side in (face.crop, face.overlay)
             )
         return {

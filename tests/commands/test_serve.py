@@ -1,5 +1,6 @@
 """`deepfake serve` with the options of a public page, as a process of its own."""
 
+import json
 import os
 import re
 import subprocess
@@ -65,6 +66,7 @@ def guarded(serve, tmp_path_factory):
     ("method", "path"),
     [
         ("GET", "/config"),
+        ("GET", "/gradio_api/openapi.json"),
         ("GET", "/gradio_api/info"),
         ("POST", "/gradio_api/upload"),
         ("POST", "/gradio_api/call/detect"),
@@ -84,6 +86,34 @@ def test_a_wrong_password_is_refused_and_the_right_one_lets_in(guarded, portrait
         assert answer.status_code == 400
     client = Client(guarded.url, auth=("anna", "long pass:word"), verbose=False)
     assert client.predict(handle_file(portrait), api_name="/detect")["verdict"] == "real"
+
+
+def test_after_five_wrong_passwords_an_address_waits_and_others_do_not(serve, tmp_path):
+    path = tmp_path / "accounts.txt"
+    path.write_text("anna:secret\n")
+    path.chmod(0o600)
+    page = serve("--auth", path, DEEPFAKE_TRUSTED_PROXIES="127.0.0.1", DEEPFAKE_LOG="json")
+
+    def sign_in(address, password):
+        return httpx.post(
+            f"{page.url}/login/", data={"username": "anna", "password": password},
+            headers={"X-Forwarded-For": address},
+        )  # fmt: skip
+
+    assert [sign_in("203.0.113.1", f"wrong {n}").status_code for n in range(5)] == [400] * 5
+    refused = sign_in("203.0.113.1", "secret")
+    assert refused.status_code == 429 and 0 < int(refused.headers["Retry-After"]) <= 60
+    assert "Too many wrong passwords" in refused.json()["detail"]
+    let_in = sign_in("203.0.113.2", "secret")
+    assert let_in.status_code == 200
+    cookies = let_in.headers.get_list("set-cookie")
+    assert cookies and all("samesite=lax" in c.lower() and "HttpOnly" in c for c in cookies)
+    lines = [json.loads(line) for line in page.log.read_text().splitlines() if line[0] == "{"]
+    warnings = [line["message"] for line in lines if line["level"] == "warning"]
+    assert warnings.count("A wrong name or password.") == 5
+    assert warnings[-1] == "5 wrong passwords within a minute from 203.0.113.1."
+    text = page.log.read_text()
+    assert "secret" not in text and "203.0.113.2" not in text
 
 
 def test_health_needs_no_password(guarded):

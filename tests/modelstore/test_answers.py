@@ -73,13 +73,29 @@ def test_a_network_that_scales_its_input_gets_whole_numbers_and_a_warning_otherw
 
 def test_what_was_taken_without_being_told_is_said():
     assert "--scale" in " ".join(Answers(positive="fake").remarks(ONE))
-    assert not Answers(positive="fake", scale="0..1", crop="full").remarks(ONE)
+    assert "--resize squash" in " ".join(
+        Answers(positive="fake", scale="0..1", crop="full").remarks(ONE)
+    )
+    assert not Answers(positive="fake", scale="0..1", resize="squash").remarks(ONE)
+    assert not Answers(positive="fake", recipe="vit").remarks(ONE)
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"positive": "yes"},
+        {"positive": "print,"},
+        {"recipe": "pizza"},
+        {"resize": "stretch"},
+        {"resize": "crop:9"},
+        {"resize": "none:256"},
+        {"resize": "none", "crop": "face"},
+        {"resample": "sharp"},
+        {"channels": "cmyk"},
+        {"scale": "caffe", "channels": "rgb"},
+        {"recipe": "caffe", "channels": "rgb"},
+        {"labels": "live,print,print"},
+        {"labels": "live,print,replay", "positive": "mask"},
+        {"labels": "live,spoof", "positive": "live,spoof"},
         {"labels": "fake"},
         {"labels": "cat,dog"},
         {"labels": "fake,deepfake"},
@@ -93,7 +109,7 @@ def test_what_was_taken_without_being_told_is_said():
     ],
 )
 def test_a_wrong_answer_gets_a_sentence(wrong):
-    with pytest.raises(SettingError, match=r"Received|give one"):
+    with pytest.raises(SettingError, match=r"Received|give one|whole pictures|must mean real"):
         Answers(**wrong)
 
 

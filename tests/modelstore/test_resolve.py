@@ -25,7 +25,7 @@ def settings(tmp_path):
 @pytest.mark.parametrize("name", ["default", "default/model.tflite", "default/model.json"])
 def test_a_model_is_found_by_any_of_its_names(name):
     path = name if name == "default" else models_folder() / name
-    assert load_model(path, Settings()).manifest.labels.fake == "fake"
+    assert load_model(path, Settings()).manifest.labels.fake == ("fake",)
 
 
 @pytest.mark.parametrize(

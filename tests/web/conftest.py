@@ -59,7 +59,10 @@ def serve(settings, models=()):
     page = build_page(settings, scratch_folder(), models)
     launch(page, settings, prevent_thread_lock=True, quiet=True)
     yield SimpleNamespace(
-        url=f"http://127.0.0.1:{settings.port}", blocks=page.blocks, scratch=page.scratch
+        url=f"http://127.0.0.1:{settings.port}",
+        blocks=page.blocks,
+        scratch=page.scratch,
+        vitals=page.vitals,
     )
     page.blocks.close()
 

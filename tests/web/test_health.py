@@ -14,7 +14,12 @@ def test_the_page_is_alive_and_ready_outside_the_queue(served):
     assert alive.json() == {"status": "alive", "version": __version__}
     ready = httpx.get(f"{served.url}/readyz")
     assert ready.status_code == 200
-    assert ready.json() == {"status": "ready", "model": "loaded", "redis": "off"}
+    assert ready.json() == {
+        "status": "ready",
+        "model": "loaded",
+        "redis": "off",
+        "workers": "moving",
+    }
     assert ready.headers["cache-control"] == "no-store"
 
 
@@ -27,6 +32,7 @@ def test_the_page_is_alive_and_ready_outside_the_queue(served):
         ({"redis": "down", "denies": True}, 503, "not ready"),
         ({"model": False}, 503, "not ready"),
         ({"stopping": True}, 503, "stopping"),
+        ({"stuck": True}, 503, "not ready"),
     ],
 )
 def test_only_a_page_that_serves_is_ready(state, code, status):

@@ -60,12 +60,12 @@ class KerasBackend:
 
         check(network, manifest)
         self.model = model
-        self._output = manifest.output
+        self._output, self._columns = manifest.output, manifest.columns
         self._score = manifest.output.score if network.score else ""
         # TensorFlow 2.21 crashes (segmentation fault) when it fuses convolutions with a padded
         # skip connection; the fusing is worth little.
         tf.config.optimizer.set_experimental_options({"remapping": False})
-        spec = tf.TensorSpec((None, network.size, network.size, 3), tf.float32)
+        spec = tf.TensorSpec((None, network.size, network.size, network.channels), tf.float32)
         # Traced here, once: threads then run a finished graph and never enter Keras.
         with _LOADING, _quiet():
             try:
@@ -78,7 +78,8 @@ class KerasBackend:
         """Run the network.
 
         Args:
-            batch: float32 array (count, size, size, 3), scaled as the manifest says; count ≥ 1.
+            batch: float32 array (count, size, size, channels), scaled as the manifest says;
+                count ≥ 1.
 
         Returns:
             The raw scores and, where the network has them, the evidence maps.
@@ -100,7 +101,7 @@ class KerasBackend:
         except tf.errors.OpError as error:
             raise keras_messages.explain(error, "The model") from error
         raw = np.asarray(pick(outputs, self._score), np.float32)
-        shape = (len(batch), 2) if self._output.columns == 2 else (len(batch),)
+        shape = (len(batch),) if self._columns == 1 else (len(batch), self._columns)
         return raw.reshape(shape), {name: outputs[name] for name in self._output.beside_score}
 
 
@@ -321,17 +322,19 @@ def check(network: Network, manifest: ModelManifest) -> None:
     Raises:
         ModelError: it does.
     """
-    if manifest.input.size != network.size:
+    said = manifest.input.size, manifest.input.planes
+    if said != (network.size, network.channels):
         raise ModelError(
-            f"The manifest says that the model takes pictures of {manifest.input.size} × "
-            f"{manifest.input.size}, but its file takes {network.size} × {network.size}. Correct "
-            "'size' in the manifest."
+            f"The manifest says that the model takes {said[0]} × {said[0]} × {said[1]} values, but "
+            f"its file takes {network.size} × {network.size} × {network.channels}. Correct "
+            "'size' or 'channels' in the manifest."
         )
     output = manifest.output
-    if output.columns != (2 if network.kind in ("logits", "softmax") else 1):
+    if manifest.columns != network.columns:
         raise ModelError(
-            f"The manifest says {output.kind}, which is {output.columns} number(s) a face, but the "
-            f"model returns {network.kind}. Correct 'kind' in the manifest."
+            f"The manifest says {output.kind}, which is {manifest.columns} number(s) a face, but "
+            f"the model returns {network.kind} of {network.columns}. Correct 'kind' or 'labels' in "
+            "the manifest."
         )
     named = (output.score, *output.beside_score)
     had = (network.score, *filter(None, [network.evidence]), *(network.experts or ()))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepfake.errors import ModelError, UnansweredError
+from deepfake.manifest import MAX_CLASSES
 from deepfake.modelstore.backends.protocol import (
     LOGIT,
     Network,
@@ -17,7 +18,7 @@ from deepfake.modelstore.backends.protocol import (
 )
 
 SINGLE: dict[str, OutputKind] = {"sigmoid": "sigmoid", "hard_sigmoid": "sigmoid", "linear": "logit"}
-# Two sigmoids: verdict.fake_logits compares their logarithms, which is p1 / (p0 + p1).
+# Sigmoids of several classes: verdict.fake_logits compares their logarithms, p1 / (p0 + p1).
 PAIR: dict[str, OutputKind] = {"softmax": "softmax", "sigmoid": "softmax", "linear": "logits"}
 # Layers that hand on what they get, when scoring.
 PASSIVE = (
@@ -43,18 +44,19 @@ def describe(model: Any, size: int | None = None) -> Network:
             f"The model takes {len(inputs)} inputs; only models that look at one picture can be "
             "used. Export a model with a single image input."
         )
-    side = _side(tuple(inputs[0].shape), size)
+    side, channels = _side(tuple(inputs[0].shape), size)
     score, (evidence, experts), tensor = _score(model)
     shape = tuple(tensor.shape)
     columns = _columns(shape)
     activation = _activation(tensor)
     if activation is None:
-        kind = _judged(model, score, side, columns)
+        kind = _judged(model, score, (side, side, channels), columns)
     else:
         kind = _kind(activation, columns)
     return Network(
         size=side, kind=kind, score=score, evidence=evidence, experts=experts,
         rescaling=", ".join(_rescaling(model)), architecture=str(model.name),
+        channels=channels, classes=max(2, columns),
     )  # fmt: skip
 
 
@@ -80,37 +82,35 @@ def _list(model: Any, which: str) -> list[Any]:
         ) from error
 
 
-def _side(shape: tuple[int | None, ...], size: int | None) -> int:
+def _side(shape: tuple[int | None, ...], size: int | None) -> tuple[int, int]:
+    """Side and channels of the pictures that it takes."""
     if len(shape) != 4:
         raise ModelError(
             f"The model takes numbers of the shape {_words(shape)}, not pictures (height × width "
             "× 3). Export a model whose input is a picture."
         )
     _, height, width, channels = shape
-    if channels != 3 and shape[1] == 3:
+    if channels not in (1, 3) and shape[1] == 3:
         raise ModelError(
             f"The model takes colour first ({_words(shape)}). Convert it to channels_last."
         )
-    if channels == 1:
+    if channels not in (1, 3):
         raise ModelError(
-            f"The model takes gray pictures ({_words(shape)}); only colour (RGB) can be used. "
-            "Train it with colour pictures, or put a layer that makes them gray in front."
+            f"The model's input must have 3 channels (colour) or 1 (grey), not {channels}."
         )
-    if channels != 3:
-        raise ModelError(f"The model's input must have 3 colours (RGB), not {channels}.")
     if height is None or width is None:
         if size is None:
             raise UnansweredError(
                 "The model takes pictures of any size, and the one it was trained with is not in "
                 "the file. Say it: --size 224, for example."
             )
-        return size
+        return size, channels
     if height != width:
         raise ModelError(
             f"The model takes pictures of {height} × {width}; only square ones can be used, so "
             "that faces are not squeezed. Export it with a square input."
         )
-    return height
+    return height, channels
 
 
 def _score(model: Any) -> tuple[str, tuple[str | None, tuple[str, str] | None], Any]:
@@ -133,16 +133,16 @@ def _score(model: Any) -> tuple[str, tuple[str | None, tuple[str, str] | None], 
 def _columns(shape: tuple[int | None, ...]) -> int:
     if len(shape) == 1:
         return 1
-    if len(shape) == 2 and shape[1] in (1, 2):
-        return int(shape[1] or 1)
+    if len(shape) == 2 and shape[1] is not None and 1 <= shape[1] <= MAX_CLASSES:
+        return int(shape[1])
     if len(shape) == 2 and shape[1] is not None:
         raise ModelError(
-            f"The model tells {shape[1]} classes apart; only two (real and fake) can be used. "
-            "Name a model with one or two outputs."
+            f"The model tells {shape[1]} classes apart, not real from fake; up to {MAX_CLASSES} "
+            "can be used."
         )
     raise ModelError(
-        f"The model returns numbers of the shape {_words(shape)}, not one or two for each picture. "
-        "It is perhaps a backbone without its classifier: name the whole model."
+        f"The model returns numbers of the shape {_words(shape)}, not one or one of each class for "
+        "a picture. It is perhaps a backbone without its classifier: name the whole model."
     )
 
 
@@ -181,9 +181,9 @@ def _kind(activation: str, columns: int) -> OutputKind:
     return kinds[activation]
 
 
-def _judged(model: Any, score: str, size: int, columns: int) -> OutputKind:
+def _judged(model: Any, score: str, shape: tuple[int, ...], columns: int) -> OutputKind:
     """The kind of an output whose last step is not an activation, by what noise gives."""
-    noise = np.random.default_rng(0).random((NOISE_COUNT, size, size, 3), np.float32)
+    noise = np.random.default_rng(0).random((NOISE_COUNT, *shape), np.float32)
     found = []
     for scale in (1.0, 255.0):
         outputs = pick(model(noise * scale, training=False), score)

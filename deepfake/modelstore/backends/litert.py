@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from deepfake.errors import ModelError
 from deepfake.interpreters import InterpreterPool
-from deepfake.manifest import MANIFEST_NAME, ModelManifest
+from deepfake.manifest import MANIFEST_NAME, MAX_CLASSES, ModelManifest
 from deepfake.modelstore.backends.protocol import (
     LOGIT,
     Network,
@@ -58,7 +58,8 @@ class LiteRTBackend:
         """Run the network.
 
         Args:
-            batch: float32 array (count, size, size, 3), scaled as the manifest says; count ≥ 1.
+            batch: float32 array (count, size, size, channels), scaled as the manifest says;
+                count ≥ 1.
 
         Returns:
             The raw scores and, where the network has them, the evidence maps.
@@ -73,7 +74,8 @@ class LiteRTBackend:
         output = self._manifest.output
         raw = np.concatenate([result[output.score or next(iter(result))] for result in results])
         require_numbers(raw)
-        return Scores.of(raw if output.columns == 2 else raw.reshape(len(batch)), results, output)
+        single = self._manifest.columns == 1
+        return Scores.of(raw.reshape(len(batch)) if single else raw, results, output)
 
     def _run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         with self._pool.borrow() as interpreter:
@@ -81,12 +83,12 @@ class LiteRTBackend:
 
     def _check(self, interpreter: Interpreter) -> None:
         inputs, outputs = self._runner.inputs(interpreter), self._runner.outputs(interpreter)
-        size = self._manifest.input.size
+        size, planes = self._manifest.input.size, self._manifest.input.planes
         shapes = [tuple(int(n) for n in detail["shape"]) for detail in inputs]
-        if len(shapes) != 1 or shapes[0][1:] != (size, size, 3):
+        if len(shapes) != 1 or shapes[0][1:] != (size, size, planes):
             raise ModelError(
-                f"The manifest says that the model takes one picture of {size} × {size} × 3, but "
-                f"its file takes {shapes}. Export the model again."
+                "The manifest says that the model takes one picture of "
+                f"{size} × {size} × {planes}, but its file takes {shapes}. Export the model again."
             )
         wanted = (self._manifest.output.score, *self._manifest.output.beside_score)
         missing = [name for name in wanted if name and name not in outputs]
@@ -97,10 +99,10 @@ class LiteRTBackend:
             )
         output = self._manifest.output
         score = outputs[output.score or next(iter(outputs))]
-        columns = output.columns
+        columns = self._manifest.columns
         if tuple(int(n) for n in score["shape"][1:]) not in (
             (columns,),
-            () if columns == 1 else (2,),
+            () if columns == 1 else (columns,),
         ):
             raise ModelError(
                 f"The manifest says {output.kind}, which is {columns} number(s) a face, but the "
@@ -138,23 +140,27 @@ def open_litert(
     with pool.borrow() as interpreter:
         runner = _Runner.of(interpreter)
         inputs, outputs = runner.inputs(interpreter), runner.outputs(interpreter)
-        size = _square(inputs)
+        size, channels = _square(inputs)
         score, evidence, experts = _named(outputs)
-        noise = np.random.default_rng(0).uniform(-1, 1, (NOISE, size, size, 3)).astype(np.float32)
+        shape = (NOISE, size, size, channels)
+        noise = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
         try:
             found = [runner.run(interpreter, one[None])[score] for one in noise]
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"The model could not be run: {error}. Export it again.") from error
     values = np.concatenate(found).reshape(NOISE, -1)
-    if values.shape[1] not in (1, 2):
+    if not 1 <= values.shape[1] <= MAX_CLASSES:
         raise ModelError(
-            f"The model returns {values.shape[1]} numbers a picture, but only models with one or "
-            "two (real and fake) can be used."
+            f"The model returns {values.shape[1]} numbers a picture, but only models with one, or "
+            f"one of each class for up to {MAX_CLASSES} classes, can be used."
         )
     kind = output_kind(values)
     guessed = kind in ("sigmoid", "softmax")
     name = "" if len(outputs) == 1 else score
-    network = Network(size, kind, name, evidence, experts, guessed=guessed)
+    network = Network(
+        size, kind, name, evidence, experts,
+        guessed=guessed, channels=channels, classes=max(2, values.shape[1]),
+    )  # fmt: skip
     return Opened(network, lambda manifest, given: LiteRTBackend(weights, manifest, given))
 
 
@@ -202,13 +208,13 @@ class _Runner:
         }
 
 
-def _square(inputs: list[dict[str, Any]]) -> int:
-    """Side of the picture that a network takes."""
+def _square(inputs: list[dict[str, Any]]) -> tuple[int, int]:
+    """Side and channels of the picture that a network takes."""
     shapes = [tuple(int(n) for n in detail["shape_signature"]) for detail in inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] != 3:
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] not in (1, 3):
         raise ModelError(
-            "Only models that take one colour picture (batch, side, side, 3) can be used. This one "
-            f"takes {shapes}."
+            "Only models that take one picture (batch, side, side, 3), or (batch, side, side, 1) "
+            f"for grey, can be used. This one takes {shapes}."
         )
     if shapes[0][1] != shapes[0][2] or shapes[0][1] < 1:
         raise ModelError(
@@ -217,7 +223,7 @@ def _square(inputs: list[dict[str, Any]]) -> int:
         )
     if inputs[0]["dtype"] != np.float32:
         raise ModelError("The model must take and return float32. Export it without quantising.")
-    return shapes[0][1]
+    return shapes[0][1], shapes[0][3]
 
 
 def _named(

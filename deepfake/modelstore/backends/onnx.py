@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from deepfake.errors import MissingPackageError, ModelError, UnansweredError
-from deepfake.manifest import ModelManifest
+from deepfake.manifest import MAX_CLASSES, ModelManifest
 from deepfake.modelstore.backends.protocol import (
     EVIDENCE,
     LOGIT,
@@ -53,6 +53,7 @@ class _Input:
         size: int. Side in pixels.
         batch: int. Pictures of one run; 0 for any number.
         dtype: numpy type of the values.
+        channels: int. 3 for colour, 1 for grey.
     """
 
     name: str
@@ -60,6 +61,7 @@ class _Input:
     size: int
     batch: int
     dtype: np.dtype[Any]
+    channels: int = 3
 
 
 class OnnxBackend:
@@ -86,10 +88,15 @@ class OnnxBackend:
     ):
         self._session = session
         self._taken = taken
-        self._output = manifest.output
+        self._output, self._columns = manifest.output, manifest.columns
         # A session runs any number of calls at once; this bounds their memory.
         self._free = threading.BoundedSemaphore(settings.interpreters)
         names = [output.name for output in session.get_outputs()]
+        if manifest.input.planes != taken.channels:
+            raise ModelError(
+                f"The manifest says that the model takes {manifest.input.planes} channel(s), but "
+                f"its file takes {taken.channels}. Correct 'channels' in the manifest."
+            )
         if manifest.input.size != taken.size:
             raise ModelError(
                 f"The manifest says that the model takes pictures of {manifest.input.size} × "
@@ -105,7 +112,7 @@ class OnnxBackend:
             )
         self._score = self._output.score or names[0]
         size = taken.size
-        found = self.scores(np.zeros((1, size, size, 3), np.float32))
+        found = self.scores(np.zeros((1, size, size, manifest.input.planes), np.float32))
         if found.evidence is not None and found.evidence.ndim != 3:
             raise ModelError("The evidence output must have the shape (batch, rows, columns).")
 
@@ -113,7 +120,8 @@ class OnnxBackend:
         """Run the network.
 
         Args:
-            batch: float32 array (count, size, size, 3), scaled as the manifest says; count ≥ 1.
+            batch: float32 array (count, size, size, channels), scaled as the manifest says;
+                count ≥ 1.
 
         Returns:
             The raw scores and, where the network has them, the evidence maps.
@@ -126,7 +134,7 @@ class OnnxBackend:
         for part in _parts(batch, self._taken.batch):
             with self._free:
                 parts.append(_run(self._session, self._taken, part, names))
-        columns = self._output.columns
+        columns = self._columns
         raw = np.concatenate([_columns(part[0]) for part in parts])
         if raw.shape != (len(batch), columns):
             raise ModelError(
@@ -139,7 +147,7 @@ class OnnxBackend:
                 "check its --scale; or export it again in float32."
             )
         named = [dict(zip(names, part, strict=True)) for part in parts]
-        return Scores.of(raw if columns == 2 else raw[:, 0], named, self._output)
+        return Scores.of(raw[:, 0] if columns == 1 else raw, named, self._output)
 
 
 def open_onnx(
@@ -158,7 +166,8 @@ def open_onnx(
 
     Raises:
         ModelError: ONNX Runtime is not installed; the file is damaged, or needs something that is
-            not there; or it is not a network that takes a picture and returns one or two numbers.
+            not there; or it is not a network that takes a picture and returns one number, or one of
+            each class.
     """
     session = _session(path, settings)
     taken = _input(session, path.name, size)
@@ -175,6 +184,8 @@ def open_onnx(
         evidence=maps[0] if maps and score != EVIDENCE else None,
         experts=usual[1] if usual else None,
         architecture=session.get_modelmeta().graph_name or "unknown",
+        channels=taken.channels,
+        classes=max(2, outputs.shape[1]),
     )
     return Opened(network, lambda manifest, now: OnnxBackend(session, taken, manifest, now))
 
@@ -249,7 +260,7 @@ def _input(session: InferenceSession, name: str, size: int | None) -> _Input:
             f"{name} takes an input of the shape {shape}, not a batch of pictures (batch, 3, "
             "height, width) or (batch, height, width, 3)."
         )
-    layout = _layout(shape, name)
+    layout, channels = _layout(shape, name)
     sides = shape[2:] if layout == "NCHW" else shape[1:3]
     fixed = {side for side in sides if _is_number(side)}
     if len(fixed) > 1:
@@ -276,28 +287,29 @@ def _input(session: InferenceSession, name: str, size: int | None) -> _Input:
     batch = shape[0] if _is_number(shape[0]) else 0
     if batch > LARGEST:
         raise ModelError(f"{name} takes batches of {batch} pictures. Export it with a free batch.")
-    return _Input(found.name, layout, side, batch, INPUT_TYPES[found.type])
+    return _Input(found.name, layout, side, batch, INPUT_TYPES[found.type], channels)
 
 
-def _layout(shape: list[int | str | None], name: str) -> Layout:
-    """Where the channels are. Exporters of PyTorch often leave even these open, but name them."""
+def _layout(shape: list[int | str | None], name: str) -> tuple[Layout, int]:
+    """Where the channels are, and how many. PyTorch often leaves these open, but names them."""
     first, last = shape[1], shape[3]
-    if first == 3 and last != 3:
-        return "NCHW"
-    if last == 3 and first != 3:
-        return "NHWC"
+    for channels in (3, 1):
+        if first == channels and last != channels:
+            return "NCHW", channels
+        if last == channels and first != channels:
+            return "NHWC", channels
     if _is_number(first) or _is_number(last):
         raise ModelError(
-            f"{name} takes an input of the shape {shape}, which has no 3 colour channels. Only "
-            "networks for colour pictures can be used."
+            f"{name} takes an input of the shape {shape}, which has neither 3 channels "
+            "(colour) nor 1 (grey). Only networks for such pictures can be used."
         )
-    return "NHWC" if "channel" in str(last).lower() else "NCHW"
+    return ("NHWC" if "channel" in str(last).lower() else "NCHW"), 3
 
 
 def _score(session: InferenceSession, taken: _Input, name: str) -> tuple[str, np.ndarray]:
-    """(name of the score output, what it returned for noise as (count, 1) or (count, 2))."""
+    """(name of the score output, what it returned for noise as (count, numbers))."""
     outputs = [output for output in session.get_outputs() if output.type in OUTPUT_TYPES]
-    batch = _noise(taken.size)
+    batch = _noise(taken.size, taken.channels)
     parts = [
         _run(session, taken, part, [output.name for output in outputs])
         for part in _parts(batch, taken.batch)
@@ -308,7 +320,7 @@ def _score(session: InferenceSession, taken: _Input, name: str) -> tuple[str, np
             joined = np.concatenate([_columns(part[index]) for part in parts])
         except (ModelError, ValueError):
             continue
-        if len(joined) == len(batch) and joined.shape[1] in (1, 2):
+        if len(joined) == len(batch) and 1 <= joined.shape[1] <= MAX_CLASSES:
             found[output.name] = joined
     usual = LOGIT if usual_outputs(o.name for o in session.get_outputs()) else USUAL_SCORE
     chosen = usual if usual in found else next(iter(found), "")
@@ -330,14 +342,14 @@ def _no_score(session: InferenceSession, name: str, fitting: list[str]) -> str:
         )
     shapes = ", ".join(f"{output.name} {output.shape}" for output in session.get_outputs())
     return (
-        f"{name} returns {shapes}. A model that tells real from fake returns one or two numbers a "
-        "picture. Export the classifier with its last layer."
+        f"{name} returns {shapes}. A model that tells real from fake returns one number a picture, "
+        "or one of each class. Export the classifier with its last layer."
     )
 
 
-def _noise(size: int) -> np.ndarray:
+def _noise(size: int, channels: int) -> np.ndarray:
     random = np.random.default_rng(0)
-    shape = (NOISE_EACH, size, size, 3)
+    shape = (NOISE_EACH, size, size, channels)
     return np.concatenate(
         [random.uniform(low, high, shape).astype(np.float32) for low, high in NOISE_RANGES]
     )

@@ -23,7 +23,8 @@ class Scores:
     """What a backend returns for a batch.
 
     Attributes:
-        raw: float32 array (count,) of logits or sigmoids, or (count, 2) of two logits or a softmax.
+        raw: float32 array (count,) of logits or sigmoids, or (count, classes) of logits or a
+            softmax.
         evidence: float32 array (count, rows, columns), contributions to the logit by place; None
             where the network has no such output.
         experts: float32 array (count, 2), logits of the experts for seams and for synthesis; None
@@ -77,7 +78,8 @@ class Backend(Protocol):
         """Run the network.
 
         Args:
-            batch: float32 array (count, size, size, 3), scaled as the manifest says; count ≥ 1.
+            batch: float32 array (count, size, size, channels), scaled as the manifest says;
+                count ≥ 1.
 
         Returns:
             The raw scores and, where the network has them, the evidence maps and the experts.
@@ -90,7 +92,8 @@ class Network:
 
     Attributes:
         size: int. Side of the square input in pixels.
-        kind: OutputKind. What its output is: one logit or sigmoid, or two logits or a softmax.
+        kind: OutputKind. What its output is: one logit or sigmoid, or logits or a softmax of
+            several classes.
         score: str. Name of the output tensor; "" for the only one.
         evidence: str. Name of the output of an evidence map; None without one.
         experts: tuple of str. Names of the outputs of two experts, for seams and for synthesis;
@@ -100,6 +103,8 @@ class Network:
         architecture: str. Its name as the file has it.
         guessed: bool. Whether `kind` was judged by what it returned for noise, and could be wrong:
             values within 0 and 1 need not be probabilities.
+        channels: int. 3 for a network that takes colour, 1 for one that takes grey pictures.
+        classes: int. How many classes it tells apart.
     """
 
     size: int
@@ -110,6 +115,13 @@ class Network:
     rescaling: str = ""
     architecture: str = "unknown"
     guessed: bool = False
+    channels: int = 3
+    classes: int = 2
+
+    @property
+    def columns(self) -> int:
+        """How many numbers a picture it returns as its score."""
+        return self.classes if self.kind in ("logits", "softmax") else 1
 
 
 @dataclass(frozen=True)
@@ -166,11 +178,12 @@ def require_numbers(raw: np.ndarray) -> None:
 def output_kind(outputs: np.ndarray) -> OutputKind:
     """What a network returns, judged by what it returned for noise.
 
-    For files that do not say it (LiteRT, ONNX). Probabilities lie within 0 and 1, and two of them
-    add up to 1.
+    For files that do not say it (LiteRT, ONNX). Probabilities lie within 0 and 1, and those of all
+    classes add up to 1.
 
     Args:
-        outputs: float array (count, 1) or (count, 2). At least eight of them, for inputs of noise.
+        outputs: float array (count, 1) or (count, classes). At least eight of them, for
+            inputs of noise.
     """
     within = bool(((outputs >= 0) & (outputs <= 1)).all())
     if outputs.shape[1] == 1:

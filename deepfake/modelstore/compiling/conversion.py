@@ -179,11 +179,11 @@ def convert(options: argparse.Namespace) -> Conversion:
     (options.folder / READ_FILE).touch()
     if None in model.inputs[0].shape[1:]:
         # LiteRT wants to know the size beforehand.
-        picture = keras.Input((network.size, network.size, 3))
+        picture = keras.Input((network.size, network.size, network.channels))
         model = keras.Model(picture, model(picture))
     names = list(_outputs(model))
     kept = names if options.all_outputs else [network.score]
-    inputs = parity.inputs_for(network.size, _span(options.span, network))
+    inputs = parity.inputs_for(network.size, _span(options.span, network), network.channels)
     expected = _run(model, inputs)
     difference = None
     if options.keras:

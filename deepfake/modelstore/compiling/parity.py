@@ -27,19 +27,20 @@ class NoLiteRTError(ModelError):
     """There is no LiteRT form of the network. Another try with the same versions ends the same."""
 
 
-def inputs_for(size: int, span: tuple[float, float]) -> np.ndarray:
+def inputs_for(size: int, span: tuple[float, float], channels: int = 3) -> np.ndarray:
     """Inputs to compare two forms of a network on.
 
     Args:
         size: int. Side of the network's input in pixels.
         span: (low, high). Values that it takes.
+        channels: int. Of the input. Defaults to colour.
 
     Returns:
-        float32 array (8, size, size, 3), the same at each call.
+        float32 array (8, size, size, channels), the same at each call.
     """
     generator = np.random.default_rng(0)
-    noise = generator.random((INPUTS // 2, size, size, 3))
-    coarse = generator.random((INPUTS - len(noise), SMOOTH_CELLS, SMOOTH_CELLS, 3))
+    noise = generator.random((INPUTS // 2, size, size, channels))
+    coarse = generator.random((INPUTS - len(noise), SMOOTH_CELLS, SMOOTH_CELLS, channels))
     block = -(-size // SMOOTH_CELLS)
     smooth = coarse.repeat(block, axis=1).repeat(block, axis=2)[:, :size, :size]
     low, high = span
@@ -51,7 +52,7 @@ def write(folder: Path, inputs: np.ndarray, outputs: Mapping[str, np.ndarray]) -
 
     Args:
         folder: Path. Where `parity.npz` goes.
-        inputs: float32 array (count, size, size, 3).
+        inputs: float32 array (count, size, size, channels).
         outputs: name → float32 array (count, …); "" for the only output.
     """
     # The names could be anything; numbers keep them out of the archive's file names.

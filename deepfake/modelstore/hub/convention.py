@@ -1,46 +1,36 @@
 """Repositories that follow the Hub's convention for image classification.
 
-`config.json` names the labels (`id2label`) and `preprocessor_config.json` says how pictures are
-prepared, in the words of transformers' image processors.
+`config.json` names the labels (`id2label`, `label2id`, timm's `label_names`), `labels.txt` does for
+models of Teachable Machine, and `preprocessor_config.json` says how pictures are prepared.
 """
 
 from __future__ import annotations
 
 import json
-import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from deepfake.errors import ModelError, UnansweredError
-from deepfake.label_words import label_of
+from deepfake.errors import ModelError
+from deepfake.manifest import MAX_CLASSES, Input
+from deepfake.modelstore.classes import by_words
+from deepfake.modelstore.formats import SUFFIXES
+from deepfake.modelstore.hub import processors
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 # Where newer versions of transformers keep it, under "image_processor".
 PROCESSOR = "processor_config.json"
+# Of Teachable Machine, with a number before each name, and of many a LiteRT model.
+LABELS_FILE = "labels.txt"
 MAX_BYTES = 1_000_000
-Resample = Literal["nearest", "bilinear", "bicubic", "lanczos"]
-# PIL.Image.Resampling; box and hamming (4, 5) are not ours.
-RESAMPLING: Mapping[int, Resample] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
-# Words of popular repositories beside those that folders use.
-MORE_WORDS = {
-    "realism": 0, "hum": 0, "real art": 0, "photo": 0, "photograph": 0, "live": 0,
-    "artificial": 1, "ai image": 1, "ai generated image": 1, "machine": 1,
-    "computer generated": 1,
-}  # fmt: skip
-NEGATIONS = ("not", "non", "no")
-CLASSES = ("real", "fake")
-UNIT = ((0.0,) * 3, (1.0,) * 3)
 # Most of these networks were trained on cut-out faces, some on whole pictures, and the files do not
 # say which. Their own pipeline scores the whole picture, and their published figures are of that.
-CROP: Literal["full"] = "full"
 TRAINING_DATA = (
     "Not known: see the model's card. It looks at the whole picture, as its own pipeline on the "
-    "Hub does (here: the central square). If it was trained on cut-out faces, as many are, "
-    "`--crop face` suits it better."
+    "Hub does. If it was trained on cut-out faces, as many are, `--crop face` suits it better."
 )
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -48,64 +38,75 @@ class Convention:
     """What a repository says of its model.
 
     Attributes:
-        size: int. Side of the square input in pixels.
-        mean: tuple of 3 floats. Per channel of RGB, subtracted from values in 0..255.
-        std: tuple of 3 floats. Divided by afterwards.
-        resample: str. As in `manifest.Input`.
-        labels: tuple of str. "real" and "fake" by output index; None where the names do not say.
-        labels_problem: str. Why `labels` is None, and what to do; "" where it is not.
-        crop: float or "full". As in `manifest.Input`; a decision of ours.
+        names: tuple of str. Of the outputs by index; () where it does not say them.
+        source: str. The file that they are from.
+        input: Input. How pictures are prepared; None where it does not say it. That whole pictures
+            are looked at is a decision of ours.
+        problem: str. Why `input` is None although a file says it, and what to do; "" otherwise.
+        remark: str. What is done otherwise than the repository says; "" for nothing.
         architecture: str. Its name in `config.json`; "unknown" without one.
         training_data: str. For the manifest: that it is not known, and what the crop means.
     """
 
-    size: int
-    mean: Triple
-    std: Triple
-    resample: Resample
-    labels: tuple[str, str] | None
-    labels_problem: str = ""
-    crop: float | Literal["full"] = CROP
+    names: tuple[str, ...] = ()
+    source: str = CONFIG
+    input: Input | None = None
+    problem: str = ""
+    remark: str = ""
     architecture: str = "unknown"
     training_data: str = TRAINING_DATA
 
+    @property
+    def size(self) -> int | None:
+        """Side of the input in pixels; None where the repository does not say it."""
+        return None if self.input is None else self.input.size
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The names, if they say for sure which of them mean fake; two are "real" and "fake"."""
+        found = by_words(self.names)
+        return None if found is None else found.order
+
 
 def read_convention(*folders: Path) -> Convention | None:
-    """Read the convention's two files.
+    """Read the convention's files.
 
     Args:
         folders: Path. Where they may be, in this order: beside the model, the repository's root.
 
     Returns:
-        What they say; None where there is no preprocessor configuration, or no labels.
+        What they say; None where they say neither labels nor a preparation.
 
     Raises:
-        ModelError: they are damaged, or ask for something that is not done here.
+        ModelError: they are damaged.
     """
-    config = _first(folders, CONFIG)
+    config = _first(folders, CONFIG) or {}
     processor = _first(folders, PREPROCESSOR)
     if processor is None:
         nested = (_first(folders, PROCESSOR) or {}).get("image_processor")
         processor = nested if isinstance(nested, dict) else None
-    if config is None or processor is None or not isinstance(config.get("id2label"), dict):
+    names, source = _names(config), CONFIG
+    if not names:
+        names, source = _of_labels_file(folders[0]), LABELS_FILE
+    timm = config.get("pretrained_cfg")
+    # A processor alone may be of anything, such as of an encoder of pictures.
+    if not names:
         return None
-    labels, problem = _labels(config["id2label"])
+    where, problem = PREPROCESSOR, ""
+    prepared, remark = None, ""
     try:
-        mean, std = _scaling(processor)
-        return Convention(
-            size=_size(processor),
-            mean=mean,
-            std=std,
-            resample=_resample(processor),
-            labels=labels,
-            labels_problem=problem,
-            architecture=_architecture(config),
+        if processor is not None:
+            prepared, remark = processors.of_transformers(processor)
+        elif isinstance(timm, dict):
+            where = CONFIG
+            prepared, remark = processors.of_timm(timm)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+        missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        problem = (
+            f"{where} asks for a preparation of pictures that is not done here ({missing}). Say "
+            "another one: --recipe, or --scale and --resize."
         )
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise UnansweredError(
-            f"{PREPROCESSOR} says in a way that is not known how pictures are prepared ({error}). "
-            "Say it with --size, --scale and --crop on the model's file itself."
-        ) from error
+    return Convention(names, source, prepared, problem, remark, _architecture(config))
 
 
 def _first(folders: tuple[Path, ...], name: str) -> dict[str, Any] | None:
@@ -126,78 +127,41 @@ def _first(folders: tuple[Path, ...], name: str) -> dict[str, Any] | None:
     return None
 
 
-def _labels(names: Mapping[str, Any]) -> tuple[tuple[str, str] | None, str]:
+def _names(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of the outputs by index; () where the configuration does not say them."""
+    by_index, by_name = config.get("id2label"), config.get("label2id")
+    timm = config.get("pretrained_cfg")
+    names = config.get("label_names")
+    if names is None and isinstance(timm, dict):
+        names = timm.get("label_names")
+    if isinstance(by_index, dict):
+        try:
+            names = [name for _, name in sorted((int(k), v) for k, v in by_index.items())]
+        except (ValueError, TypeError):
+            names = list(by_index.values())
+    elif isinstance(by_name, dict):
+        try:
+            names = [name for _, name in sorted((int(v), k) for k, v in by_name.items())]
+        except (ValueError, TypeError):
+            return ()
+    return tuple(str(name) for name in names) if isinstance(names, list) else ()
+
+
+def _of_labels_file(folder: Path) -> tuple[str, ...]:
+    """The lines of `labels.txt`, if it can only be of the one model beside it."""
+    path = folder / LABELS_FILE
     try:
-        ordered = [str(name) for _, name in sorted((int(k), v) for k, v in names.items())]
-    except ValueError:
-        ordered = [str(name) for name in names.values()]
-    shown = ", ".join(repr(name) for name in ordered[:6])
-    if len(ordered) != 2:
-        more = ", …" if len(ordered) > 6 else ""
-        return None, (
-            f"The model tells {len(ordered)} classes apart ({shown}{more}), not real from fake. "
-            "Only models with two classes can be used."
-        )
-    found = [_label_of(name) for name in ordered]
-    if sorted(found, key=str) != [0, 1]:
-        return None, (
-            f"{CONFIG} calls its outputs {shown}, which does not say for sure which one means "
-            "fake. Look at the model's page on the Hub and pass --labels, such as "
-            "--labels real,fake."
-        )
-    return (CLASSES[found[0] or 0], CLASSES[found[1] or 0]), ""
-
-
-def _label_of(name: str) -> int | None:
-    words = "".join(c if c.isalnum() else " " for c in name).lower().split()
-    if any(word in NEGATIONS for word in words):
-        return None
-    phrase = " ".join(words)
-    return label_of(name) if phrase not in MORE_WORDS else MORE_WORDS[phrase]
-
-
-def _size(processor: Mapping[str, Any]) -> int:
-    cropped = processor.get("do_center_crop", "crop_size" in processor)
-    spec = processor["crop_size"] if cropped and "crop_size" in processor else processor["size"]
-    if isinstance(spec, dict):
-        sides = [spec[key] for key in ("height", "width") if key in spec] or [spec["shortest_edge"]]
-    else:
-        sides = list(spec) if isinstance(spec, (list, tuple)) else [spec]
-    if len(set(sides)) != 1:
-        raise ValueError(f"its input is {' × '.join(map(str, sides))}, not square")
-    if int(sides[0]) != sides[0] or not 16 <= sides[0] <= 2048:
-        raise ValueError(f"a side of {sides[0]} pixels")
-    return int(sides[0])
-
-
-def _scaling(processor: Mapping[str, Any]) -> tuple[Triple, Triple]:
-    """(value · factor − offset − mean) / std, written as (value − mean') / std'."""
-    factor = float(processor.get("rescale_factor", 1 / 255))
-    if not processor.get("do_rescale", True):
-        factor = 1.0
-    mean, std = UNIT
-    if processor.get("do_normalize", True):
-        mean, std = _triple(processor["image_mean"]), _triple(processor["image_std"])
-    efficientnet = str(processor.get("image_processor_type", "")).startswith("EfficientNet")
-    # Its processor takes 1 off after scaling, if told so, and divides by the deviation once more.
-    offset = 1.0 if efficientnet and processor.get("rescale_offset", False) else 0.0
-    power = 2 if efficientnet and processor.get("include_top", True) else 1
-    means = [(value + offset) / factor for value in mean]
-    stds = [value**power / factor for value in std]
-    if not all(map(math.isfinite, (*means, *stds))) or 0.0 in stds:
-        raise ValueError(f"mean {means}, standard deviation {stds}")
-    return _triple(means), _triple(stds)
-
-
-def _triple(values: Any) -> Triple:
-    numbers = [float(value) for value in (values if isinstance(values, list) else [values] * 3)]
-    if len(numbers) != 3:
-        raise ValueError(f"{len(numbers)} channels instead of 3")
-    return numbers[0], numbers[1], numbers[2]
-
-
-def _resample(processor: Mapping[str, Any]) -> Resample:
-    return RESAMPLING.get(processor.get("resample", 2), "bilinear")
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            return ()
+        if sum(file.suffix.lower() in SUFFIXES for file in folder.iterdir()) > 1:
+            return ()
+        lines = [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError):
+        return ()
+    numbered = [re.fullmatch(r"(\d+)[\s:,]+(\S.*)", line) for line in lines]
+    if all(numbered) and [int(n[1]) for n in numbered if n] == list(range(len(lines))):
+        lines = [n[2] for n in numbered if n]
+    return tuple(lines) if 2 <= len(lines) <= MAX_CLASSES else ()
 
 
 def _architecture(config: Mapping[str, Any]) -> str:

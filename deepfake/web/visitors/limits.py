@@ -15,6 +15,7 @@ from typing import Literal
 from limits import RateLimitItem, parse_many
 
 from deepfake.errors import LimitError, SettingError
+from deepfake.web import metrics
 from deepfake.web.visitors.counts import LocalCount, SharedCount
 
 DEFAULT_RATE = "5/minute"
@@ -77,9 +78,11 @@ class Limiter:
         seconds = None if self._shared is None else self._shared.take(self.limits, client)
         if seconds is None:
             if self._shared is not None and self.fallback == "deny":
+                metrics.count("refusals", "uncounted")
                 raise LimitError(UNCOUNTED)
             seconds = self._local.take(self.limits, client)
         if seconds > 0:
+            metrics.count("refusals", "rate")
             raise LimitError(over_limit(self.limits, seconds))
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""Many files: what is named → a row for each, with worker processes, resumable at any moment."""

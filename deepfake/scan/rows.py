@@ -1,0 +1,92 @@
+"""The journal → rows, one a file, and how many there are of each kind."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from deepfake.formatting import printable
+from deepfake.modelstore.resolve import LoadedModel
+from deepfake.scan.journal import Journal
+
+if TYPE_CHECKING:
+    from deepfake.documents import ScanRowDocument
+
+NOT_SCANNED = "Videos are not scanned yet; this one was passed over."
+# What a row has where its file gave nothing.
+EMPTY: dict[str, Any] = {
+    "bytes": None, "format": None, "width": None, "height": None, "verdict": None, "p_fake": None,
+    "reasons": [], "signs": None, "notes": [], "faces": [],
+}  # fmt: skip
+
+
+@dataclass
+class Summary:
+    """What came of a scan.
+
+    Attributes:
+        files: int. Rows.
+        verdicts: Counter. Verdict → files.
+        unreadable: int. Files with an error.
+        duplicates: int. Files with the bytes of an earlier one.
+        look_alikes: int. Files that look like an earlier one, in other bytes.
+        videos: int. Passed over.
+    """
+
+    files: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    unreadable: int = 0
+    duplicates: int = 0
+    look_alikes: int = 0
+    videos: int = 0
+
+    def add(self, row: ScanRowDocument) -> None:
+        """Count a row."""
+        self.files += 1
+        if row["verdict"] is not None:
+            self.verdicts[row["verdict"]] += 1
+        self.unreadable += row["error"] is not None
+        self.duplicates += row["duplicate_of"] is not None
+        self.look_alikes += row["near_duplicate_of"] is not None
+        self.videos += row["kind"] == "video"
+
+
+def rows(
+    journal: Journal, model: LoadedModel, threshold: float
+) -> Iterator[tuple[ScanRowDocument, bytes | None]]:
+    """The rows of all files that are done, by name, each with its thumbnail.
+
+    Args:
+        journal: Journal.
+        model: LoadedModel. The one that judged.
+        threshold: float. P(fake) that verdicts were made at.
+    """
+    manifest = model.manifest
+    judge = {"name": manifest.name, "version": manifest.version, "sha256": model.sha256}
+    for name, kind, problem, content, document, first, alike, thumbnail in journal.rows():
+        found = {**EMPTY, "error": problem or None, **(json.loads(document) if document else {})}
+        if kind == "video":
+            found["notes"] = [NOT_SCANNED]
+        row = {
+            "path": _text(name),
+            "kind": "picture" if kind == "unknown" else kind,
+            "sha256": content,
+            **{field: found[field] for field in ("bytes", "format", "width", "height")},
+            **{field: found[field] for field in ("verdict", "p_fake")},
+            "threshold": threshold,
+            **{field: found[field] for field in ("reasons", "signs")},
+            "face_count": len(found["faces"]),
+            **{field: found[field] for field in ("faces", "notes", "error")},
+            "duplicate_of": _text(first) if first not in (None, name) else None,
+            "near_duplicate_of": _text(alike) if alike not in (None, first) else None,
+            "model": judge,
+        }
+        yield cast("ScanRowDocument", row), thumbnail
+
+
+def _text(name: bytes | None) -> str:
+    return str(printable(os.fsdecode(name or b"")))

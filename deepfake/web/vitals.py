@@ -1,0 +1,131 @@
+"""How the running page is: what waits, what room is left, and whether its workers still move."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from deepfake.errors import SettingError
+from deepfake.shelf import Shelf
+from deepfake.version import __version__
+from deepfake.web import metrics, scratch
+from deepfake.web.gradio_internals import Queue
+from deepfake.web.visitors.limits import Limiter
+
+# The longest that an analysis may be seen at the same work, before the page no longer is ready.
+STUCK_SECONDS = 120.0
+# Each gauge with what it says.
+GAUGES = {
+    "queue_waiting": "Analyses that wait",
+    "queue_running": "Analyses that run",
+    "queue_places": "Analyses that may wait",
+    "workers": "Analyses that may run at the same time",
+    "workers_stuck": "1 if all workers have been at the same work for too long",
+    "upload_bytes": "What visitors' pictures take of the disk",
+    "upload_limit_bytes": "What they may take together",
+    "disk_free_bytes": "What is left of the disk that they lie on",
+    "models_loaded": "Models in memory",
+    "redis_up": "1 if the latest answer of Redis was one, 0 if not; absent without Redis",
+}
+
+
+class Vitals(Collector):
+    """Reads them. Cheap, and waits for nothing.
+
+    Args:
+        queue: Queue. The page's.
+        shelf: Shelf. Its models.
+        limiter: Limiter. Its counts of visitors; nothing for none.
+        folder: Path. Where visitors' pictures lie.
+        upload_limit: int. Bytes that they may take.
+        places: int. How many analyses may wait.
+        workers: int. How many may run at the same time.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        shelf: Shelf,
+        limiter: Limiter | None,
+        folder: Path,
+        upload_limit: int,
+        places: int,
+        workers: int,
+    ):
+        self.queue = queue
+        self.shelf = shelf
+        self.limiter = limiter
+        self.folder = folder
+        self.upload_limit = upload_limit
+        self.places = places
+        self.workers = workers
+        # When each event that runs was first seen.
+        self._since: dict[str, float] = {}
+
+    def are_stuck(self) -> bool:
+        """Whether all workers have been at the same work for `STUCK_SECONDS`, as far as is seen."""
+        now = time.monotonic()
+        self._since = {job: self._since.get(job, now) for job in self.queue.jobs}
+        old = sum(now - since >= STUCK_SECONDS for since in self._since.values())
+        return old >= self.workers
+
+    def numbers(self) -> dict[str, float]:
+        """Each of `GAUGES`."""
+        found: dict[str, float] = {
+            "queue_waiting": self.queue.waiting,
+            "queue_running": self.queue.running,
+            "queue_places": self.places,
+            "workers": self.workers,
+            "workers_stuck": self.are_stuck(),
+            "upload_bytes": scratch.size(self.folder),
+            "upload_limit_bytes": self.upload_limit,
+            "models_loaded": len(self.shelf.loaded),
+        }
+        if self.folder.exists():
+            found["disk_free_bytes"] = shutil.disk_usage(self.folder).free
+        if self.limiter is not None and self.limiter.redis != "off":
+            found["redis_up"] = self.limiter.redis == "up"
+        return found
+
+    def collect(self) -> Iterator[Metric]:
+        """As Prometheus reads them."""
+        yield InfoMetricFamily("deepfake", "What runs here", {"version": __version__})
+        for name, number in self.numbers().items():
+            yield GaugeMetricFamily(f"deepfake_{name}", GAUGES[name], number)
+
+
+def open_metrics(address: str, vitals: Vitals) -> Callable[[], None]:
+    """Show the page's numbers at a port of their own, which visitors have no way to.
+
+    Args:
+        address: str. Address and port, such as "127.0.0.1:9464" or "[::1]:9464".
+        vitals: Vitals.
+
+    Returns:
+        What closes the port.
+
+    Raises:
+        SettingError: it is no address and port, or cannot be listened on.
+    """
+    host, colon, port = address.rpartition(":")
+    registry = CollectorRegistry()
+    for collector in (metrics.registry, vitals):
+        registry.register(collector)
+    ProcessCollector(registry=registry)
+    try:
+        if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):
+            raise ValueError(address)
+        server, _ = start_http_server(int(port), host.strip("[]"), registry)
+    except (OSError, ValueError, OverflowError) as error:
+        raise SettingError(
+            "DEEPFAKE_METRICS must be an address of this machine and a free port, such as "
+            f"127.0.0.1:9464. Received: {address!r}."
+        ) from error
+    return server.shutdown

@@ -1,0 +1,99 @@
+"""Scans that are killed, stopped and interrupted: no row is lost or there twice."""
+
+import os
+import signal
+import sqlite3
+import time
+
+import psutil
+import pytest
+
+from deepfake.cli import main
+from tests.scan.conftest import rows_of, start
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="POSIX signals")]
+# The journal's log has more once the first of three batches has been judged.
+FIRST_BATCH_BYTES = 90_000
+
+
+def begin(files, output, *more):
+    """A scan that has judged something, and not all."""
+    process = start(files, "-o", output, "--workers", "1", *more)
+    log = output.with_name(f"{output.name}.unfinished-wal")
+    end = time.monotonic() + 60
+    while not log.exists() or log.stat().st_size < FIRST_BATCH_BYTES:
+        assert process.poll() is None and time.monotonic() < end, process.communicate()
+        time.sleep(0.02)
+    return process
+
+
+def workers_of(process):
+    return [
+        child for child in psutil.Process(process.pid).children()
+        if "spawn_main" in " ".join(child.cmdline())
+    ]  # fmt: skip
+
+
+def test_killed_it_goes_on_where_it_stopped(tmp_path, many_files, their_rows, capsys):
+    output = tmp_path / "rows.jsonl"
+    process = begin(many_files, output)
+    (worker,) = workers_of(process)
+    process.kill()
+    process.communicate(timeout=10)
+    worker.wait(timeout=30)  # it notices that nobody listens any more
+    assert not output.exists()
+    with sqlite3.connect(f"{output}.unfinished") as journal:
+        before = dict(journal.execute("SELECT sha256, rowid FROM contents"))
+    journal.close()
+    assert 0 < len(before) < 40
+    # Another scan is not mixed up with it.
+    assert main(["scan", str(many_files), "-o", str(output), "--threshold", "0.3"]) == 1
+    assert "begun with another threshold (0.75, now 0.3)" in capsys.readouterr().err
+    assert main(["scan", str(many_files), "-o", str(output), "--workers", "1"]) == 0
+    assert f"{len(before)} of 40 files are done" in capsys.readouterr().err
+    assert rows_of(output) == their_rows
+    assert list(tmp_path.iterdir()) == [output]
+
+
+def test_a_worker_that_is_killed_or_hangs_loses_nothing(tmp_path, many_files, their_rows, capsys):
+    output = tmp_path / "rows.jsonl"
+    process = begin(many_files, output, "--time-limit", "4")
+    # Nobody else writes the journal meanwhile.
+    assert main(["scan", str(many_files), "-o", str(output)]) == 1
+    assert "Another scan is writing" in capsys.readouterr().err
+    (hanging,) = workers_of(process)
+    hanging.send_signal(signal.SIGSTOP)
+    hanging.wait(timeout=30)  # until it is ended by the scan
+    while not (killed := workers_of(process)):
+        time.sleep(0.02)
+    killed[0].kill()
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert rows_of(output) == their_rows
+
+
+def test_interrupted_it_writes_what_it_has(tmp_path, many_files, their_rows):
+    output = tmp_path / "rows.jsonl"
+    process = begin(many_files, output)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "give the same command again to go on" in errors and "Traceback" not in errors
+    partial = tmp_path / "rows.partial.jsonl"
+    some = {row["path"]: row["p_fake"] for row in rows_of(partial)}
+    assert 0 < len(some) < 40
+    assert some.items() <= {row["path"]: row["p_fake"] for row in their_rows}.items()
+    assert not output.exists()
+    process = start(many_files, "-o", output, "--workers", "2")
+    assert process.wait(timeout=60) == 0
+    assert rows_of(output) == their_rows
+    assert list(tmp_path.iterdir()) == [output]
+
+
+def test_a_file_that_takes_too_long_gets_a_row(tmp_path, many_files):
+    """The time is that of a machine which is far too slow for any file."""
+    output = tmp_path / "rows.jsonl"
+    process = start(many_files / "00.jpg", "-o", output, "--workers", "1", "--time-limit", "0.001")
+    assert process.wait(timeout=60) == 2
+    (row,) = rows_of(output)
+    assert "takes longer than 0.001 seconds" in row["error"]

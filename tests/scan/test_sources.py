@@ -1,0 +1,76 @@
+"""What is named → files, one after the other."""
+
+import contextlib
+import os
+import tracemalloc
+from pathlib import Path
+
+from deepfake.scan.item import Item
+from deepfake.scan.journal import Journal
+from deepfake.scan.sources import Listing
+from tests.scan.conftest import encoded
+
+MANY = 50_000
+
+
+def test_memory_does_not_grow_with_the_number_of_names(tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("".join(f"/nowhere/holiday/{index:07}.jpg\n" for index in range(MANY)))
+    journal = Journal(tmp_path / "journal", {"a": "b"})
+    tracemalloc.start()
+    part, count = [], 0
+    for item in Listing([str(names)]):
+        part.append(item)
+        count += 1
+        if len(part) == 500:
+            journal.add(part)
+            part = []
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == MANY
+    assert journal.totals() == (MANY, 0)
+    assert peak < 2_000_000
+    journal.close()
+
+
+def test_overlapping_names_are_one_file(tmp_path):
+    (tmp_path / "inner").mkdir()
+    for name in ("a.jpg", "inner/b.jpg"):
+        (tmp_path / name).write_bytes(encoded())
+    journal = Journal(tmp_path / "journal", {"a": "b"})
+    listing = Listing([str(tmp_path), str(tmp_path / "inner"), f"{tmp_path}/*.jpg"])
+    journal.add(item for item in listing if item.kind == "picture")
+    assert journal.totals() == (2, 0)
+    journal.close()
+
+
+def test_a_folder_that_may_not_be_opened_is_told_of(tmp_path):
+    # Deeper than the system takes a name for.
+    with contextlib.chdir(tmp_path):
+        for _ in range(30):
+            Path("d" * 200).mkdir()
+            os.chdir("d" * 200)
+    (found,) = [item for item in Listing([str(tmp_path)]) if item.kind == "folder"]
+    assert "cannot be opened: File name too long" in found.problem
+
+
+def test_a_data_set_of_the_hub_is_named_by_its_address(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.png").write_bytes(encoded())
+    address = "hf://datasets/team/faces@abc"
+    listing = Listing(["hf://datasets/team/faces"], lambda _: (tmp_path, address))
+    assert list(listing) == [
+        Item(f"{address}/real/a.png", "picture", str(tmp_path / "real" / "a.png"))
+    ]
+
+
+def test_a_store_is_listed_and_read_through_fsspec(scan, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "b c.png", "notes.md"):
+        (tmp_path / "photos" / name).write_bytes(encoded() if name != "notes.md" else b"a text")
+    code, rows, said = scan(f"file://{tmp_path}/photos")
+    assert code == 0, said
+    assert [(row["path"], row["verdict"]) for row in rows] == [
+        (f"file://{tmp_path}/photos/a.png", "not_applicable"),
+        (f"file://{tmp_path}/photos/b c.png", "not_applicable"),
+    ]
