@@ -67,7 +67,7 @@ def history_row(session: Session, settings: Settings) -> dict[str, Any]:
         "p_fake": report.p_fake,
         "threshold": report.threshold,
         "faces": len(report.faces),
-        "model": f"{report.model['name']} {report.model['version']}",
+        "model": report.manifest.called,
         "thumbnail": session.kept.thumbnail,
         "html": page(document),
         # The page has them.
