@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deepfake import jpeg
 from deepfake.documents import PicturesDocument
 from deepfake.report import Report
 from deepfake.web.marked import marked
+from deepfake.web.previews import UNSHOWN
 
 SESSION_SECONDS = 3600
 # Visitors whose latest result is kept in memory at the same time; up to a few MB each.
@@ -44,6 +46,12 @@ class Session:
     kept: Kept
     model: str | None
     ticket: str = ""
+
+    @property
+    def preview(self) -> str:
+        """Address of the JPEG where it alone can be shown; "" for others, and beside boxes."""
+        hidden = self.report.format in UNSHOWN and not self.report.faces
+        return jpeg.address_of(self.shown) if hidden else ""
 
     def marked(self, face: int) -> str:
         """The picture with its faces marked, one of them as selected, as HTML."""

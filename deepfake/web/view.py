@@ -86,7 +86,7 @@ class PhotoView:
         report = session.report
         return {
             self.session: session,
-            self.verdict: ticketed(wording.verdict_panel(report), session.ticket),
+            self.verdict: ticketed(wording.verdict_panel(report), session.ticket, session.preview),
             self.picture: session.marked(face),
             self.provenance: provenance_block(report),
             self.face: _choices(report, face),
