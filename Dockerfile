@@ -1,16 +1,17 @@
 # The page with the default model: docker build -t deepfake . && docker run -p 7860:7860 deepfake
 FROM python:3.12-slim AS packages
-COPY requirements.txt /
-# Wheels only, into a folder that has no pip: the image needs no compiler and no installer to run.
+COPY requirements.lock /
+# Wheels only, each with its SHA-256, into a folder that has no pip: the image needs no compiler and no
+# installer to run.
 RUN python -m venv --without-pip /packages \
-    && pip --python /packages install --no-cache-dir --only-binary=:all: -r /requirements.txt
+    && pip --python /packages install --no-cache-dir --only-binary=:all: --require-hashes -r /requirements.lock
 
 FROM python:3.12-slim
 # Not root, and one that Hugging Face's Docker Spaces expect (1000).
 RUN useradd --uid 1000 --create-home deepfake
 COPY --from=packages /packages /packages
 WORKDIR /app
-COPY app.py LICENSE ./
+COPY app.py LICENSE NOTICE.md ./
 COPY deepfake deepfake
 COPY models/default/model.json models/default/model.tflite models/default/README.md models/default/
 COPY models/face models/face

@@ -16,6 +16,7 @@ from deepfake.commands import (
     convert,
     data,
     detect,
+    doctor,
     evaluate,
     misjudged,
     models,
@@ -26,6 +27,7 @@ from deepfake.commands import (
 )
 from deepfake.commands.options import joined
 from deepfake.errors import DeepfakeError
+from deepfake.formatting import on_one_line
 from deepfake.version import __version__
 
 # In the order of the help text.
@@ -42,6 +44,7 @@ COMMANDS = (
     misjudged,
     models,
     convert,
+    doctor,
 )
 RAN, FAILED, INTERRUPTED = 0, 1, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -71,7 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except DeepfakeError as error:
-        print(f"deepfake: {error}", file=sys.stderr)
+        # Names in it may come out of a stranger's file.
+        lines = "\n".join(on_one_line(line) for line in str(error).splitlines())
+        print(f"deepfake: {lines}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("deepfake: interrupted", file=sys.stderr)

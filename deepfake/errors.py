@@ -75,10 +75,6 @@ class HostileModelError(ModelError):
     """A model file that holds code, reaches for what lies outside, or promises more than it has."""
 
 
-class UnrunnableError(ModelError):
-    """A model file that its runtime refuses to run, in words and without a crash."""
-
-
 class MissingPackageError(ModelError):
     """A model of a kind that needs a package which is not installed."""
 

@@ -21,7 +21,6 @@ from deepfake.formatting import on_one_line
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.hub.address import is_address
 from deepfake.modelstore.located import locate
-from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.progress import patience
 from deepfake.settings import Settings
 
@@ -119,15 +118,17 @@ class Shelf:
         finally:
             turn.release()
 
-    def compile_own(self) -> None:
-        """Load those of `names` that are files of Keras, so that nobody waits while they compile.
+    def try_own(self) -> None:
+        """Load those of `names` that lie on this machine, before anybody asks.
 
-        What fails is told to `on_failure`, and tried again for whoever asks.
+        So nobody waits while a file of Keras compiles, and whoever starts the page hears at once of
+        a model that cannot judge. What fails is told to `on_failure`, and tried again for whoever
+        asks.
         """
         # The first one last, so that it is kept in memory.
         for name in reversed(self.names):
-            with suppress(DeepfakeError):
-                if not is_address(name) and kind_of(locate(name, self.settings).file).is_keras:
+            if not is_address(name):
+                with suppress(DeepfakeError):
                     self.detector(name)
 
     def manifest(self, name: str) -> ModelManifest:

@@ -15,7 +15,7 @@ Written by `python docs/make_cli.py` from the program itself.
 |---|---|
 | 0 | it did what was asked; of `detect`: every photo was read, whatever its verdict |
 | 1 | it failed; a sentence on standard error says why and what to do |
-| 2 | the options are wrong; of `detect` and `scan`: some photo, or some of several models, could not be read |
+| 2 | wrong options; of `detect`, `scan`: some photo, or some of several models, could not be read |
 | 3 | of `verify`: the report does not hold; of `scan`: what `--fail-on` names was found |
 | 130 | it was interrupted (Ctrl-C) |
 """

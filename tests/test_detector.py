@@ -7,7 +7,10 @@ from PIL import Image
 import deepfake
 from deepfake import imaging
 from deepfake.errors import ImageError, NoFaceError, SettingError
+from deepfake.modelstore.answers import Answers
+from deepfake.modelstore.resolve import load_model
 from deepfake.settings import Settings
+from tests.modelstore.tiny_onnx import channel_means
 
 
 def test_a_path_its_bytes_its_pixels_and_predict_score_the_same(detector, portrait):
@@ -147,3 +150,56 @@ def test_more_faces_take_more_evidence(detector, portrait, other_portrait):
     one, two = detector.detect(pictures[1]), detector.detect(np.concatenate(pictures, axis=1))
     assert two.uncertain_band[1] > one.uncertain_band[1]
     assert "many_faces" in two.reasons and "many_faces" not in one.reasons
+
+
+@pytest.fixture
+def of_blue(tmp_path):
+    """A foreign model that calls fake what is blue, where it looks."""
+
+    def made(**said):
+        path = channel_means(tmp_path / "blue.onnx", [[0.0], [0.0], [1.0]])
+        answers = Answers(positive="fake", returns="logit", scale="0..1", **said)
+        settings = Settings(cache=str(tmp_path / "cache"))
+        return deepfake.Detector(load_model(path, settings, answers), settings=settings)
+
+    return made
+
+
+@pytest.mark.parametrize("resize", ["crop", "crop:40", "squash", "squash:40"])
+def test_a_whole_picture_model_never_judges_the_background_for_a_face(portrait, of_blue, resize):
+    judge = of_blue(crop="full", resize=resize)
+    face = imaging.read(portrait).pixels[:300, 80:380]
+    scores = []
+    for blue in (False, True):
+        shown = face.copy()
+        if blue:
+            shown[..., 2] = 255
+        wide = np.full((300, 1200, 3), 90, np.uint8)
+        wide[:, :300] = shown
+        report = judge.detect(wide)
+        assert len(report.faces) == 1
+        scores.append(report.p_fake)
+    assert scores[1] > scores[0] + 0.02, "the face is outside the central square"
+
+
+def test_a_face_that_does_not_fit_into_what_is_looked_at_gets_no_number(portrait, of_blue):
+    report = of_blue(crop="full", resize="none").detect(portrait)
+    assert (report.verdict, report.p_fake) == ("not_applicable", None)
+    assert report.sentence == "The face is too large to judge"
+    assert report.faces[0].reasons == ("large",) and "32 × 32" in report.faces[0].note
+
+
+def test_what_is_squashed_is_drawn_back_in_proportion(portrait, of_blue):
+    from deepfake.web import drawing
+
+    wide = np.full((300, 900, 3), 90, np.uint8)
+    wide[:, 300:600] = imaging.read(portrait).pixels[:300, 80:380]
+    judge = of_blue(crop="full", resize="squash")
+    report = judge.detect(wide, fragility=True)
+    face = report.faces[0]
+    assert face.proportion == 3.0
+    assert drawing.as_in_picture(face.crop, face.turn, 300, face.proportion).shape == (100, 300, 3)
+    by_name = {variation.name: variation.p_fake for variation in face.variations}
+    # What is changed is all of the picture, out of proportion as before.
+    assert by_name["mirrored"] == pytest.approx(face.p_fake, abs=0.002)
+    assert by_name["darkened"] < face.p_fake - 0.02

@@ -4,7 +4,19 @@ from PIL import Image
 
 from deepfake.imaging import Picture
 from deepfake.manifest import Input
-from deepfake.preprocessing import crop, crop_area, exposure_fault, level, level_gain, scale
+from deepfake.preprocessing import (
+    area_of,
+    crop,
+    crop_area,
+    cut,
+    cut_area,
+    exposure_fault,
+    is_seen,
+    level,
+    level_gain,
+    proportion,
+    scale,
+)
 
 SPEC = Input(size=32, crop=1.5, mean=(127, 127, 127), std=(128, 128, 128))
 
@@ -143,3 +155,102 @@ def test_the_gain_is_bounded_and_levelling_can_be_taken_back():
 )
 def test_what_shows_too_little_is_known(pixels, fault):
     assert exposure_fault(pixels) == fault
+
+
+WHOLE = SPEC.model_copy(update={"crop": "full", "resample": "bilinear"})
+WAYS = {
+    "crop": {}, "crop:40": {"resize_to": 40}, "squash": {"resize": "squash"},
+    "squash:40": {"resize": "squash", "resize_to": 40}, "none": {"resize": "none"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("width", "height"), [(300, 100), (90, 240), (128, 128), (40, 33)])
+def test_a_face_is_never_left_out_of_what_is_looked_at(way, width, height):
+    spec = WHOLE.model_copy(update=WAYS[way])
+    random = np.random.default_rng(0)
+    for _ in range(40):
+        side = random.uniform(8, 24)
+        left, top = random.uniform(0, width - side), random.uniform(0, height - side)
+        box = (left, top, left + side, top + side)
+        pixels = np.zeros((height, width, 3), np.uint8)
+        pixels[round(top) : round(top + side), round(left) : round(left + side)] = 255
+        picture = Picture.from_array(pixels)
+        area, _ = area_of(picture, box, spec)
+        assert is_seen(picture, box, spec)
+        x, y = 1.0 * width / 32, 1.0 * height / 32
+        assert area[0] <= left + x and area[1] <= top + y
+        assert area[2] >= left + side - x and area[3] >= top + side - y
+        seen = cut(picture, box, spec)
+        # As much white as the face has in what is looked at, and so all of it.
+        share = (pixels[..., 0] > 0).sum() / ((area[2] - area[0]) * (area[3] - area[1]))
+        assert seen.mean() / 255 == pytest.approx(share, rel=0.25)
+
+
+def test_a_face_in_the_middle_moves_nothing():
+    picture = Picture.from_array(photo()[:100])
+    for way in WAYS.values():
+        spec = WHOLE.model_copy(update=way)
+        box = (90.0, 40.0, 110.0, 60.0)
+        assert np.array_equal(cut(picture, box, spec), cut(picture, None, spec))
+
+
+def test_a_face_larger_than_what_is_looked_at_is_not_seen():
+    picture = Picture.from_array(photo(200))
+    spec = WHOLE.model_copy(update={"resize": "none"})
+    assert not is_seen(picture, (50, 50, 150, 150), spec)
+    assert is_seen(picture, (50, 50, 150, 150), WHOLE)
+    assert is_seen(picture, (50, 50, 150, 150), SPEC)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_area_is_what_the_crop_shows(way):
+    picture = Picture.from_array(photo(240)[:90])
+    spec = WHOLE.model_copy(update=WAYS[way])
+    area, _ = area_of(picture, None, spec)
+    shown = cut_area(picture, area, spec).astype(int)
+    assert np.abs(shown - cut(picture, None, spec)).max() <= 2
+    assert proportion(picture, None, spec) == pytest.approx(
+        {"squash": 240 / 90, "squash:40": 240 / 90}.get(way, 1.0), rel=0.01
+    )
+
+
+def test_small_pictures_that_are_not_scaled_stand_on_black():
+    pixels = np.full((20, 50, 3), 200, np.uint8)
+    seen = cut(Picture.from_array(pixels), None, WHOLE.model_copy(update={"resize": "none"}))
+    assert (seen[6:26] == 200).all() and not seen[:6].any() and not seen[26:].any()
+
+
+def test_a_face_is_scaled_and_its_middle_cut_out():
+    picture = Picture.from_array(photo())
+    whole = SPEC.model_copy(update={"resize_to": 40, "crop": 1.0, "resample": "bilinear"})
+    at_40 = SPEC.model_copy(update={"size": 40, "crop": 1.0, "resample": "bilinear"})
+    box = (60.0, 60.0, 140.0, 140.0)
+    expected = crop(picture, box, at_40)[4:36, 4:36].astype(int)
+    assert np.abs(crop(picture, box, whole) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("side", [500, 20])
+def test_linear_is_what_opencv_does(side):
+    import cv2
+
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side * 2, 3), np.uint8)
+    spec = WHOLE.model_copy(update={"resize": "squash", "resample": "linear"})
+    found = cut(Picture.from_array(pixels), None, spec).astype(int)
+    assert np.abs(found - cv2.resize(pixels, (32, 32))).max() <= 1
+
+
+def test_channels_come_in_the_order_that_the_network_knows():
+    pixels = np.array([[[[200, 100, 50]]]], np.uint8)
+
+    def scaled(channels):
+        spec = SPEC.model_copy(
+            update={"channels": channels, "mean": (1.0, 2.0, 3.0), "std": (1.0, 1.0, 1.0)}
+        )
+        return scale(pixels, spec)[0, 0, 0].tolist()
+
+    grey = np.asarray(Image.fromarray(pixels[0]).convert("L"))[0, 0]
+    assert scaled("rgb") == [199, 98, 47]
+    assert scaled("bgr") == [49, 98, 197]
+    assert scaled("grey") == [grey - 1]
+    assert scaled("grey3") == [grey - 1, grey - 2, grey - 3]

@@ -7,7 +7,7 @@ import pytest
 import deepfake
 from deepfake import progress
 from deepfake.errors import ModelError, ModelNotFoundError
-from deepfake.settings import Settings
+from deepfake.settings import Settings, models_folder
 from deepfake.shelf import Shelf, model_names
 
 
@@ -88,15 +88,18 @@ def test_whoever_watches_is_not_kept_waiting_for_a_model_of_another(settings, mo
         shelf.detector("/somewhere/slow.h5")
 
 
-def test_files_of_keras_are_compiled_before_anybody_asks(make_model, settings, tmp_path):
-    damaged = tmp_path / "damaged.h5"
+def test_models_of_this_machine_are_tried_before_anybody_asks(make_model, settings, tmp_path):
+    damaged, silent = tmp_path / "damaged.h5", tmp_path / "silent.tflite"
     damaged.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 100)
-    told = []
-    names = (str(damaged), str(make_model("other")), str(tmp_path / "gone.keras"))
-    shelf = Shelf(names, settings, lambda name, sentence: told.append(name))
-    shelf.compile_own()
-    # It was tried; those that need no compiling wait until they are needed.
-    assert told == [str(damaged)] and shelf.loaded == ()
+    # It loads, but nobody has said what its score means.
+    silent.write_bytes((models_folder() / "default" / "model.tflite").read_bytes())
+    told = {}
+    names = (str(make_model("first")), str(silent), str(damaged), "hf://owner/elsewhere")
+    shelf = Shelf(names, settings, told.__setitem__)
+    shelf.try_own()
+    # Each that cannot judge is named, and the page goes on with the others.
+    assert set(told) == {str(damaged), str(silent)} and shelf.loaded == names[:1]
+    assert "--positive" in told[str(silent)]
 
 
 def test_a_failure_is_remembered_and_the_others_go_on(broken_model, make_model, settings):

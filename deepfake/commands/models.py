@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.commands.misjudged import on_new_model
+from deepfake.commands.options import add_preparation
 from deepfake.errors import ModelError
-from deepfake.formatting import megabytes
+from deepfake.formatting import megabytes, on_one_line
 from deepfake.settings import Settings
 
 if TYPE_CHECKING:
@@ -105,8 +106,9 @@ def _add_probe(actions: Any) -> None:
     probe = actions.add_parser(
         "probe",
         help="find out with labelled photos which output means fake",
-        description="Score labelled photos with each scaling and crop, and say which reading tells "
-        "real from fake, which end of the score means fake, and how sure that is.",
+        description="Score labelled photos with each scaling, crop, way to a square and order of "
+        "colours, and say which of them tell real from fake, which end of the score means fake, "
+        "and how sure that is.",
     )
     probe.add_argument(
         "model", metavar="MODEL", help=f"'default', a model file or folder, or {ADDRESS}"
@@ -115,10 +117,17 @@ def _add_probe(actions: Any) -> None:
         "folder", metavar="FOLDER", nargs="?", type=Path,
         help="photos in folders real/ and fake/ (default: the examples, which are few)",
     )  # fmt: skip
-    for option in ("--scale", "--crop"):
-        probe.add_argument(option, metavar="X", help="try only this one, as of `deepfake detect`")
-    probe.add_argument("--size", type=int, metavar="N", help="side of the input, if left open")
-    probe.add_argument("--architecture", metavar="NAME", help="for a file with only weights")
+    group = probe.add_argument_group("what is known of the model", "Only what is left is tried.")
+    add_preparation(group)
+    group.add_argument(
+        "--labels", metavar="A,B,C", help="names of three or more outputs, by their index"
+    )
+    group.add_argument(
+        "--positive", metavar="X", help="those of them that mean fake, by name or index"
+    )
+    group.add_argument("--score", metavar="NAME", help="which of several outputs it is")
+    group.add_argument("--size", type=int, metavar="N", help="side of the input, if left open")
+    group.add_argument("--architecture", metavar="NAME", help="for a file with only weights")
     probe.set_defaults(run=_probe)
 
 
@@ -171,7 +180,7 @@ def listing(settings: Settings | None = None, *, as_json: bool = False) -> str:
     table = [HEAD, *((n, f, megabytes(s) if s else UNKNOWN, o) for n, f, s, o in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(HEAD))]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        on_one_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
         for row in table
     )
 
@@ -224,12 +233,12 @@ def pull(address: str, settings: Settings | None = None) -> str:
         ("SHA-256", model.sha256),
         ("licence", now.licence or "not said: see its page on the Hub"),
     ]
-    return "\n".join(f"{key:<9}{value}" for key, value in rows)
+    return "\n".join(f"{key:<9}{on_one_line(value)}" for key, value in rows)
 
 
 def _row(key: str, value: str) -> str:
     return textwrap.fill(
-        f"{key:<{INDENT}}{value}", WIDTH, subsequent_indent=" " * INDENT,
+        f"{key:<{INDENT}}{on_one_line(value)}", WIDTH, subsequent_indent=" " * INDENT,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 

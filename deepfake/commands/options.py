@@ -32,6 +32,9 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_preparation(group)
     group.add_argument(
+        "--score", metavar="NAME", help="which of several outputs tells real from fake"
+    )
+    group.add_argument(
         "--size", type=int, metavar="N", help="side of its input, where the file leaves it open"
     )
     group.add_argument(

@@ -64,7 +64,15 @@ def add_command(commands: Any) -> None:
     )  # fmt: skip
     scan.add_argument(
         "--workers", type=int, metavar="N",
-        help="processes, each with the model (default: one for each core)",
+        help="how many work at a time, each with the model (default: one for each core)",
+    )  # fmt: skip
+    scan.add_argument(
+        "--engine", choices=("processes", "ray"), default="processes",
+        help="who works: processes of this machine (default), or a Ray cluster",
+    )  # fmt: skip
+    scan.add_argument(
+        "--address", default="", metavar="CLUSTER",
+        help="of the Ray cluster, such as auto or ray://HEAD:10001 (default: one on this machine)",
     )  # fmt: skip
     scan.add_argument(
         "--time-limit", type=float, default=FILE_SECONDS, metavar="SECONDS",
@@ -109,8 +117,10 @@ def run(options: argparse.Namespace) -> int:
     from deepfake.scan.sources import Listing
     from deepfake.settings import Settings
 
-    workers = _cores() if options.workers is None else options.workers
-    require_positive("--workers", workers)
+    if options.workers is not None:
+        require_positive("--workers", options.workers)
+    if options.address and options.engine != "ray":
+        raise SettingError("--address is of a Ray cluster. Add --engine ray.")
     if not options.time_limit > 0:
         raise SettingError(f"--time-limit must be above 0. Received: {options.time_limit:g}.")
     settings = Settings.from_environment()
@@ -119,7 +129,8 @@ def run(options: argparse.Namespace) -> int:
     _require_places(options)
     # Loaded once here, so that what is wrong with the model or threshold is said at once.
     detector = Detector(options.model, threshold=options.threshold, settings=settings)
-    listing = Listing(options.sources, _fetch)
+    # A data set of the Hub is fetched to this machine, or read by each machine of a cluster.
+    listing = Listing(options.sources, _fetch if options.engine == "processes" else None)
     task = Task(
         options.model or settings.model, detector.threshold, settings, options.html is not None
     )
@@ -128,6 +139,7 @@ def run(options: argparse.Namespace) -> int:
         raise ScanError(
             f"{options.output} is there already. Name another file, or remove it to scan again."
         )
+    engine = _engine(task, options)
     with closing(Journal(path, _plan(options, task, detector.model))) as journal:
         if journal.resumed:
             total, done = journal.totals()
@@ -135,9 +147,7 @@ def run(options: argparse.Namespace) -> int:
         bar = _Bar()
         try:
             with _stoppable():
-                Scan(journal, _engine(task, workers), seconds=options.time_limit, tell=bar).run(
-                    listing
-                )
+                Scan(journal, engine, seconds=options.time_limit, tell=bar).run(listing)
         except KeyboardInterrupt:
             bar.end()
             partial = options.output.with_stem(options.output.stem + ".partial")
@@ -225,10 +235,14 @@ def _plan(options: argparse.Namespace, task: Task, model: LoadedModel) -> dict[s
     }
 
 
-def _engine(task: Task, workers: int) -> Engine:
+def _engine(task: Task, options: argparse.Namespace) -> Engine:
+    if options.engine == "ray":
+        from deepfake.scan.cluster import RayActors
+
+        return RayActors(task, options.workers, options.address)
     from deepfake.scan.processes import Processes
 
-    return Processes(task, workers)
+    return Processes(task, options.workers or _cores())
 
 
 def _write(journal: Journal, detector: Detector, path: Path, html: Path | None) -> Summary:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +17,9 @@ from deepfake.errors import ImageError, ModelError, ModelNotFoundError
 from deepfake.faces import FaceDetector
 from deepfake.label_words import label_of
 from deepfake.manifest import ModelManifest
-from deepfake.modelstore.answers import Answers
-from deepfake.modelstore.located import locate
-from deepfake.modelstore.preparation import SCALES
+from deepfake.modelstore.answers import PREPARING, Answers
+from deepfake.modelstore.located import Located, locate
+from deepfake.modelstore.preparation import CAFFE, SCALES
 from deepfake.modelstore.resolve import NOTHING_SAID, LoadedFile
 from deepfake.settings import Settings
 
@@ -26,6 +27,11 @@ from deepfake.settings import Settings
 SURE = 0.01
 # All ways to deal out the labels are counted up to here; beyond, they are approximated.
 MAX_DEALS = 20_000
+# Below this chance that it is as clear, a reading is called worse than the clearest one.
+WORSE = 0.05
+# Pictures whose sides differ by a smaller share are called square.
+NEARLY = 0.02
+OWN = "as it says itself"
 BATCH = 16
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -35,18 +41,20 @@ class Reading:
     """How a model's scores fit the labels under one way to feed it.
 
     Attributes:
-        scale: str. A name of `SCALES`; "manifest" for what its manifest says.
-        crop: str. "face" or "full".
+        options: Answers. The way, as what would be said of the model; nothing at all for what its
+            manifest, or its repository, says.
         auc: float in [0, 1]. Chance that a fake scores higher than a real one (ROC-AUC), if the
             high end means fake.
         p_value: float in [0, 1]. Chance of an order at least as clear if the scores said nothing
             (two-sided Mann-Whitney test, Mann & Whitney 1947).
+        is_worse: bool. Whether the photos show that it tells the classes apart less well than the
+            clearest reading does (DeLong et al. 1988).
     """
 
-    scale: str
-    crop: str
+    options: Answers
     auc: float
     p_value: float
+    is_worse: bool = False
 
     @property
     def positive(self) -> str:
@@ -57,6 +65,12 @@ class Reading:
     def clarity(self) -> float:
         """How well the two classes are told apart, whichever end means fake; in [0.5, 1]."""
         return max(self.auc, 1.0 - self.auc)
+
+    @property
+    def words(self) -> str:
+        """The way to feed the model, as options of a command."""
+        said = {name: getattr(self.options, name) for name in PREPARING}
+        return " ".join(f"--{name} {value}" for name, value in said.items() if value)
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,10 @@ class Probe:
         readings: tuple of Reading. The clearest first.
         said: str. "fake" or "real": what a high score means by the model's manifest; "" without.
         remarks: tuple of str. What was changed to load the model, and why it is slow.
+        only_square: bool. Whether all photos are square, so that they do not tell how others are
+            brought to a square.
+        chosen: bool. Whether it was said which classes mean fake, so that only the way to feed the
+            model is looked for.
     """
 
     name: str
@@ -78,34 +96,59 @@ class Probe:
     readings: tuple[Reading, ...]
     said: str
     remarks: tuple[str, ...]
+    only_square: bool = False
+    chosen: bool = False
+
+    @property
+    def fitting(self) -> tuple[Reading, ...]:
+        """The clearest reading, and those that the photos do not tell from it."""
+        return tuple(reading for reading in self.readings if not reading.is_worse)
 
     @property
     def is_sure(self) -> bool:
         """Whether accident is an unlikely explanation, also of the best of several readings."""
-        return self.readings[0].p_value * len(self.readings) < SURE
+        one_way = len({reading.positive for reading in self.fitting}) == 1
+        return one_way and self.readings[0].p_value * len(self.readings) < SURE
 
     def text(self) -> str:
         """For people."""
-        best = self.readings[0]
+        best, fitting = self.readings[0], self.fitting
         lines = [f"{self.name}: scored {self.reals} real and {self.fakes} fake faces.", ""]
-        lines.append(f"{'--scale':<10}{'--crop':<10}{'high means':<12}{'AUC':<8}p")
+        words = [reading.words or OWN for reading in self.readings]
+        width = max(map(len, words)) + 2
+        lines.append(f"  {'fed with':<{width}}{'high means':<12}{'AUC':<8}p")
         lines += [
-            f"{r.scale:<10}{r.crop:<10}{r.positive:<12}{r.clarity:<8.3f}{r.p_value:.2g}"
-            for r in self.readings
+            f"{' ' if r.is_worse else '≈'} {way:<{width}}{r.positive:<12}{r.clarity:<8.3f}"
+            f"{r.p_value:.2g}"
+            for r, way in zip(self.readings, words, strict=True)
         ]
         lines.append("")
         if self.said:
             lines.append(self._compared(best))
-        elif self.is_sure:
-            lines.append(
-                f"A high score means {best.positive}. Use: --positive {best.positive} "
-                f"--scale {best.scale} --crop {best.crop}"
-            )
-        else:
+            return "\n".join(lines)
+        if not self.is_sure:
             lines.append(
                 f"NOT SURE: these photos fit “high means {best.positive}” best, but so clear an "
                 "order could be an accident. Probe with a folder of more labelled photos, of the "
                 "kind that the model was trained on."
+            )
+        elif self.chosen and best.positive == "real":
+            lines.append("THESE PHOTOS SAY THE OPPOSITE of what was said of its classes.")
+        elif self.chosen:
+            lines.append(f"What was said of its classes fits. Use: {best.words or OWN}")
+        else:
+            lines.append(
+                f"A high score means {best.positive}. Use: --positive {best.positive} {best.words}"
+            )
+        if len(fitting) > 1:
+            lines.append(
+                f"These photos cannot tell the {len(fitting)} ways marked ≈ apart: take the one "
+                "that the model was trained with, if you know it, or probe with more photos."
+            )
+        if self.only_square and any(r.options.crop == "full" for r in fitting):
+            lines.append(
+                "All photos are square, so they do not tell whether others are to be squashed or "
+                "cut (--resize)."
             )
         return "\n".join(lines)
 
@@ -141,12 +184,13 @@ def probe(
     """
     found = locate(model, settings)
     file = LoadedFile(found, settings, answers)
+    pictures = list(_readable(photos, settings))
+    only_square = all(is_square(picture) for picture, _ in pictures)
     if found.manifest is not None and (found.fixed or not answers.says_anything):
-        drafts = {("manifest", "manifest"): found.manifest}
+        drafts = {NOTHING_SAID: found.manifest}
         said = "fake" if found.manifest.labels.high_is_fake else "real"
     else:
-        drafts, said = _drafts(file, found.name, found.file.name, found.sha256, answers), ""
-    pictures = list(_readable(photos, settings))
+        drafts, said = _drafts(file, found, answers, only_square), ""
     detector = FaceDetector(settings)
     faces = [
         next((face for face in detector.detect(p) if face.side >= settings.min_face), None)
@@ -159,21 +203,48 @@ def probe(
             "To find out which output means fake, photos of faces of both classes are needed. "
             f"Found: {int((labels == 0).sum())} real and {int((labels == 1).sum())} fake faces."
         )
-    readings = []
-    for (scale, crop), manifest in drafts.items():
-        backend = file.backend(manifest)
-        crops = np.stack(
-            [preprocessing.crop(p, face.box, manifest.input, face.turn) for p, face, _ in kept]
-        )
-        batch = preprocessing.scale(crops, manifest.input)
+    # The ways differ in what the network is given, not in the network.
+    backend = file.backend(next(iter(drafts.values())))
+    crops: dict[str, np.ndarray] = {}
+    scores = {}
+    for options, manifest in drafts.items():
+        spec = manifest.input
+        # Those that differ in scale and channels alone are cut from the picture alike.
+        key = str((spec.crop, spec.resize, spec.resize_to, spec.resample))
+        if key not in crops:
+            crops[key] = np.stack(
+                [preprocessing.crop(p, face.box, spec, face.turn) for p, face, _ in kept]
+            )
+        batch = preprocessing.scale(crops[key], spec)
         raw = [backend.scores(batch[i : i + BATCH]).raw for i in range(0, len(batch), BATCH)]
         logits = verdict.fake_logits(np.concatenate(raw), manifest)
-        high = logits if manifest.labels.order[1] == "fake" else -logits
-        readings.append(Reading(scale, crop, *mann_whitney(high, labels)))
-    readings.sort(key=lambda reading: reading.p_value)
+        two = len(manifest.labels.order) == 2
+        scores[options] = logits if manifest.labels.high_is_fake or not two else -logits
     fakes = int(labels.sum())
-    remarks = file.open().remarks if not said else ()
-    return Probe(found.name, len(labels) - fakes, fakes, tuple(readings), said, remarks)
+    network = None if said else file.open()
+    return Probe(
+        found.name, len(labels) - fakes, fakes, _readings(scores, labels), said,
+        () if network is None else network.remarks, only_square,
+        chosen=len(next(iter(drafts.values())).labels.order) > 2 and not said,
+    )  # fmt: skip
+
+
+def _readings(scores: dict[Answers, np.ndarray], labels: np.ndarray) -> tuple[Reading, ...]:
+    """The clearest first; those that are as clear in the order in which they were tried."""
+    found = [Reading(way, *mann_whitney(high, labels)) for way, high in scores.items()]
+    found.sort(key=lambda reading: reading.p_value)
+    best, *others = found
+
+    def upright(reading: Reading) -> np.ndarray:
+        return scores[reading.options] * (1 if reading.auc >= 0.5 else -1)
+
+    worse = [delong(upright(best), upright(other), labels) < WORSE for other in others]
+    return best, *(replace(r, is_worse=w) for r, w in zip(others, worse, strict=True))
+
+
+def is_square(picture: imaging.Picture) -> bool:
+    """Whether squashing it to a square and cutting its middle out are about the same."""
+    return abs(picture.width - picture.height) <= NEARLY * max(picture.width, picture.height)
 
 
 def example_photos(folder: Path = EXAMPLES) -> list[tuple[Path, int]]:
@@ -238,24 +309,79 @@ def mann_whitney(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     return auc, math.erfc(abs(auc - 0.5) / spread / math.sqrt(2))
 
 
+def delong(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> float:
+    """Chance that one score's ROC-AUC is above another's by so much, if both were the same.
+
+    The one-sided test for two scores of the same cases (DeLong, DeLong & Clarke-Pearson 1988).
+
+    Args:
+        first: float array (count,). The score whose ROC-AUC is the higher one.
+        second: float array (count,).
+        labels: int array (count,). 1 for the class whose scores should be higher; both appear.
+
+    Returns:
+        In [0, 1]; 1 where the two order the cases alike.
+    """
+    shares = []
+    for scores in (first, second):
+        ones, zeros = scores[labels == 1], scores[labels == 0]
+        above = (ones[:, None] > zeros) + 0.5 * (ones[:, None] == zeros)
+        shares.append((above.mean(axis=1), above.mean(axis=0)))
+    of_ones, of_zeros = (shares[0][side] - shares[1][side] for side in (0, 1))
+    difference = float(of_ones.mean())
+    count = min(len(of_ones), len(of_zeros))
+    if difference <= 0 or count < 2:
+        return 1.0
+    variance = of_ones.var(ddof=1) / len(of_ones) + of_zeros.var(ddof=1) / len(of_zeros)
+    if variance == 0:
+        return 0.0
+    return math.erfc(difference / math.sqrt(2 * variance)) / 2
+
+
 def _drafts(
-    file: LoadedFile, name: str, weights: str, digest: str, answers: Answers
-) -> dict[tuple[str, str], ModelManifest]:
-    """Manifests to try; which end means fake is left to the scores."""
-    network = file.open().network
-    if answers.scale:
-        scales: Sequence[str] = (answers.scale,)
-    else:
+    file: LoadedFile, found: Located, answers: Answers, only_square: bool
+) -> dict[Answers, ModelManifest]:
+    """Ways to feed the model, the usual first; which end means fake is left to the scores."""
+    network = answers.of_output(file.open().network, found.name)
+    said = answers.preparing
+    ways: list[Answers] = []
+    if found.convention is not None and found.convention.input is not None:
+        # As its repository says, for whole pictures and for faces.
+        ways += [Answers(crop=crop) for crop in ("", "face")]
+    scales = tuple(SCALES)
+    if said["scale"]:
+        scales = (said["scale"],)
+    elif network.rescaling:
         # A network that scales its input itself was fed with whole numbers.
-        scales = ("0..255", "0..1") if network.rescaling else tuple(SCALES)
-    crops = (answers.crop,) if answers.crop else ("face", "full")
-    return {
-        (scale, crop): Answers("fake", scale=scale, crop=crop, size=answers.size).complete(
-            network, name, {weights: digest}
-        )
+        scales = ("0..255", "0..1")
+    resizes = ("crop",) if only_square else ("crop", "squash")
+    if said["resize"]:
+        resizes = (said["resize"],)
+    crops = [(said["crop"] or "full", resize) for resize in resizes]
+    if said["crop"] not in ("", "full"):
+        crops = [(said["crop"], said["resize"])]
+    elif not said["crop"] and not said["resize"]:
+        crops.insert(0, ("face", ""))
+    orders = ("grey",) if network.channels == 1 else ("rgb", "bgr")
+    if said["channels"]:
+        orders = (said["channels"],)
+    ways += [
+        Answers(scale=scale, crop=crop, resize=resize, channels=order, resample=said["resample"])
+        for crop, resize in crops
+        for order in orders
         for scale in scales
-        for crop in crops
-    }
+        if scale != CAFFE or order == "bgr"
+    ]
+    labels: dict[str, Any] = {"positive": answers.positive or "fake", "labels": answers.labels}
+    if network.classes == 2:
+        labels = {"positive": "fake"}
+    drafts = {}
+    for way in ways:
+        whole = replace(
+            way, size=answers.size, returns=answers.returns, score=answers.score, **labels
+        )
+        drafts[way] = found.complete(whole, file.open().network)
+    return drafts
 
 
 def _readable(

@@ -37,6 +37,10 @@ EMPTY_SPREAD, LOOKED_AT = 16, 256
 VIDEO_WITHIN = 64
 # A JPEG with a second picture inside (a depth map, a gain map) is Pillow's format "MPO".
 DECODERS = {"JPEG": ("JPEG", "MPO")}
+NO_HEIC = (
+    "HEIC photos cannot be read here: the package pi-heif is missing. Send the photo as a JPEG, or "
+    "have whoever runs this do: pip install pi-heif."
+)
 
 
 def read(source: str | PathLike[str] | bytes, settings: Settings | None = None) -> Picture:
@@ -88,9 +92,11 @@ def opened(data: bytes, kind: str) -> Image.Image:
     """
     if kind == "HEIF":
         # 60 ms to import, and few pictures need it.
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
+        try:
+            import pi_heif
+        except ImportError:
+            raise ImageError(NO_HEIC) from None
+        pi_heif.register_heif_opener()
     return Image.open(io.BytesIO(data), formats=DECODERS.get(kind, (kind,)))
 
 

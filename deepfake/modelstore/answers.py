@@ -66,6 +66,7 @@ class Answers:
             scaled to N pixels before the middle is cut out.
         resample: str. One of `RESAMPLES`.
         channels: str. One of `CHANNELS`.
+        score: str. Name of the output that is the score, where the file has several.
         size: int. Side of the input, where the file leaves it open.
         architecture: str. Name of the network, for files that hold only weights.
         real_below: float. Call a face fake where the model's confidence in “real” is below this.
@@ -80,6 +81,7 @@ class Answers:
     resize: str = ""
     resample: str = ""
     channels: str = ""
+    score: str = ""
     size: int = 0
     architecture: str = ""
     real_below: float | None = None
@@ -93,7 +95,7 @@ class Answers:
             value = getattr(self, name)
             if value and value not in allowed:
                 raise SettingError(f"--{name} is one of {', '.join(allowed)}. Received: {value!r}.")
-        if self.positive in CLASSES and self.labels:
+        if self.positive in CLASSES and len(split(self.labels)) == 2:
             raise SettingError("--positive and --labels say the same thing: give one of them.")
         if self.size and not 16 <= self.size <= 2048:
             raise SettingError(f"--size must be in 16..2048 pixels. Received: {self.size}.")
@@ -111,7 +113,7 @@ class Answers:
             raise SettingError(
                 "--resize none is for whole pictures (--crop full): a face is always scaled."
             )
-        preparing = self._preparing
+        preparing = self.preparing
         if preparing["scale"] == CAFFE and preparing["channels"] not in ("", "bgr"):
             raise SettingError(
                 "--scale caffe takes its means off BGR. Leave --channels out, or choose another "
@@ -181,6 +183,7 @@ class Answers:
         # The options are part of the command line, which imports nothing slow before it must.
         from deepfake.manifest import Calibration, Experts, Labels, ModelManifest, Output
 
+        network = self.of_output(network, name)
         classes = self._classes(network, convention, name)
         given = self._given(convention)
         if convention is not None and convention.problem and not self._says_preparation:
@@ -195,7 +198,7 @@ class Answers:
             version=next(iter(files.values()))[:8],
             architecture=_architecture(network, convention),
             labels=Labels(order=classes.order, fake=classes.fake),
-            input=prepare(network, given, **self._preparing),
+            input=prepare(network, given, **self.preparing),
             output=Output(
                 score=network.score,
                 kind=self._kind(network),
@@ -227,7 +230,7 @@ class Answers:
         Returns:
             Both; None where nobody has said it.
         """
-        scale, given = self._preparing["scale"], self._given(convention)
+        scale, given = self.preparing["scale"], self._given(convention)
         if scale:
             mean, std = SCALES[scale]
         elif manifest is not None:
@@ -241,7 +244,8 @@ class Answers:
 
     def remarks(self, network: Network, convention: Convention | None = None) -> tuple[str, ...]:
         """What was taken without being told, or looks wrong, in sentences."""
-        scale, crop, resize = (self._preparing[name] for name in ("scale", "crop", "resize"))
+        network = self.of_output(network, "The model")
+        scale, crop, resize = (self.preparing[name] for name in ("scale", "crop", "resize"))
         prepared = self._given(convention) is not None
         lines = []
         if network.rescaling and (scale or USUAL_SCALE) != SCALE_OF_A_RESCALING_NETWORK:
@@ -284,18 +288,40 @@ class Answers:
         return tuple(lines)
 
     @property
-    def _preparing(self) -> dict[str, str]:
+    def preparing(self) -> dict[str, str]:
         """What was said of the preparation, and by the recipe where nothing else was."""
         recipe = RECIPES[self.recipe] if self.recipe else {}
         return {name: getattr(self, name) or recipe.get(name, "") for name in PREPARING}
 
     @property
     def _says_preparation(self) -> bool:
-        return bool(self._preparing["scale"] and self._preparing["resize"])
+        return bool(self.preparing["scale"] and self.preparing["resize"])
 
     def _given(self, convention: Convention | None) -> Input | None:
         # A recipe is a whole, and comes before what the repository says.
         return None if convention is None or self.recipe else convention.input
+
+    def of_output(self, network: Network, model: str) -> Network:
+        """The network with the output that was chosen, where there is a choice.
+
+        Raises:
+            UnansweredError: nobody has said which output is the score.
+            SettingError: there is nothing to choose.
+        """
+        if not network.choices:
+            if self.score not in ("", network.score):
+                raise SettingError(
+                    f"{model} has one output that can be the score, so leave --score out. "
+                    f"Received: {self.score!r}."
+                )
+            return network
+        if self.score not in (choice.name for choice in network.choices):
+            named = f" Received: {self.score!r}." if self.score else ""
+            raise UnansweredError(
+                f"{model} has several outputs, and nobody has said which one tells real from fake: "
+                f"{', '.join(map(str, network.choices))}. Say it: --score NAME.{named}"
+            )
+        return network.choosing(self.score)
 
     def _classes(self, network: Network, convention: Convention | None, model: str) -> Classes:
         two = network.classes == 2
@@ -317,6 +343,12 @@ class Answers:
                 f"{network.classes} apart. Say with --labels what each of its outputs is."
             )
         if self.positive:
+            if not names and not all(part.isdecimal() for part in split(self.positive)):
+                raise SettingError(
+                    f"Nobody has said what the outputs of {model} are called. Name them with "
+                    "--labels in their order, or say --positive fake or --positive real of two, "
+                    f"or the numbers of those that mean fake. Received: {self.positive!r}."
+                )
             return by_choice(names or numbered(network.classes), self.positive)
         if names and (found := by_words(names)) is not None:
             return found

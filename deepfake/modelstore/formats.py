@@ -60,9 +60,7 @@ class Format:
         usual: tuple of str. Where repositories have it, if they hold several.
         from_bytes: str. Place of `(weights, manifest, settings) -> Backend` for a format that is
             read into memory once, so that what was compared with a hash is what runs.
-        trial: str. Place of `(path) -> None`, which runs it once in the sandbox, before native code
-            reads it here; "" where nothing does.
-        package: str. The distribution that runs it; a trial holds for one version of it.
+        package: str. The distribution that runs it.
         is_keras: bool. Whether Keras reads it, so that it can be converted to LiteRT.
         is_program: bool. Whether it holds code, so that no stranger may choose it.
     """
@@ -80,7 +78,6 @@ class Format:
     beside: tuple[str, ...] = ()
     usual: tuple[str, ...] = ()
     from_bytes: str = ""
-    trial: str = ""
     package: str = ""
     is_keras: bool = False
     is_program: bool = False
@@ -174,7 +171,7 @@ LITERT = Format(
     inspect=f"{_SAFETY}.inspection:inspect_litert",
     suffixes=(".tflite",), usual=("model.tflite",),
     from_bytes=f"{_BACKENDS}.litert:LiteRTBackend",
-    trial=f"{_SAFETY}.trial_child:run_litert", package="ai-edge-litert",
+    package="ai-edge-litert",
 )  # fmt: skip
 ONNX = Format(
     "onnx", "ONNX", ".onnx",
@@ -184,7 +181,7 @@ ONNX = Format(
     suffixes=(".onnx",), usual=("onnx/model.onnx", "model.onnx"),
     # Those above 2 GB have them, and many a smaller one.
     beside=("_data", ".data", ".bin", ".weights"),
-    trial=f"{_SAFETY}.trial_child:run_onnx", package="onnxruntime",
+    package="onnxruntime",
 )  # fmt: skip
 _OF_KERAS: Any = {
     "open": f"{_BACKENDS}.keras:open_keras", "inspect": f"{_BACKENDS}.keras:inspect",

@@ -9,14 +9,15 @@ from pathlib import Path
 from deepfake.errors import ModelError, SettingError, UnansweredError
 from deepfake.files.digest import size_of
 from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_weights
-from deepfake.modelstore import remembered
+from deepfake.modelstore import made_here, remembered
 from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends.protocol import Backend, Opened
-from deepfake.modelstore.formats import Format, bring, by_name
+from deepfake.modelstore.formats import bring, by_name
 from deepfake.modelstore.located import Located, locate
 from deepfake.modelstore.preparation import RECIPE_SIZE
 from deepfake.modelstore.remembered import Kept
 from deepfake.modelstore.safety.kinds import kind_of
+from deepfake.modelstore.workers.foreign import ForeignBackend, ForeignFile
 from deepfake.settings import Settings, cache_folder
 
 NOTHING_SAID = Answers()
@@ -57,7 +58,7 @@ def load_model(
 
     Args:
         name: "default", a folder with a `model.json`, a run folder of `deepfake train`, a weight
-            file (`.tflite`, `.keras`, `.h5`, `.onnx`, a pickled Keras 3 model), the folder of a
+            file (`.tflite`, `.keras`, `.h5`, `.onnx`, a pickled Keras model), the folder of a
             SavedModel, or "hf://owner/repo[/file][@revision]". Defaults to the setting `model`.
         settings: Settings. Defaults to the environment's.
         answers: Answers. What is known of a model that has no manifest; kept for this very file
@@ -177,10 +178,12 @@ class LoadedFile:
         if found.fixed and named.from_bytes:
             # What was compared with its hash is what runs, even if the file changes meanwhile.
             weights = read_weights(found.folder, manifest, found.file.name)
-            if not found.trusted:
-                self._try(named)
-            backend: Backend = bring(named.from_bytes)(weights, manifest, settings)
-            return backend
+            if found.trusted or made_here.is_known(found.sha256, settings):
+                backend: Backend = bring(named.from_bytes)(weights, manifest, settings)
+                return backend
+            return ForeignBackend(
+                ForeignFile(named, found.file, weights=weights), manifest, settings
+            )
         if found.fixed:
             found.check()
         return self.open().backend(manifest, settings)
@@ -195,16 +198,15 @@ class LoadedFile:
             size = self._size() or (RECIPE_SIZE if answers.recipe else None)
             file = KerasFile(found.file, found.sha256, answers.architecture, size, span)
             return open_compiled(file, settings)
-        if row.trial:
-            self._try(row)
+        # Both are read by native code that trusts the offsets and sizes in the file.
+        beside: tuple[Path, ...] = bring(row.inspect)(found.file, settings)
         size = self._size()
         try:
-            opened: Opened = bring(row.open)(found.file, settings, answers.architecture, size)
+            return ForeignFile(row, found.file, beside, size=size).open(settings)
         except UnansweredError:
             if size or not answers.recipe:
                 raise
-            opened = bring(row.open)(found.file, settings, answers.architecture, RECIPE_SIZE)
-        return opened
+            return ForeignFile(row, found.file, beside, size=RECIPE_SIZE).open(settings)
 
     def _size(self) -> int | None:
         """Side of the input where the file leaves it open."""
@@ -216,9 +218,3 @@ class LoadedFile:
         if found.manifest is not None and found.fixed:
             return found.manifest.input.size
         return None if found.convention is None else found.convention.size
-
-    def _try(self, row: Format) -> None:
-        from deepfake.modelstore.safety.trial import try_file
-
-        # Native code can be crashed by a broken file, so it meets it first in another process.
-        try_file(self._found.file, row, self._found.sha256, self._settings)

@@ -39,25 +39,26 @@ def is_archive(path: str) -> bool:
         return False
 
 
-def listing(path: str, max_entries: int = MAX_ENTRIES) -> Iterator[Item]:
-    """The files in an archive, in its order; `path/entry` is what they are called.
+def listing(path: str, max_entries: int = MAX_ENTRIES, label: str = "") -> Iterator[Item]:
+    """The files in an archive, in its order; `label/entry` is what they are called.
 
     Args:
         path: str. The archive.
         max_entries: int. How many entries it may have.
+        label: str. What it is called. Defaults to its path.
 
     Raises:
         ScanError: it cannot be opened, is damaged, or has too many entries.
     """
     names: set[str] = set()
-    for number, entry in enumerate(_open_checked(path, max_entries).infolist()):
+    for number, entry in enumerate(_open_checked(path, max_entries, label).infolist()):
         if entry.is_dir():
             continue
-        name = f"{path}/{entry.filename}"
+        name = f"{label or path}/{entry.filename}"
         count = 1
         while name in names:
             count += 1
-            name = f"{path}/{entry.filename} ({count})"
+            name = f"{label or path}/{entry.filename} ({count})"
         names.add(name)
         kind = kind_of(entry.filename)
         nested = entry.filename.lower().endswith(NESTED)
@@ -126,7 +127,8 @@ def _state(path: str) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _open_checked(path: str, max_entries: int) -> zipfile.ZipFile:
+def _open_checked(path: str, max_entries: int, label: str = "") -> zipfile.ZipFile:
+    label = label or path
     try:
         entries, table = _claimed(path)
         # The number may be a lie; what zipfile reads is the table.
@@ -136,11 +138,11 @@ def _open_checked(path: str, max_entries: int) -> zipfile.ZipFile:
             if entries <= max_entries:
                 return opened
     except DAMAGED as error:
-        raise ScanError(f"The archive {path} is damaged ({error}). Get it again.") from error
+        raise ScanError(f"The archive {label} is damaged ({error}). Get it again.") from error
     except OSError as error:
-        raise ScanError(f"The archive {path} cannot be opened: {error.strerror}.") from error
+        raise ScanError(f"The archive {label} cannot be opened: {error.strerror}.") from error
     raise ScanError(
-        f"The archive {path} has {entries:,} entries; at most {max_entries:,} are taken. Unpack "
+        f"The archive {label} has {entries:,} entries; at most {max_entries:,} are taken. Unpack "
         "it, or make several archives of it."
     )
 

@@ -34,7 +34,7 @@ def copy(journal: Journal, folder: Path, settings: Settings, tell: Callable[[str
         verdict = json.loads(document).get("verdict")
         if verdict is None:
             continue
-        place = folder / verdict / f"{sha256[:HASH_DIGITS]}-{_safe(item.name)}"
+        place = folder / verdict / safe_name(item.name, sha256)
         if place.exists():
             continue
         try:
@@ -53,8 +53,8 @@ def copy(journal: Journal, folder: Path, settings: Settings, tell: Callable[[str
             file.write(data)
 
 
-def _safe(name: str) -> str:
-    """The last part of a name, with signs that every file system takes."""
+def safe_name(name: str, sha256: str) -> str:
+    """The last part of a name, with signs that every file system takes, behind part of the hash."""
     last = PurePosixPath(str(printable(name)).replace("\\", "/")).name
     kept = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in last)
-    return kept.encode()[-LONGEST_NAME:].decode(errors="ignore")
+    return f"{sha256[:HASH_DIGITS]}-{kept.encode()[-LONGEST_NAME:].decode(errors='ignore')}"

@@ -68,8 +68,8 @@ class Judge:
 
     def __init__(self, task: Task):
         self._task = task
-        # As many workers as cores, so each has one.
-        self._settings = replace(task.settings, threads=1, interpreters=1)
+        # As many workers as cores, so each has one; and it is what is killed if a file breaks it.
+        self._settings = replace(task.settings, threads=1, interpreters=1, decoders=0)
         self._detector = Detector(task.model, threshold=task.threshold, settings=self._settings)
         self._held: list[bytes] = []
 
@@ -117,8 +117,8 @@ class Judge:
         except ImageError as error:
             sha256 = hashlib.sha256(data).hexdigest()
             return Content(sha256, {"bytes": len(data), "error": str(error)})
-        thumbnail = _thumbnail(picture) if self._task.thumbnails else None
-        return Content(picture.sha256, document(report), *fingerprint(picture.pixels), thumbnail)
+        small = thumbnail(picture) if self._task.thumbnails else None
+        return Content(picture.sha256, document(report), *fingerprint(picture.pixels), small)
 
 
 def read(item: Item, settings: Settings) -> bytes:
@@ -155,7 +155,8 @@ def document(report: Report) -> dict[str, Any]:
 FACE_FIELDS = ("box", "p_fake", "verdict", "confidence", "note", "turn", "reasons", "signs")
 
 
-def _thumbnail(picture: Picture) -> bytes:
+def thumbnail(picture: Picture) -> bytes:
+    """A small WebP picture of a picture."""
     image = Image.fromarray(np.ascontiguousarray(picture.pixels))
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     file = io.BytesIO()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from deepfake.formatting import printable
 from deepfake.modelstore.resolve import LoadedModel
+from deepfake.scan.item import Kind
 from deepfake.scan.journal import Journal
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ NOT_SCANNED = "Videos are not scanned yet; this one was passed over."
 # What a row has where its file gave nothing.
 EMPTY: dict[str, Any] = {
     "bytes": None, "format": None, "width": None, "height": None, "verdict": None, "p_fake": None,
-    "reasons": [], "signs": None, "notes": [], "faces": [],
+    "reasons": [], "signs": None, "notes": [], "faces": [], "error": None,
 }  # fmt: skip
 
 
@@ -65,27 +66,59 @@ def rows(
         model: LoadedModel. The one that judged.
         threshold: float. P(fake) that verdicts were made at.
     """
-    manifest = model.manifest
-    judge = {"name": manifest.name, "version": manifest.version, "sha256": model.sha256}
     for name, kind, problem, content, document, first, alike, thumbnail in journal.rows():
-        found = {**EMPTY, "error": problem or None, **(json.loads(document) if document else {})}
-        if kind == "video":
-            found["notes"] = [NOT_SCANNED]
-        row = {
-            "path": _text(name),
-            "kind": "picture" if kind == "unknown" else kind,
-            "sha256": content,
-            **{field: found[field] for field in ("bytes", "format", "width", "height")},
-            **{field: found[field] for field in ("verdict", "p_fake")},
-            "threshold": threshold,
-            **{field: found[field] for field in ("reasons", "signs")},
-            "face_count": len(found["faces"]),
-            **{field: found[field] for field in ("faces", "notes", "error")},
-            "duplicate_of": _text(first) if first not in (None, name) else None,
-            "near_duplicate_of": _text(alike) if alike not in (None, first) else None,
-            "model": judge,
-        }
-        yield cast("ScanRowDocument", row), thumbnail
+        found = json.loads(document) if document else {"error": problem or None}
+        row = row_of(
+            _text(name), cast(Kind, kind), content, found, model, threshold,
+            duplicate_of=_text(first) if first not in (None, name) else None,
+            near_duplicate_of=_text(alike) if alike not in (None, first) else None,
+        )  # fmt: skip
+        yield row, thumbnail
+
+
+def row_of(
+    path: str,
+    kind: Kind,
+    sha256: str | None,
+    found: Mapping[str, Any],
+    model: LoadedModel,
+    threshold: float,
+    *,
+    duplicate_of: str | None = None,
+    near_duplicate_of: str | None = None,
+) -> ScanRowDocument:
+    """The row of a file.
+
+    Args:
+        path: str. What it is called.
+        kind: Kind.
+        sha256: str. Of its content, if that was read.
+        found: mapping. As of `judging.document`, or "error" and why there is nothing else.
+        model: LoadedModel. The one that judged.
+        threshold: float. P(fake) that the verdict was made at.
+        duplicate_of: str. The first file with the same bytes, if this is another.
+        near_duplicate_of: str. The first file that looks the same, if this is another.
+    """
+    whole = {**EMPTY, **found}
+    if kind == "video":
+        whole["notes"] = [NOT_SCANNED]
+    row = {
+        "path": path,
+        "kind": "picture" if kind == "unknown" else kind,
+        "sha256": sha256,
+        **{field: whole[field] for field in ("bytes", "format", "width", "height")},
+        **{field: whole[field] for field in ("verdict", "p_fake")},
+        "threshold": threshold,
+        **{field: whole[field] for field in ("reasons", "signs")},
+        "face_count": len(whole["faces"]),
+        **{field: whole[field] for field in ("faces", "notes", "error")},
+        "duplicate_of": duplicate_of,
+        "near_duplicate_of": near_duplicate_of,
+        "model": {
+            "name": model.manifest.name, "version": model.manifest.version, "sha256": model.sha256,
+        },
+    }  # fmt: skip
+    return cast("ScanRowDocument", row)
 
 
 def _text(name: bytes | None) -> str:

@@ -37,6 +37,7 @@ from deepfake.manifest import (
     OperatingPointsElsewhere,
     Output,
 )
+from deepfake.modelstore import made_here
 from deepfake.modelstore.backends.litert import LiteRTBackend
 from deepfake.modelstore.backends.protocol import LOGIT, usual_outputs
 from deepfake.modelstore.resolve import LoadedModel
@@ -171,6 +172,7 @@ def ship(
     part = folder / f"part-{MANIFEST_NAME}"
     part.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
     shutil.move(part, folder / MANIFEST_NAME)
+    made_here.remember(manifest.files[export.LITERT_FILE], Settings.from_environment())
     return manifest
 
 

@@ -10,7 +10,8 @@ from deepfake.manifest import ModelManifest
 from deepfake.modelstore.resolve import LoadedModel
 from deepfake.verdict import operating_point, uncertain_band
 from deepfake.web.adjust import sources
-from deepfake.web.texts import counts, has, of_hundred, say
+from deepfake.web.texts import counts, has, number, of_hundred, say
+from deepfake.web.told import told_html
 from deepfake.web.wording import plain
 
 PICTURES = {".png": "image/png", ".jpg": "image/jpeg"}
@@ -37,7 +38,11 @@ def about(model: LoadedModel) -> str:
     text = card or _from_manifest(model.manifest)
     if model.remarks:
         text += "\n\n## Remarks on the file\n\n" + "\n".join(f"- {plain(r)}" for r in model.remarks)
-    return f"{_first(model.manifest, card or '')}\n\n{_contents(text)}\n\n{text}"
+    # The card is its maker's, in English.
+    return (
+        f"{_first(model.manifest, card or '')}\n\n---\n\n### {say('about.contents')}\n\n"
+        f'<div lang="en" dir="ltr">\n\n{_contents(text)}\n\n{text}\n\n</div>'
+    )
 
 
 def _first(manifest: ModelManifest, card: str) -> str:
@@ -46,7 +51,7 @@ def _first(manifest: ModelManifest, card: str) -> str:
     for part in ("what", "whom"):
         parts += [f"### {say(f'about.{part}')}", say(f"about.{part}_text")]
     parts += [f"### {say('about.errors')}", *_errors(manifest)]
-    failures = "\n".join(f"- {name}" for name in _failures(card))
+    failures = "\n".join(f"- {told_html(name)}" for name in _failures(card))
     parts += [f"### {say('about.known')}", failures or say("about.known_none")]
     return "\n\n".join(parts)
 
@@ -57,13 +62,13 @@ def _errors(manifest: ModelManifest) -> list[str]:
     point = operating_point(manifest, called_fake_from, elsewhere=True)
     if measured is None or point is None:
         return [say("worth.not_measured")]
-    basis = say("about.errors_basis", reals=f"{measured.reals:,}", fakes=f"{measured.fakes:,}")
+    basis = say("about.errors_basis", reals=number(measured.reals), fakes=number(measured.fakes))
     lines = [
         f"**{say('about.errors_text', **counts(point))}** {basis}",
         " ".join(plain(line) for line in sources(measured)),
     ]
     if measured.by_kind:
-        kinds = ", ".join(
+        kinds = say("list.comma").join(
             say(
                 "about.kind", kind=say(f"kind.{name}") if has("kind", name) else plain(name),
                 found=of_hundred(kind.true_positive_rate),
@@ -87,7 +92,7 @@ def _contents(text: str) -> str:
         f"[{title}](#h-{re.sub(r'[^a-z0-9 -]', '', title.lower()).replace(' ', '-')})"
         for title in re.findall(r"^## (.+)$", text, re.MULTILINE)
     ]
-    return "\n\n".join(["---", f"### {say('about.contents')}", " · ".join(links)])
+    return " · ".join(links)
 
 
 def _card(model: LoadedModel) -> str | None:

@@ -9,7 +9,7 @@ from deepfake.report import Report
 from deepfake.verdict import operating_point, uncertain_band
 from deepfake.web import worth
 from deepfake.web.roc import roc
-from deepfake.web.texts import counts, say, share
+from deepfake.web.texts import counts, number, percent, say, share
 
 # Of a thousand faces, until the visitor says otherwise.
 FAKES_AT_FIRST = 100
@@ -49,7 +49,7 @@ def _consequences(manifest: ModelManifest, threshold: float) -> str:
     now = operating_point(manifest, threshold, elsewhere=elsewhere is not None)
     basis = say(
         "adjust.measured_inside" if elsewhere is None else "adjust.measured_elsewhere",
-        reals=f"{measured.reals:,}", fakes=f"{measured.fakes:,}",
+        reals=number(measured.reals), fakes=number(measured.fakes),
     )  # fmt: skip
     if now is None:
         words = say("worth.not_here")
@@ -88,11 +88,11 @@ def _details(manifest: ModelManifest, low: float, high: float, report: Report | 
         if measured is not None and point is not None:
             lines.append(
                 say(
-                    message, threshold=f"{point.threshold:.2f}",
-                    false_alarms=f"{100 * point.false_positive_rate:.1f} %",
-                    found=f"{100 * point.true_positive_rate:.1f} %",
-                    measured_on=measured.measured_on, reals=f"{measured.reals:,}",
-                    fakes=f"{measured.fakes:,}",
+                    message, threshold=number(point.threshold, 2),
+                    false_alarms=percent(point.false_positive_rate, 1),
+                    found=percent(point.true_positive_rate, 1),
+                    measured_on=measured.measured_on, reals=number(measured.reals),
+                    fakes=number(measured.fakes),
                 )
             )  # fmt: skip
     lines += [say("worth.not_measured")] if elsewhere is None else sources(elsewhere)
@@ -103,7 +103,7 @@ def _details(manifest: ModelManifest, low: float, high: float, report: Report | 
         lines.append(
             say(
                 "details.ran",
-                milliseconds=f"{report.timings_ms['model']:.0f}",
+                milliseconds=number(report.timings_ms["model"]),
             )
         )  # fmt: skip
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
@@ -118,8 +118,8 @@ def sources(measured: OperatingPointsElsewhere) -> list[str]:
     if worst is not None:
         lines.append(
             say(
-                "details.worst", name=worst.name, reals=f"{worst.reals:,}",
-                false_alarms=f"{100 * worst.false_positive_rate:.1f} %",
+                "details.worst", name=worst.name, reals=number(worst.reals),
+                false_alarms=percent(worst.false_positive_rate, 1),
             )
         )  # fmt: skip
     return lines

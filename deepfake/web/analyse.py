@@ -23,6 +23,7 @@ from deepfake.web.history import history_row, kept
 from deepfake.web.newest import Newest
 from deepfake.web.session import Session
 from deepfake.web.texts import say
+from deepfake.web.told import told
 from deepfake.web.view import Changes, PhotoView, stays
 from deepfake.web.visitors.admission import Admission
 
@@ -64,7 +65,7 @@ class Analyser:
             if photo:
                 self.admission.admit(request)
         except LimitError as error:
-            return self._failure(error.public, threshold, model, ticket, wording.REFUSED)
+            return self._failure(error, threshold, model, ticket, wording.REFUSED)
         return self._judge(photo, threshold, model, ticket, request, progress)
 
     def _judge(
@@ -80,10 +81,10 @@ class Analyser:
             detector = self._load(model, progress)
         except ModelError as error:
             metrics.count("failures", "model")
-            return self._failure(error.public, threshold, model, ticket, wording.UNUSABLE_MODEL)
+            return self._failure(error, threshold, model, ticket, wording.UNUSABLE_MODEL)
         if not photo:
             return self._failure(say("photo.first"), threshold, model, ticket, wording.NO_PHOTO)
-        progress(0.3, desc="Looking for faces")
+        progress(0.3, desc=say("progress.faces"))
         try:
             data = imaging.read_path(photo, detector.settings)
             picture = imaging.read(data, detector.settings)
@@ -91,7 +92,7 @@ class Analyser:
             report = replace(report, provenance=provenance.read(data, detector.settings))
         except DeepfakeError as error:
             metrics.count("failures", "picture")
-            return self._failure(error.public, threshold, model, ticket)
+            return self._failure(error, threshold, model, ticket)
         metrics.judged(report)
         if not self.newest.holds(request, ticket):
             return stays()
@@ -117,9 +118,9 @@ class Analyser:
                 self._note_counted(model, request)
             loaded = self._load(model, progress).model
         except LimitError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(told(error.public), print_exception=False) from error
         except ModelError as error:
-            card = wording.plain(error.public)
+            card = wording.plain(told(error.public))
             return {self.view.session: None, self.view.meaning: "", self.view.card: card}
         threshold = loaded.manifest.threshold
         return {
@@ -146,9 +147,9 @@ class Analyser:
                 self.admission.admit(request)
             self._load(model, progress)
         except LimitError as error:
-            return self._failure(error.public, threshold, model, ticket, wording.REFUSED)
+            return self._failure(error, threshold, model, ticket, wording.REFUSED)
         except ModelError as error:
-            return self._failure(error.public, threshold, model, ticket, wording.UNUSABLE_MODEL)
+            return self._failure(error, threshold, model, ticket, wording.UNUSABLE_MODEL)
         if not photo:
             return self.forget(threshold, model, ticket, request)
         return self._judge(photo, threshold, model, ticket, request, progress)
@@ -173,7 +174,7 @@ class Analyser:
     ) -> Changes:
         """The photo was removed: everything as at the start."""
         self.newest.note(request, ticket)
-        return self.view.show_nothing(wording.WELCOME, self._meaning(threshold, model), ticket)
+        return self.view.show_nothing(wording.welcome(), self._meaning(threshold, model), ticket)
 
     def look(
         self,
@@ -190,12 +191,12 @@ class Analyser:
         try:
             # It runs the model more often than an analysis does.
             self.admission.admit(request)
-            progress(0.2, desc="Hiding one place of the face after another")
+            progress(0.2, desc=say("progress.hiding"))
             detector = self.choices.detector(session.model)
             chosen = session.report.faces[index]
             chosen = replace(chosen, evidence=detector.explain(chosen))
         except DeepfakeError as error:
-            raise gr.Error(error.public, print_exception=False) from error
+            raise gr.Error(told(error.public), print_exception=False) from error
         if not self.newest.holds(request, ticket):
             return stays()
         faces = list(session.report.faces)
@@ -216,7 +217,7 @@ class Analyser:
 
     def _load(self, model: str | None, progress: gr.Progress) -> Detector:
         if not self.choices.is_ready(model):
-            progress(0.1, desc="Loading the model")
+            progress(0.1, desc=say("progress.model"))
         with listening(lambda sentence: progress(0.1, desc=sentence)):
             return self.choices.detector(model)
 
@@ -248,14 +249,14 @@ class Analyser:
 
     def _failure(
         self,
-        message: str,
+        problem: DeepfakeError | str,
         threshold: float,
         model: str | None,
         ticket: str,
         heading: str = wording.UNREADABLE_FILE,
     ) -> Changes:
         meaning = "" if heading == wording.UNUSABLE_MODEL else self._meaning(threshold, model)
-        panel = wording.error_panel(message, heading, again=heading == wording.REFUSED)
+        panel = wording.error_panel(problem, heading, again=heading == wording.REFUSED)
         return self.view.show_nothing(panel, meaning, ticket)
 
 

@@ -11,8 +11,6 @@ from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
 
-TYPE_ONE = "Choose one, or type an address on the Hub: hf://owner/repository"
-
 
 def refuse_programs(name: str, settings: Settings) -> None:
     """Refuse a model that a visitor typed, where its file is a program.

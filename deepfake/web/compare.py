@@ -16,11 +16,10 @@ from deepfake.web import metrics, wording
 from deepfake.web.choices import Choices
 from deepfake.web.newest import Newest
 from deepfake.web.previews import preview
+from deepfake.web.texts import say
+from deepfake.web.told import told
 from deepfake.web.view import Changes, ComparisonView, stays
 from deepfake.web.visitors.admission import Admission
-
-NO_PHOTO = "Choose a photo first: drop it on the page, paste it, or take one of the examples."
-NO_MODELS = "Choose at least one model."
 
 
 class Comparer:
@@ -50,12 +49,12 @@ class Comparer:
         """Judge the photo with the chosen models."""
         self.newest.note(request, ticket)
         if not photo:
-            return self._failure(NO_PHOTO, ticket)
+            return self._failure(say("photo.first"), ticket)
         if not models:
-            return self._failure(NO_MODELS, ticket)
+            return self._failure(say("compare.no_models"), ticket)
 
         def tell(done: int, title: str) -> None:
-            progress((done, len(models)), desc=f"Asking {title}", unit="models")
+            progress((done, len(models)), desc=say("progress.asking", model=title), unit="")
 
         try:
             self.admission.admit(request)
@@ -66,10 +65,10 @@ class Comparer:
                 return stays()
             return self.view.show(_slim(found), ticket, shown)
         except LimitError as error:
-            panel = wording.error_panel(error.public, wording.REFUSED, again=True)
+            panel = wording.error_panel(error, wording.REFUSED, again=True)
             return self.view.show_nothing(ticket, panel)
         except DeepfakeError as error:
-            return self._failure(error.public, ticket)
+            return self._failure(error, ticket)
 
     def look(
         self,
@@ -85,14 +84,14 @@ class Comparer:
         count = sum(row.lacks_map for row in comparison.rows)
 
         def tell(done: int, title: str) -> None:
-            progress((done, count), desc=f"Hiding places of the face from {title}", unit="maps")
+            progress((done, count), desc=say("progress.maps", model=title), unit="")
 
         try:
             # All maps together count as one analysis, like the one of the picture tab.
             self.admission.admit(request)
         except LimitError as error:
             # The comparison stays: it is of the same photo.
-            gr.Warning(str(error), title=wording.REFUSED)
+            gr.Warning(told(error.public), title=say(wording.REFUSED))
             return stays()
         explained = explain(comparison, self.choices.shelf, progress=tell)
         if not self.newest.holds(request, ticket):
@@ -104,8 +103,8 @@ class Comparer:
         self.newest.note(request, ticket)
         return self.view.show_nothing(ticket)
 
-    def _failure(self, message: str, ticket: str) -> Changes:
-        return self.view.show_nothing(ticket, wording.error_panel(message))
+    def _failure(self, problem: DeepfakeError | str, ticket: str) -> Changes:
+        return self.view.show_nothing(ticket, wording.error_panel(problem))
 
 
 def compare_models(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gradio as gr
 
+from deepfake.web import wording
 from deepfake.web.choices import Choices
 from deepfake.web.compare import Comparer
-from deepfake.web.comparison_panel import WELCOME
 from deepfake.web.examples import examples
 from deepfake.web.intake import Intake, notice
+from deepfake.web.placed import placed
 from deepfake.web.session import SESSION_SECONDS
+from deepfake.web.texts import say
 from deepfake.web.view import ComparisonView
 from deepfake.web.visitors.admission import Admission
 
@@ -29,16 +31,16 @@ def compare_tab(choices: Choices, admission: Admission) -> None:
             )
         with gr.Column(scale=5, min_width=300):
             models = gr.CheckboxGroup(
-                choices.labels, value=choices.labels, label="Models",
-                info="Each is loaded when it is first asked.", elem_id="compare-models",
+                choices.labels, value=choices.labels, label=placed(say, "compare.models"),
+                info=placed(say, "compare.models_info"), elem_id="compare-models",
             )  # fmt: skip
-            button = gr.Button("Compare", variant="primary", elem_id="compare")
+            button = gr.Button(placed(say, "compare.start"), variant="primary", elem_id="compare")
             examples("compare-examples")
     with gr.Column(elem_id="compare-result"):
         notice("compare-notice")
-        result = gr.HTML(WELCOME, elem_id="comparison")
+        result = gr.HTML(placed(wording.welcome, "compare_welcome"), elem_id="comparison")
         maps = gr.Button(
-            "Show heat maps (slow)", size="sm", visible=False, elem_id="compare-look"
+            placed(say, "compare.look"), size="sm", visible=False, elem_id="compare-look"
         )  # fmt: skip
     view = ComparisonView(session=session, comparison=result, look=maps)
     comparer = Comparer(choices, admission, view)

@@ -7,44 +7,19 @@ from html import escape
 from PIL import Image
 
 from deepfake import jpeg
-from deepfake.comparison import NOT_MEASURED, Comparison, Ensemble, Row
-from deepfake.verdict import Verdict, percent
-from deepfake.web import drawing
-from deepfake.web.wording import ICONS
+from deepfake.comparison import Comparison, Ensemble, Row
+from deepfake.manifest import OperatingPoint
+from deepfake.verdict import Verdict
+from deepfake.web import drawing, wording
+from deepfake.web.texts import number, percent, say, share
+from deepfake.web.told import told_html
 
-COLUMNS = ("Model", "Verdict", "Likely fake", "Time", "Size", "Trained on", "How often wrong")
-WORDS: dict[Verdict, str] = {
-    "fake": "fake",
-    "uncertain": "too close to call",
-    "real": "real",
-    "not_applicable": "no face to judge",
-}
+COLUMNS = ("model", "verdict", "likely", "time", "size", "trained_on", "wrong")
 # Left out of the cards.
 NOTHING = '<span class="nothing">–</span>'
 MAP_SIDE = 288
 # Longer texts are folded away behind their beginning.
 SHORT_TEXT = 70
-WELCOME = (
-    '<section class="verdict verdict-none"><h2>What do several models say?</h2>'
-    "<p>Drop a photo and choose the models. Each judges the same faces.</p></section>"
-)
-ENSEMBLE_NOTE = (
-    "The ensemble is the weighted mean of the models’ scores, face by face; its threshold is the "
-    "same mean of theirs. How often it is wrong was not measured."
-)
-# The kinds of maps.
-BUILT_IN = "Built-in map"
-WORKED_OUT = "Map by hiding places"
-MAPS_CAPTION = (
-    "Orange places raised the score for “fake”, blue ones lowered it; grey ones did not matter."
-)
-WORKED_OUT_CAPTION = (
-    "Maps by hiding places (occlusion sensitivity) show how the score changed when one place after "
-    "another was covered."
-)
-BOTH_CAPTION = (
-    "A built-in map comes from inside the network; the strengths of the two kinds do not compare."
-)
 
 
 def comparison_panel(comparison: Comparison) -> str:
@@ -54,34 +29,66 @@ def comparison_panel(comparison: Comparison) -> str:
     note = ""
     if comparison.ensemble is not None:
         rows += _ensemble(comparison.ensemble)
-        note = f'<p class="caption">{ENSEMBLE_NOTE}</p>'
-    heads = "".join(f'<th role="columnheader" scope="col">{name}</th>' for name in COLUMNS)
+        note = wording.caption("compare.ensemble_note")
+    heads = "".join(
+        f'<th role="columnheader" scope="col">{escape(say(f"column.{name}"))}</th>'
+        for name in COLUMNS
+    )
     return (
-        f'<section class="verdict verdict-{colour}" role="status">'
-        f"<h2>{escape(comparison.sentence)}</h2></section>"
-        '<table class="comparison" role="table"><caption class="caption">The same picture, judged '
-        f'by each model at its own threshold</caption><thead role="rowgroup"><tr role="row">{heads}'
+        f'<section class="verdict verdict-{colour}" role="status">{_agreement(comparison)}'
+        '</section><table class="comparison" role="table"><caption class="caption">'
+        f'{escape(say("compare.caption"))}</caption><thead role="rowgroup"><tr role="row">{heads}'
         f'</tr></thead><tbody role="rowgroup">{rows}</tbody></table>{note}{_maps(comparison)}'
     )
 
 
+def _agreement(comparison: Comparison) -> str:
+    """Whether the models agree, in a heading, and who says what where they do not."""
+    said: dict[str, list[str]] = {"fake": [], "uncertain": [], "real": []}
+    scores = []
+    for row in comparison.rows:
+        if row.report is not None and row.report.p_fake is not None:
+            said[row.report.verdict].append(row.title)
+            scores.append(row.report.p_fake)
+    given = [word for word, titles in said.items() if titles]
+    lines = []
+    if not comparison.answered:
+        heading = say("compare.none")
+    elif not given:
+        heading = say("compare.no_face")
+    elif len(given) == 1:
+        one = "compare.one" if len(scores) == 1 else "compare.agree"
+        heading = say(one, verdict=say(f"word.{given[0]}"))
+    else:
+        heading = say("compare.disagree" if said["fake"] and said["real"] else "compare.unsure")
+        comma = say("list.comma")
+        lines = [
+            say("compare.says", verdict=say(f"word.{word}"), models=comma.join(said[word]))
+            for word in given
+        ]
+        lowest, highest = share(min(scores)), share(max(scores))
+        # Models may score alike and differ in their thresholds.
+        if lowest != highest:
+            lines.append(say("compare.spread", lowest=lowest, highest=highest))
+    return f"<h2>{escape(heading)}</h2>" + "".join(f"<p>{escape(line)}</p>" for line in lines)
+
+
 def _row(row: Row) -> str:
     if row.report is None:
-        why = "" if row.error is None else escape(row.error.public)
+        why = "" if row.error is None else told_html(row.error.public)
         text = f'<span class="failed"><span aria-hidden="true">✕</span> {why}</span>'
         return _line(_head(row.title, ""), f'<td role="cell" colspan="6">{text}</td>', "failed")
     report = row.report
-    where = f"run by {report.model['backend']}"
-    wrong = f"At {report.threshold:.2f}: {row.error_rate}"
+    size = row.file_bytes
     cells = (
         _verdict(report.verdict),
         _score(report.p_fake),
-        f"{row.milliseconds or 0:.0f} ms",
-        NOTHING if row.file_bytes is None else f"{row.file_bytes / 1e6:.1f} MB",
-        _folded(report.manifest.training_data or "not said"),
-        escape(wrong),
+        escape(say("compare.time", milliseconds=number(row.milliseconds or 0))),
+        NOTHING if size is None else escape(say("compare.size", megabytes=number(size / 1e6, 1))),
+        _folded(report.manifest.training_data),
+        _wrong(report.threshold, row.operating_point),
     )
-    return _line(_head(row.title, where), _cells(cells), report.verdict)
+    return _line(_head(row.title, ""), _cells(cells), report.verdict)
 
 
 def _ensemble(together: Ensemble) -> str:
@@ -91,9 +98,9 @@ def _ensemble(together: Ensemble) -> str:
         NOTHING,
         NOTHING,
         NOTHING,
-        f"At {together.threshold:.2f}: {NOT_MEASURED}",
+        _wrong(together.threshold, None),
     )
-    head = _head("Ensemble", f"mean of {together.models} models")
+    head = _head(say("compare.ensemble"), say("compare.ensemble_of", models=together.models))
     return _line(head, _cells(cells), f"{together.verdict} ensemble")
 
 
@@ -103,29 +110,47 @@ def _line(head: str, cells: str, name: str) -> str:
 
 def _head(title: str, below: str) -> str:
     small = f"<small>{escape(below)}</small>" if below else ""
-    return f'<th role="rowheader" scope="row">{escape(title)}{small}</th>'
+    return f'<th role="rowheader" scope="row"><bdi>{escape(title)}</bdi>{small}</th>'
 
 
 def _cells(values: tuple[str, ...]) -> str:
     return "".join(
-        f'<td role="cell" data-label="{label}">{value}</td>'
-        for label, value in zip(COLUMNS[1:], values, strict=True)
+        f'<td role="cell" data-label="{escape(say(f"column.{name}"))}">{value}</td>'
+        for name, value in zip(COLUMNS[1:], values, strict=True)
     )
 
 
 def _verdict(verdict: Verdict) -> str:
-    return f'<span aria-hidden="true">{ICONS[verdict]}</span> {WORDS[verdict]}'
+    word = escape(say(f"word.{verdict}"))
+    return f'<span aria-hidden="true">{wording.ICONS[verdict]}</span> {word}'
 
 
 def _score(p_fake: float | None) -> str:
-    return NOTHING if p_fake is None else percent(p_fake)
+    return NOTHING if p_fake is None else escape(share(p_fake))
+
+
+def _wrong(threshold: float, point: OperatingPoint | None) -> str:
+    """How often a model was wrong at its threshold, where that was measured."""
+    at = number(threshold, 2)
+    if point is None:
+        return escape(say("compare.not_measured", threshold=at))
+    return escape(
+        say(
+            "compare.wrong", threshold=at,
+            false_alarms=percent(point.false_positive_rate, 1),
+            found=percent(point.true_positive_rate, 1),
+        )
+    )  # fmt: skip
 
 
 def _folded(text: str) -> str:
+    """A text of the model's maker, in whatever language."""
+    if not text:
+        return escape(say("compare.not_said"))
     if len(text) <= SHORT_TEXT:
-        return escape(text)
+        return f"<bdi>{escape(text)}</bdi>"
     start = text[:SHORT_TEXT].rsplit(" ", 1)[0]
-    return f"<details><summary>{escape(start)} …</summary>{escape(text)}</details>"
+    return f'<details dir="auto"><summary>{escape(start)} …</summary>{escape(text)}</details>'
 
 
 def _maps(comparison: Comparison) -> str:
@@ -133,47 +158,52 @@ def _maps(comparison: Comparison) -> str:
     if not shown:
         return ""
     if all(row.lacks_map for row in shown):
-        title, caption = "The largest face, as they saw it", ""
+        title, captions = "maps.faces", []
     else:
-        title, caption = "What they looked at, in the largest face", MAPS_CAPTION
-        if any(row.lacks_map for row in shown):
-            title += ", where that is known"
+        partly = any(row.lacks_map for row in shown)
+        title, captions = "maps.title_partly" if partly else "maps.title", ["maps.caption"]
         kinds = {_kind(row) for row in shown}
-        if WORKED_OUT in kinds:
-            caption += f" {WORKED_OUT_CAPTION}"
-        if {BUILT_IN, WORKED_OUT} <= kinds:
-            caption += f" {BOTH_CAPTION}"
-        caption = f'<p class="caption">{caption}</p>'
+        if "maps.worked_out" in kinds:
+            captions.append("maps.worked_out_caption")
+        if {"maps.built_in", "maps.worked_out"} <= kinds:
+            captions.append("maps.both_caption")
     figures = "".join(_figure(row) for row in shown)
-    return f'<h3 class="maps-title">{title}</h3><div class="maps">{figures}</div>{caption}'
+    return (
+        f'<h3 class="maps-title">{escape(say(title))}</h3><div class="maps">{figures}</div>'
+        f"{''.join(wording.caption(one) for one in captions)}"
+    )
 
 
 def _figure(row: Row) -> str:
     face = row.face
     if face is None or face.crop is None:
         return ""
-    title = escape(row.title)
-    caption = f"{title}: {WORDS[face.verdict]}"
-    if face.p_fake is not None:
-        caption += f", {percent(face.p_fake)} likely fake"
-    if face.overlay is None:
-        pixels, alt = face.crop, f"The face as {title} saw it"
+    if face.p_fake is None:
+        caption = say("maps.unjudged", model=row.title)
     else:
-        pixels = face.overlay
-        alt = f"The face with the places that {title} looked at"
+        caption = say(
+            "maps.judged",
+            model=row.title, verdict=say(f"word.{face.verdict}"), share=share(face.p_fake),
+        )  # fmt: skip
+    if face.overlay is None:
+        pixels, alt = face.crop, say("maps.face_alt", model=row.title)
+    else:
+        pixels, alt = face.overlay, say("maps.map_alt", model=row.title)
     image = Image.fromarray(drawing.as_in_picture(pixels, face.turn, MAP_SIDE, face.proportion))
+    if row.map_error:
+        kind = f'<span aria-hidden="true">✕</span> {told_html(row.map_error.public)}'
+    else:
+        kind = escape(say(_kind(row)))
     return (
-        f'<figure><img src="{jpeg.address(image, 88)}" alt="{alt}"><figcaption>{caption}'
-        f"<small>{_kind(row)}</small></figcaption></figure>"
+        f'<figure><img src="{jpeg.address(image, 88)}" alt="{escape(alt)}">'
+        f"<figcaption>{escape(caption)}<small>{kind}</small></figcaption></figure>"
     )
 
 
 def _kind(row: Row) -> str:
-    """What the picture of the face shows."""
-    if row.map_error:
-        return f'<span aria-hidden="true">✕</span> {escape(row.map_error.public)}'
+    """What the picture of the face shows, as a message's id."""
     if row.lacks_map:
-        return "No built-in map"
+        return "maps.none"
     # A network that brings a map has it from its first run on, so none is ever worked out for it.
     built_in = row.report is not None and row.report.manifest.output.evidence is not None
-    return BUILT_IN if built_in else WORKED_OUT
+    return "maps.built_in" if built_in else "maps.worked_out"

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deepfake.errors import LimitError
 from deepfake.web import scratch
 from deepfake.web.gradio_internals import DIRECT, EVENTS, MISFITS, OTHERS, UPLOADS, Queue
+from deepfake.web.told import told
 
 logger = logging.getLogger(__name__)
 
@@ -270,5 +271,6 @@ class DoorMiddleware:
 
 
 def _say(sentence: str, code: int, retry_seconds: int | None = None) -> JSONResponse:
+    sentence = told(sentence)
     headers = {} if retry_seconds is None else {"Retry-After": str(retry_seconds)}
     return JSONResponse({"detail": sentence, "error": sentence}, code, headers)

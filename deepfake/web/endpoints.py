@@ -24,7 +24,11 @@ from deepfake.web import metrics, wording
 from deepfake.web.choices import Choices
 from deepfake.web.compare import compare_models, name_of
 from deepfake.web.gradio_internals import PhotoInput, end_call, typed_answer
+from deepfake.web.language import CATALOGUES, DEFAULT
 from deepfake.web.visitors.admission import Admission
+
+# Programs are spoken to in English, whoever runs them.
+REFUSED = CATALOGUES[DEFAULT][wording.REFUSED]
 
 
 class Endpoints:
@@ -153,7 +157,7 @@ def _with_sentences(endpoint: Callable[..., Any]) -> Callable[..., Any]:
             return endpoint(photo, request, *options)
         except LimitError as error:
             # By the title a program tells "later" from "never".
-            raise gr.Error(error.public, title=wording.REFUSED, print_exception=False) from error
+            raise gr.Error(error.public, title=REFUSED, print_exception=False) from error
         except DeepfakeError as error:
             metrics.count("failures", "model" if isinstance(error, ModelError) else "picture")
             raise gr.Error(error.public, print_exception=False) from error

@@ -12,7 +12,8 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from deepfake import jpeg
-from deepfake.web.texts import say
+from deepfake.web.placed import placed
+from deepfake.web.texts import has, say
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ADDRESS = "/examples"
@@ -39,18 +40,20 @@ def examples(name: str) -> gr.HTML | None:
     if not photos:
         return None
     groups = "".join(
-        f'<div role="group" aria-label="{escape(say(f"examples.{kind}"))}">'
-        f"<p>{escape(say(f'examples.{kind}'))}</p>{''.join(buttons)}</div>"
+        f'<div role="group" aria-label="{placed(say, f"examples.{kind}")}">'
+        f"<p>{placed(say, f'examples.{kind}')}</p>{''.join(buttons)}</div>"
         for kind in KINDS
         if (buttons := [_button(path) for path in photos if _kind(path) == kind])
     )
-    title = escape(say("examples.title"))
-    return gr.HTML(f'<p>{title}</p><div class="examples">{groups}</div>', elem_id=name)
+    return gr.HTML(
+        f'<p>{placed(say, "examples.title")}</p><div class="examples">{groups}</div>', elem_id=name
+    )
 
 
 def _button(path: Path) -> str:
     thumbnail = ImageOps.fit(Image.open(path).convert("RGB"), (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    title = escape(path.stem.replace("_", " ").title())
+    known = has("example", path.stem)
+    title = placed(say, f"example.{path.stem}") if known else escape(path.stem.replace("_", " "))
     return (
         f'<button type="button" data-example="{ADDRESS}/{quote(path.name)}" title="{title}">'
         f'<img src="{jpeg.address(thumbnail, 80)}" alt="{title}"></button>'

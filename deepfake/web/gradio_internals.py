@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import re
 from abc import ABCMeta
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from html import escape
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +19,7 @@ import gradio as gr
 import gradio.routes
 import gradio.utils
 import httpx
+from gradio import networking
 from gradio.blocks import BlocksConfig
 from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
@@ -26,6 +27,11 @@ from gradio.route_utils import FnIndexInferError
 from gradio.routes import templates
 from jinja2 import ChoiceLoader, DictLoader
 from starlette.types import ASGIApp
+
+from deepfake.web.language import current, speaking, wanted
+from deepfake.web.placed import placed
+from deepfake.web.texts import say
+from deepfake.web.told import told
 
 # Where events come in. What has been accepted is fetched with GET.
 EVENTS = re.compile(r"/gradio_api/(queue/join|call/.+)\Z", re.DOTALL)
@@ -96,6 +102,37 @@ class Queue:
         return math.ceil(longest)
 
 
+@contextmanager
+def patient_start(seconds: float) -> Iterator[None]:
+    """Have `Blocks.launch` wait for a page that is slow to answer; it would give it 3 s.
+
+    Args:
+        seconds: float. How long the page may take for its first answer.
+    """
+    impatient = networking.url_ok
+
+    def url_ok(url: str) -> bool:
+        try:
+            answer = httpx.head(url, timeout=seconds, verify=False)  # noqa: S501  # as Gradio asks
+        except httpx.TimeoutException:
+            raise
+        except httpx.TransportError:
+            return False
+        # With a password it asks for that, and elsewhere it sends on.
+        return answer.is_success or answer.is_redirect or answer.status_code == 401
+
+    networking.url_ok = url_ok
+    try:
+        yield
+    finally:
+        networking.url_ok = impatient
+
+
+def is_slow(error: Exception) -> bool:
+    """Whether `Blocks.launch` raised this because the page took too long for its first answer."""
+    return isinstance(error, httpx.TimeoutException)
+
+
 def is_out_of_reach(error: Exception) -> bool:
     """Whether `Blocks.launch` raised this because the page started, but cannot reach itself."""
     # A proxy that does not answer, one that answers with an error, and one with another page.
@@ -124,11 +161,31 @@ def keep_names_private(blocks: gr.Blocks) -> None:
             error.print_exception = False
             raise
         except (InvalidPathError, OSError):
-            raise gr.Error(GONE, print_exception=False) from None
+            raise gr.Error(told(GONE), print_exception=False) from None
         except (ValueError, TypeError, AttributeError, LookupError):
-            raise gr.Error(UNFIT, print_exception=False) from None
+            raise gr.Error(told(UNFIT), print_exception=False) from None
 
     blocks.preprocess_data = preprocess_data
+
+
+def speak_to_visitors(blocks: gr.Blocks) -> None:
+    """Have each event of a page handled in the language of who asks.
+
+    Handlers run in the queue's own time, not within a request: what is set there does not reach
+    them.
+
+    Args:
+        blocks: gradio.Blocks. The page.
+    """
+    process = blocks.process_api
+
+    async def process_api(*arguments: Any, **options: Any) -> Any:
+        request = options.get("request")
+        tag = wanted(request.query_params, request.headers) if request else current()
+        with speaking(tag):
+            return await process(*arguments, **options)
+
+    blocks.process_api = process_api
 
 
 def lighten(blocks: gr.Blocks) -> None:
@@ -192,16 +249,23 @@ def describe(title: str, description: str) -> None:
     loader = templates.env.loader
     assert loader is not None  # noqa: S101
     title, description = escape(title), escape(description)
+    language = placed(current)
     ours = (
-        f"<head><title>{title}</title>"
+        # Gradio takes its own words from what the browser prefers, not from what was chosen.
+        f'<head><script>Object.defineProperty(navigator, "language", {{value: "{language}"}})'
+        f"</script><title>{title}</title>"
         f'<meta name="description" content="{description}" />'
         f'<meta property="og:title" content="{title}" />'
         f'<meta property="og:description" content="{description}" />'
         '<meta property="og:type" content="website" />'
     )
     sources = {name: loader.get_source(templates.env, name)[0] for name in PAGES}
+    root = f'lang="{language}" dir="{placed(say, "language.direction")}"'
     changed = {
-        name: SCRIPT.sub(OUR_SCRIPT, SAID.sub("", text).replace("<head>", ours, 1))
+        name: SCRIPT.sub(
+            OUR_SCRIPT,
+            SAID.sub("", text).replace("<head>", ours, 1).replace('lang="en"', root, 1),
+        )
         for name, text in sources.items()
     }
     templates.env.loader = ChoiceLoader([DictLoader(changed), loader])
@@ -236,7 +300,7 @@ def _path(_component: gr.Image, payload: Any) -> str | None:
     path: str = payload.path
     # Swept, in a tab that was left open.
     if not Path(path).is_file():
-        raise gr.Error(GONE, print_exception=False)
+        raise gr.Error(told(GONE), print_exception=False)
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, get_args
 
 import gradio as gr
@@ -14,6 +13,7 @@ from deepfake.record.making import Detail, pictures, record
 from deepfake.report import Report
 from deepfake.settings import Settings
 from deepfake.verdict import Verdict
+from deepfake.web.placed import placed
 from deepfake.web.session import Kept, Session
 from deepfake.web.texts import say
 
@@ -27,10 +27,14 @@ COLUMNS = ("photo", "file", "verdict", "likely", "threshold", "time")
 def words() -> dict[str, Any]:
     """What the script says; it puts the name of a file in."""
     return {
-        **{name: say(f"history.{name}") for name in SAID},
-        "columns": [say(f"history.{name}") for name in COLUMNS],
-        "open": say("history.open", file="{file}"),
-        "verdicts": {name: say(f"word.{name}") for name in get_args(Verdict)},
+        **{name: placed(say, f"history.{name}") for name in SAID},
+        "columns": [placed(say, f"history.{name}") for name in COLUMNS],
+        "open": placed(say, "history.open", file="{file}"),
+        "verdicts": {name: placed(say, f"word.{name}") for name in get_args(Verdict)},
+        "below_one": placed(say, "number.below_one"),
+        "above_99": placed(say, "number.above_99"),
+        "percent": placed(say, "number.percent", value="{value}"),
+        "decimal": placed(say, "number.decimal"),
     }
 
 
@@ -92,15 +96,15 @@ def remember(event: Any, row: gr.JSON, act: str = "finish") -> None:
 
 def history_list() -> None:
     """Lay the list out."""
-    with gr.Accordion(say("history.title"), open=True, elem_id="history"):
+    with gr.Accordion(placed(say, "history.title"), open=True, elem_id="history"):
         gr.HTML('<div id="history-rows" class="history-scroll"></div>')
         with gr.Row():
-            csv = gr.Button(say("history.csv"), size="sm", elem_id="history-csv")
-            json = gr.Button(say("history.json"), size="sm", elem_id="history-json")
-            clear = gr.Button(say("history.clear"), size="sm", elem_id="history-clear")
+            csv = gr.Button(placed(say, "history.csv"), size="sm", elem_id="history-csv")
+            json = gr.Button(placed(say, "history.json"), size="sm", elem_id="history-json")
+            clear = gr.Button(placed(say, "history.clear"), size="sm", elem_id="history-clear")
         gr.HTML(
             '<div class="history-note"><label><input type="checkbox" id="history-on" checked> '
-            f"{escape(say('history.keep'))}</label><p>{escape(say('history.note'))}</p></div>"
+            f"{placed(say, 'history.keep')}</label><p>{placed(say, 'history.note')}</p></div>"
         )
     for button, action in ((csv, "saveCsv"), (json, "saveJson"), (clear, "clear")):
         button.click(

@@ -15,7 +15,10 @@ from typing import Any
 import gradio as gr
 
 from deepfake.web.gradio_internals import PhotoInput
-from deepfake.web.texts import say
+from deepfake.web.language import CATALOGUES, DEFAULT
+from deepfake.web.placed import placed
+from deepfake.web.texts import number, say
+from deepfake.web.wording import REFUSED
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,11 @@ class Intake:
             **options: further options of `gradio.Image`.
         """
         photo = PhotoInput(
-            label=say("photo.label"), type="filepath", image_mode=None, buttons=[], **options
+            label=placed(say, "photo.label"),
+            type="filepath",
+            image_mode=None,
+            buttons=[],
+            **options,
         )
         ticket = gr.Textbox("", visible="hidden", label="ticket")
         put = gr.Button(visible="hidden", elem_id=f"{place}-put")
@@ -81,6 +88,27 @@ class Intake:
 
     def _call(self, method: str) -> str:
         return f"(...inputs) => window.deepfake.{self.place}.{method}(inputs)"
+
+
+def photo_words(max_bytes: int) -> dict[str, Any]:
+    """What the script says of a photo that has no answer yet, or gets none.
+
+    Args:
+        max_bytes: int. The largest file that is taken.
+    """
+    said = [name for name in CATALOGUES[DEFAULT] if name.startswith("intake.")]
+    said.remove("intake.too_large")
+    return {
+        **{name.removeprefix("intake."): placed(say, name) for name in said},
+        "failed": placed(say, REFUSED),
+        "too_large": placed(lambda: say("intake.too_large", size=_megabytes(max_bytes))),
+        "max_bytes": max_bytes,
+    }
+
+
+def _megabytes(count: int) -> str:
+    size = count / 1e6
+    return say("compare.size", megabytes=number(size, 0 if size.is_integer() else 1))
 
 
 def notice(name: str) -> gr.HTML:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from deepfake.report import Report
 
 # When a counter began is of no use to anybody here, and doubles the page.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 # Each counter with what is counted, the name of its kinds, and all of them.
 KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "verdicts": ("Analyses by verdict", "verdict", ("real", "fake", "uncertain")),
@@ -33,11 +33,6 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("picture", "model", "page"),
     ),
     "failed_sign_ins": ("Wrong names or passwords", "outcome", ("wrong", "refused")),
-    "decoders_killed": (
-        "Processes that read pictures and were ended",
-        "limit",
-        ("time", "memory", "crash"),
-    ),
 }  # fmt: skip
 STAGES = ("decode", "faces", "preprocessing", "model", "fragility", "total")
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -12,8 +11,11 @@ from deepfake import misjudged
 from deepfake.errors import MisjudgedError
 from deepfake.misjudged import Right
 from deepfake.settings import Settings
+from deepfake.web import wording
+from deepfake.web.placed import placed
 from deepfake.web.session import Session
 from deepfake.web.texts import say
+from deepfake.web.told import told
 from deepfake.web.visitors.admission import Admission
 
 # Visitors cannot fill an operator's disk.
@@ -47,7 +49,7 @@ def misjudged_panel(
                 raise MisjudgedError(say("misjudged.other_photo"))
             misjudged.add(folder, data, session.report, right, most=MAX_BYTES)
         except MisjudgedError as error:
-            gr.Warning(str(error), title=say("misjudged.nothing"))
+            gr.Warning(told(error.public), title=say("misjudged.nothing"))
         else:
             gr.Info(say("misjudged.thanks"))
 
@@ -64,12 +66,15 @@ def misjudged_panel(
     # Where an operator keeps them is none of a visitor's business.
     home = Path.home()
     shown = Path("~", folder.relative_to(home)) if folder.is_relative_to(home) else folder
-    own, public = say("misjudged.own", folder=shown), say("misjudged.public")
-    with gr.Accordion(say("misjudged.title"), open=False, elem_id="misjudged"):
-        gr.HTML(f'<p class="caption">{escape(own if admission.is_local else public)}</p>')
+    if admission.is_local:
+        kept = placed(wording.caption, "misjudged.own", folder=str(shown))
+    else:
+        kept = placed(wording.caption, "misjudged.public")
+    with gr.Accordion(placed(say, "misjudged.title"), open=False, elem_id="misjudged"):
+        gr.HTML(kept)
         with gr.Row():
-            real = gr.Button(say("misjudged.real"), size="sm", elem_id="misjudged-real")
-            fake = gr.Button(say("misjudged.fake"), size="sm", elem_id="misjudged-fake")
+            real = gr.Button(placed(say, "misjudged.real"), size="sm", elem_id="misjudged-real")
+            fake = gr.Button(placed(say, "misjudged.fake"), size="sm", elem_id="misjudged-fake")
     for button, handler in ((real, keep_as_real), (fake, keep_as_fake)):
         button.click(
             handler, [photo, session], None, show_progress="hidden", api_visibility="private"

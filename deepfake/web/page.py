@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.request import getproxies
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -19,19 +20,24 @@ from deepfake import decoders
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names, say_failure
-from deepfake.web import gradio_internals, history, scratch, wording
+from deepfake.web import gradio_internals, history, scratch
 from deepfake.web.about import about
 from deepfake.web.choices import Choices, refuse_programs
+from deepfake.web.chooser import chooser
 from deepfake.web.compare_tab import compare_tab
 from deepfake.web.door import Door, DoorMiddleware
 from deepfake.web.endpoints import Endpoints, add_endpoints
 from deepfake.web.examples import example_routes
 from deepfake.web.headers import HeadersMiddleware
 from deepfake.web.health import Readiness, health_routes, readiness
+from deepfake.web.intake import photo_words
 from deepfake.web.journal import JournalMiddleware
+from deepfake.web.language import CATALOGUES, DEFAULT
+from deepfake.web.many_tab import many_tab
 from deepfake.web.mcp_door import mcp_server
 from deepfake.web.origins import OriginsMiddleware, allowed_sites
 from deepfake.web.photo_tab import photo_tab
+from deepfake.web.placed import LanguageMiddleware, placed
 from deepfake.web.session import SESSIONS
 from deepfake.web.texts import say
 from deepfake.web.visitors.accounts import read_accounts
@@ -42,13 +48,13 @@ from deepfake.web.vitals import Vitals
 ASSETS = Path(__file__).parent / "assets"
 STYLES = ("page.css", "result.css", "history.css")
 SCRIPTS = ("photo.js", "page.js", "result.js", "history.js")
-TITLE = "deepfake: is this face real?"
-DESCRIPTION = say("page.intro")
 # Larger uploads are cut off on the way; between the limit and this our own sentence is shown.
 UPLOAD_SLACK = 1.2
 # All uploads together, in largest ones; of the default size they fit into a /tmp of 512 MB.
 UPLOADS_KEPT = 10
 # System fonts: nothing is loaded from elsewhere, and the page works offline.
+# How long the page may take for its first answer to itself, on a machine with much else to do.
+START_SECONDS = 90.0
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "Consolas", "monospace")
 
@@ -108,26 +114,30 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         check_other=partial(refuse_programs, settings=settings),
     )  # fmt: skip
     choices = Choices(shelf)
-    shelf.compile_own()
+    shelf.try_own()
+    title, description = placed(say, "page.title"), placed(say, "page.intro")
     with gr.Blocks(
-        title=TITLE,
+        title=title,
         analytics_enabled=False,
         delete_cache=(scratch.SWEEP_SECONDS, scratch.MAX_AGE_SECONDS),
     ) as blocks:
-        gr.Markdown(f"# {say('page.heading')}\n{DESCRIPTION}")
+        chooser()
+        gr.Markdown(f"# {placed(say, 'page.heading')}\n{description}", elem_id="heading")
         # It is there before any verdict, so that screen readers tell of the first one, too.
         gr.HTML('<div class="unseen" aria-live="polite"></div>', elem_id="told")
-        with gr.Tab("Photo"):
+        with gr.Tab(placed(say, "tab.photo")):
             # Made now, shown in its own tab further down.
             card = gr.Markdown(
-                about(choices.detector(None).model), header_links=True, render=False,
+                placed(about, choices.detector(None).model), header_links=True, render=False,
                 elem_id="about",
             )  # fmt: skip
             photo_tab(choices, admission, card)
         if len(choices.labels) > 1:
-            with gr.Tab("Compare models"):
+            with gr.Tab(placed(say, "tab.compare")):
                 compare_tab(choices, admission)
-        with gr.Tab("About this model"):
+        with gr.Tab(placed(say, "tab.many")):
+            many_tab(choices, admission, folder)
+        with gr.Tab(placed(say, "tab.about")):
             card.render()
         endpoints = Endpoints(choices, admission)
         add_endpoints(endpoints)
@@ -139,7 +149,8 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         api_open=False,
     )  # fmt: skip
     gradio_internals.keep_names_private(blocks)
-    gradio_internals.describe(TITLE, DESCRIPTION)
+    gradio_internals.describe(title, description)
+    gradio_internals.speak_to_visitors(blocks)
     door = Door(
         gradio_internals.Queue(blocks), settings.max_queue, folder,
         int(UPLOAD_SLACK * settings.max_bytes), UPLOADS_KEPT * settings.max_bytes,
@@ -159,6 +170,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
     )  # fmt: skip
 
 
+@gradio_internals.patient_start(START_SECONDS)
 def launch(page: Page, settings: Settings, **options: Any) -> Any:
     """Start serving a page.
 
@@ -225,6 +237,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
                 # FastAPI's list of all routes, which asks for no password.
                 "openapi_url": None,
                 "middleware": [
+                    Middleware(LanguageMiddleware),
                     Middleware(SignInMiddleware, trusted=page.admission.trusted),
                     Middleware(DoorMiddleware, door=page.door),
                 ],
@@ -239,11 +252,19 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             "this machine's. Choose others with --host and --port, or DEEPFAKE_PORT."
         ) from error
     except Exception as error:
+        if gradio_internals.is_slow(error):
+            raise SettingError(
+                f"The page started but did not answer itself within {START_SECONDS:.0f} seconds: "
+                "this machine is busy. Start again when it has less to do."
+            ) from error
         if not gradio_internals.is_out_of_reach(error):
             raise
         raise SettingError(
             "The page started but cannot reach itself, probably because of a proxy. "
             "Set NO_PROXY=localhost,127.0.0.1 and start again."
+            if getproxies()
+            else f"The page started but cannot reach itself at {host}, port {settings.port}. Allow "
+            "connections to this machine itself in its firewall, or choose another --host."
         ) from error
 
 
@@ -259,9 +280,21 @@ def _asset(name: str) -> str:
 
 def _script(settings: Settings) -> str:
     """Each script is a function, some of words; Gradio runs one."""
-    too_large = wording.PHOTO_WORDS["too_large"].format(size=f"{settings.max_bytes / 1e6:g} MB")
-    words = {**wording.PHOTO_WORDS, "too_large": too_large, "max_bytes": settings.max_bytes}
-    said = {"photo.js": json.dumps(words), "history.js": json.dumps(history.words())}
+    words = {
+        "photo.js": photo_words(settings.max_bytes),
+        "page.js": {
+            "evidence": [placed(say, "evidence.face_alt"), placed(say, "evidence.map_alt")],
+            # Names that Gradio gives its buttons in English only.
+            "gradio": {
+                text: placed(say, name)
+                for name, text in CATALOGUES[DEFAULT].items()
+                if name.startswith("gradio.")
+            },
+        },
+        "history.js": history.words(),
+    }
+    # Marks stay as they are, or they would not be found.
+    said = {name: json.dumps(those, ensure_ascii=False) for name, those in words.items()}
     calls = [f"({_asset(name)})({said.get(name, '')});" for name in SCRIPTS]
     return f"() => {{ {' '.join(calls)} }}"
 

@@ -11,11 +11,12 @@ from deepfake.settings import Settings
 from deepfake.web import wording
 from deepfake.web.adjust import meaning
 from deepfake.web.analyse import Analyser
-from deepfake.web.choices import TYPE_ONE, Choices
+from deepfake.web.choices import Choices
 from deepfake.web.examples import examples
 from deepfake.web.history import history_list, remember
 from deepfake.web.intake import Intake, notice
 from deepfake.web.misjudged_panel import misjudged_panel
+from deepfake.web.placed import placed
 from deepfake.web.record_panel import record_panel
 from deepfake.web.session import SESSION_SECONDS
 from deepfake.web.texts import say
@@ -45,16 +46,17 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
             picture = gr.HTML("", elem_id="faces", elem_classes=["of-photo"])
             intake = Intake.lay_out(
                 "photo", sources=["upload", "clipboard", "webcam"], height=280, elem_id="photo",
-                alt_text=say("photo.alt"),
+                alt_text=placed(say, "photo.alt"),
             )  # fmt: skip
-            gr.HTML(wording.PRIVACY, elem_id="privacy")
+            gr.HTML(placed(wording.caption, "photo.privacy"), elem_id="privacy")
             model = gr.Dropdown(
-                choices.labels, value=choices.default, label="Model",
-                info=TYPE_ONE if choices.can_type else None, allow_custom_value=choices.can_type,
+                choices.labels, value=choices.default, label=placed(say, "model.label"),
+                info=placed(say, "model.type_one") if choices.can_type else None,
+                allow_custom_value=choices.can_type,
                 # With nothing to choose there is nothing to show.
                 visible=len(choices.labels) > 1 or choices.can_type, elem_id="model",
             )  # fmt: skip
-            analyse = gr.Button(say("photo.analyse"), variant="primary", elem_id="analyse")
+            analyse = gr.Button(placed(say, "photo.analyse"), variant="primary", elem_id="analyse")
             examples("examples")
         photo, ticket, settings = intake.photo, intake.ticket, choices.shelf.settings
         with gr.Column(scale=6, min_width=300, elem_id="result"):
@@ -117,24 +119,24 @@ def _result(
 ) -> PhotoView:
     """Lay the result's side out; the view's other components are there already."""
     notice("notice")
-    verdict = gr.HTML(wording.WELCOME, elem_id="verdict")
+    verdict = gr.HTML(placed(wording.welcome), elem_id="verdict")
     with gr.Column(visible=False) as details:
         face = gr.Radio(
-            [], label=say("faces.label"), type="value", visible=False, elem_id="face",
+            [], label=placed(say, "faces.label"), type="value", visible=False, elem_id="face",
         )  # fmt: skip
         evidence = gr.ImageSlider(
-            label=say("evidence.label"), interactive=False, max_height=320, elem_id="evidence",
-            buttons=["fullscreen"], format="jpeg",
+            label=placed(say, "evidence.label"), interactive=False, max_height=320,
+            elem_id="evidence", buttons=["fullscreen"], format="jpeg",
         )  # fmt: skip
-        look = gr.Button(say("evidence.work_out"), size="sm", visible=False, elem_id="look")
-        gr.HTML(wording.EVIDENCE_CAPTION, elem_id="evidence-caption")
+        look = gr.Button(placed(say, "evidence.work_out"), size="sm", visible=False, elem_id="look")
+        gr.HTML(placed(wording.caption, "evidence.caption"), elem_id="evidence-caption")
         strip = gr.HTML("", elem_id="strip")
-        with gr.Accordion(say("adjust.title"), open=False, elem_id="adjust"):
+        with gr.Accordion(placed(say, "adjust.title"), open=False, elem_id="adjust"):
             threshold = gr.Slider(
-                0.0, 1.0, value=manifest.threshold, step=0.01, label=say("adjust.label"),
-                info=say("adjust.info"), elem_id="threshold",
+                0.0, 1.0, value=manifest.threshold, step=0.01, label=placed(say, "adjust.label"),
+                info=placed(say, "adjust.info"), elem_id="threshold",
             )  # fmt: skip
-            figures = gr.HTML(meaning(manifest, manifest.threshold), elem_id="meaning")
+            figures = gr.HTML(placed(meaning, manifest, manifest.threshold), elem_id="meaning")
         record_panel(others["session"], settings)
         misjudged_panel(photo, others["session"], settings, admission)
     provenance = gr.HTML("", elem_id="provenance")

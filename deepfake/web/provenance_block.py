@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from html import escape
 
-from deepfake.provenance.words import NOTHING_MEANT, facts
+from deepfake.provenance.facts import Credentials, Provenance
+from deepfake.provenance.trust import LISTS_OF
 from deepfake.report import Report
+from deepfake.verdict import Verdict
+from deepfake.web import wording
+from deepfake.web.texts import has, say
+from deepfake.web.told import told_html
 
 
 def provenance_block(report: Report | None) -> str:
@@ -16,10 +21,61 @@ def provenance_block(report: Report | None) -> str:
     """
     if report is None or report.provenance is None:
         return ""
-    rows = facts(report.provenance, report.verdict)
-    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in rows)
+    rows = _facts(report.provenance, report.verdict)
+    listed = "".join(
+        f"<dt>{escape(say(f'fact.{name}'))}</dt><dd>{lines}</dd>" for name, lines in rows if lines
+    )
     opened = " open" if report.provenance.contradictions(report.verdict) else ""
     return (
-        f'<details class="provenance"{opened}><summary>What the file says of where it comes from'
-        f'</summary><dl>{listed}</dl><p class="caption">{escape(NOTHING_MEANT)}</p></details>'
+        f'<details class="provenance"{opened}><summary>{escape(say("provenance.title"))}'
+        f"</summary><dl>{listed}</dl>{wording.caption('provenance.caption')}</details>"
     )
+
+
+def _facts(found: Provenance, verdict: Verdict) -> list[tuple[str, str]]:
+    """(what, HTML), the contradictions first; without HTML where the file says nothing of it."""
+    metadata, jpeg = found.metadata, found.jpeg
+    rows = [("misfit", told_html(one)) for one in found.contradictions(verdict)]
+    rows.append(("credentials", "<br>".join(_credentials(found.credentials))))
+    for one in found.source_types:
+        origin = say(f"source.{one.term if has('source', one.term) else 'other'}")
+        line = say(f"origin.{one.of}_{one.said_by}", origin=origin, term=one.term)
+        rows.append(("origin", escape(line)))
+    for left in found.generators:
+        line = say("generator.text", program=left.program, text=left.excerpt)
+        rows.append(("generator", escape(line)))
+    rows += [
+        (name, f"<bdi>{escape(getattr(metadata, name))}</bdi>" if getattr(metadata, name) else "")
+        for name in ("camera", "software", "taken", "changed")
+    ]
+    rows.append(("place", escape(say("place.present")) if metadata.gps else ""))
+    if jpeg is not None:
+        exact = str(jpeg.quality)
+        rows.append(("jpeg", exact if jpeg.exact else escape(say("jpeg.about", quality=exact))))
+    if found.thumbnail != "none":
+        rows.append(("preview", escape(say(f"preview.{found.thumbnail}"))))
+    return rows + [("not_read", told_html(note)) for note in found.notes]
+
+
+def _credentials(signed: Credentials) -> list[str]:
+    note = [told_html(one) for one in _sentences(signed.note)]
+    if signed.state == "absent":
+        return [escape(say("credentials.absent"))]
+    if signed.state != "present":
+        return note
+    lines = [say("credentials.intact" if signed.intact else "credentials.broken")]
+    # Where the signature does not hold, the name on it is worth nothing.
+    if signed.intact:
+        lines.append(say(f"credentials.{signed.signer_list or 'unknown'}", date=LISTS_OF))
+        lines += [say("credentials.signer", name=signed.signer)] if signed.signer else []
+        lines += [say("credentials.signed", date=signed.signed)] if signed.signed else []
+    if signed.program:
+        lines.append(say("credentials.program", name=signed.program))
+    if signed.ingredients:
+        lines.append(say("credentials.ingredients", count=signed.ingredients))
+    return [*map(escape, lines), *note]
+
+
+def _sentences(note: str) -> list[str]:
+    """A note may be several sentences, which are known one by one."""
+    return [part.rstrip(".") + "." for part in note.split(". ") if part]

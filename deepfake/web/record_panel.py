@@ -11,6 +11,7 @@ from PIL import Image
 from deepfake.record import html
 from deepfake.record.making import pictures, record
 from deepfake.settings import Settings
+from deepfake.web.placed import placed
 from deepfake.web.session import Session
 from deepfake.web.texts import say
 
@@ -30,8 +31,8 @@ def record_panel(session: gr.State, settings: Settings) -> None:
 
     made = gr.JSON(visible="hidden")
     with gr.Row():
-        page = gr.Button(say("report.read"), size="sm", elem_id="report-html")
-        json = gr.Button(say("report.check"), size="sm", elem_id="report-json")
+        page = gr.Button(placed(say, "report.read"), size="sm", elem_id="report-html")
+        json = gr.Button(placed(say, "report.check"), size="sm", elem_id="report-json")
     for button, kind in ((page, "html"), (json, "json")):
         button.click(
             make, [session], [made], show_progress="hidden", api_visibility="private"

@@ -11,7 +11,7 @@ from deepfake.comparison import Comparison
 from deepfake.report import FaceReport, Report
 from deepfake.web import drawing, wording
 from deepfake.web.adjust import meaning
-from deepfake.web.comparison_panel import WELCOME, comparison_panel
+from deepfake.web.comparison_panel import comparison_panel
 from deepfake.web.intake import ticketed
 from deepfake.web.provenance_block import provenance_block
 from deepfake.web.session import Session
@@ -166,8 +166,9 @@ class ComparisonView:
             self.look: gr.update(visible=any(row.lacks_map for row in comparison.rows)),
         }
 
-    def show_nothing(self, ticket: str, panel: str = WELCOME) -> Changes:
-        """No result; the panel, as HTML, says why."""
+    def show_nothing(self, ticket: str, panel: str = "") -> Changes:
+        """No result; the panel, as HTML, says why. Defaults to the welcome."""
+        panel = panel or wording.welcome("compare_welcome")
         return {
             self.session: None,
             self.comparison: ticketed(panel, ticket),

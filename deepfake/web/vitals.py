@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from deepfake import decoders
+from deepfake.decoders.pool import Outcome
 from deepfake.errors import SettingError
 from deepfake.shelf import Shelf
 from deepfake.version import __version__
@@ -34,6 +36,12 @@ GAUGES = {
     "models_loaded": "Models in memory",
     "redis_up": "1 if the latest answer of Redis was one, 0 if not; absent without Redis",
 }
+
+
+# How decoders ended, of what their pool counts.
+ENDED: dict[Outcome, str] = {
+    "too long": "time", "broke off": "broke_off", "not started": "not_started",
+}  # fmt: skip
 
 
 class Vitals(Collector):
@@ -97,6 +105,12 @@ class Vitals(Collector):
     def collect(self) -> Iterator[Metric]:
         """As Prometheus reads them."""
         yield InfoMetricFamily("deepfake", "What runs here", {"version": __version__})
+        said = "Processes that read pictures and were ended, or never began"
+        ended = CounterMetricFamily("deepfake_decoders_killed", said, labels=["limit"])
+        counts = decoders.counts()
+        for outcome, limit in ENDED.items():
+            ended.add_metric([limit], counts[outcome])
+        yield ended
         for name, number in self.numbers().items():
             yield GaugeMetricFamily(f"deepfake_{name}", GAUGES[name], number)
 

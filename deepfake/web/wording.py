@@ -5,40 +5,40 @@ from __future__ import annotations
 import re
 from html import escape
 
+from deepfake.errors import DeepfakeError
 from deepfake.report import FaceReport, Report
 from deepfake.verdict import operating_point
 from deepfake.web import worth
-from deepfake.web.texts import ENGLISH, counts, has, of_hundred, say, share
+from deepfake.web.texts import counts, has, of_hundred, say, share
+from deepfake.web.told import told_html
 
 # Shape and words carry the meaning; colour only repeats it.
 ICONS = {"fake": "▲", "uncertain": "◆", "real": "●", "not_applicable": "○"}
 
-WELCOME = (
-    f'<section class="verdict verdict-none"><h2>{escape(say("welcome.heading"))}</h2>'
-    f"<p>{escape(say('welcome.text'))}</p></section>"
-)
-NO_PHOTO = say("error.no_photo")
-UNREADABLE_FILE = say("error.file")
-REFUSED = say("error.refused")
-UNUSABLE_MODEL = say("error.model")
-AGAIN = say("intake.again")
-# What the script says of a photo that has no answer yet, or gets none.
-PHOTO_WORDS: dict[str, str] = {
-    "failed": REFUSED,
-    **{
-        key.removeprefix("intake."): text
-        for key, text in ENGLISH.items()
-        if key.startswith("intake.")
-    },
-}
-EVIDENCE_CAPTION = f'<p class="caption">{escape(say("evidence.caption"))}</p>'
-PRIVACY = f'<p class="caption">{escape(say("photo.privacy"))}</p>'
+# Headings of errors, by message id.
+NO_PHOTO = "error.no_photo"
+UNREADABLE_FILE = "error.file"
+REFUSED = "error.refused"
+UNUSABLE_MODEL = "error.model"
+
+
+def welcome(family: str = "welcome") -> str:
+    """What stands where a verdict would; each tab's welcome has a family of messages."""
+    return (
+        f'<section class="verdict verdict-none"><h2>{escape(say(f"{family}.heading"))}</h2>'
+        f"<p>{escape(say(f'{family}.text'))}</p></section>"
+    )
+
+
+def caption(message: str, **values: object) -> str:
+    """A message in small print."""
+    return f'<p class="caption">{escape(say(message, **values))}</p>'
 
 
 def verdict_panel(report: Report) -> str:
     """The verdict in one sentence, one bar, what it is worth, and what weakens it."""
-    weaker = [*_reasons(report), *report.notes]
-    lines = "".join(f"<li>{escape(line)}</li>" for line in weaker)
+    weaker = [*map(escape, _reasons(report)), *map(told_html, report.notes)]
+    lines = "".join(f"<li>{line}</li>" for line in weaker)
     model = {key: str(report.model[key]) for key in ("name", "version")}
     return (
         f'<section class="verdict verdict-{report.verdict}" role="status">'
@@ -50,13 +50,23 @@ def verdict_panel(report: Report) -> str:
     )
 
 
-def error_panel(message: str, heading: str = UNREADABLE_FILE, again: bool = False) -> str:
-    """An error as a sentence of ours; `again`: with a button that asks once more."""
-    button = f'<button type="button" class="again">{AGAIN}</button>' if again else ""
+def error_panel(
+    problem: DeepfakeError | str, heading: str = UNREADABLE_FILE, again: bool = False
+) -> str:
+    """What went wrong: an error, or a sentence in the reader's language.
+
+    Args:
+        problem: DeepfakeError or str.
+        heading: str. A message's id.
+        again: bool. Whether there is a button that asks once more. Defaults to False.
+    """
+    text = told_html(problem.public) if isinstance(problem, DeepfakeError) else escape(problem)
+    more = escape(say("intake.again"))
+    button = f'<button type="button" class="again">{more}</button>' if again else ""
     return (
         '<section class="verdict verdict-error" role="alert">'
-        f'<h2><span aria-hidden="true">✕</span> {escape(heading)}</h2>'
-        f"<p>{escape(message)}</p>{button}</section>"
+        f'<h2><span aria-hidden="true">✕</span> {escape(say(heading))}</h2>'
+        f"<p>{text}</p>{button}</section>"
     )
 
 
@@ -100,7 +110,7 @@ def strip(face: FaceReport | None) -> str:
     rows = "".join(
         f"<li>{escape(say('strip.row', name=say(f'change.{one.name}'), share=share(one.p_fake)))}"
         '<span class="track"><span class="pointer" '
-        f'style="left:{100 * one.p_fake:.1f}%"></span></span></li>'
+        f'style="inset-inline-start:{100 * one.p_fake:.1f}%"></span></span></li>'
         for one in face.variations
     )
     return (
@@ -182,7 +192,7 @@ def _bar(report: Report) -> str:
     return (
         f'<p class="likely">{escape(say("bar.likely", share=said))}</p>'
         f'<div class="bar" role="img" aria-label="{escape(alt)}">{parts}'
-        f'<span class="pointer" style="left:{100 * report.p_fake:.1f}%"></span></div>'
+        f'<span class="pointer" style="inset-inline-start:{100 * report.p_fake:.1f}%"></span></div>'
     )
 
 

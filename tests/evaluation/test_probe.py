@@ -8,7 +8,7 @@ from deepfake.errors import ModelError
 from deepfake.evaluation import probe
 from deepfake.modelstore.answers import Answers
 from deepfake.settings import Settings
-from tests.modelstore.tiny_onnx import brightness
+from tests.modelstore.tiny_onnx import brightness, channel_means
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,34 @@ def test_labelled_photos_tell_which_end_means_fake(photos, tmp_path, slope, mean
     found = probe.probe(str(model), probe.labelled_photos(photos), Settings())
     assert (found.reals, found.fakes) == (8, 8)
     assert found.readings[0].positive == meaning
+    # Brightness has no order of colours, so no photos can tell it.
+    assert "cannot tell" in found.text() and len(found.fitting) > 1
     assert found.is_sure
     assert f"--positive {meaning}" in found.text()
+
+
+@pytest.mark.slow
+def test_the_way_to_feed_a_model_is_found(photos, tmp_path):
+    """The network looks at blue, as its first channel; red says nothing."""
+    random = np.random.default_rng(1)
+    for path in sorted(photos.rglob("*.png")):
+        grey = np.asarray(Image.open(path).convert("L").convert("RGB"), np.float32)
+        blue = 0.5 if path.parent.name == "0_real" else 1.0
+        tinted = grey / grey.mean() * 120 * [random.uniform(0.5, 1.0), 0.75, blue]
+        place = tmp_path / path.parent.name
+        place.mkdir(exist_ok=True)
+        Image.fromarray(np.clip(tinted, 0, 255).astype(np.uint8)).save(place / path.name)
+    model = channel_means(tmp_path / "first.onnx", [[0.1], [0.0], [0.0]])
+    photos = probe.labelled_photos(tmp_path)
+    found = probe.probe(str(model), photos, Settings(), Answers(scale="0..255"))
+    assert found.is_sure and found.only_square
+    assert {reading.options.channels for reading in found.fitting} == {"bgr"}
+    assert "Use: --positive fake --scale 0..255 --crop face --channels bgr" in found.text()
+    # Three classes, and it was said which mean fake: what is looked for is how to feed it.
+    model = channel_means(tmp_path / "three.onnx", [[0.0, 0.1, 0.1], [0.0] * 3, [0.0] * 3])
+    said = Answers(labels="live,print,replay", positive="print,replay", scale="0..255", crop="full")
+    found = probe.probe(str(model), photos, Settings(), said)
+    assert found.chosen and "Use: --scale 0..255 --crop full" in found.text()
 
 
 def test_few_photos_are_not_enough_to_be_sure(photos, tmp_path):
@@ -83,3 +109,20 @@ def test_the_test_of_order_agrees_with_scipy(count):
     )
     assert auc == pytest.approx(roc_auc_score(labels, scores))
     assert p_value == pytest.approx(expected.pvalue, rel=1e-6)
+
+
+def test_the_comparison_of_two_scores_agrees_with_a_permutation_test():
+    random = np.random.default_rng(3)
+    labels = np.arange(60) % 2
+    good, weak = (random.normal(size=60) + gain * labels for gain in (1.6, 0.4))
+    seen = probe.mann_whitney(good, labels)[0] - probe.mann_whitney(weak, labels)[0]
+    # The scores of a case change places, as they may if both are equally good.
+    ranks = [np.argsort(np.argsort(scores)) for scores in (good, weak)]
+    count = 0
+    for _ in range(2000):
+        swapped = random.random(60) < 0.5
+        pair = np.where(swapped, ranks[1], ranks[0]), np.where(swapped, ranks[0], ranks[1])
+        aucs = [probe.mann_whitney(scores, labels)[0] for scores in pair]
+        count += aucs[0] - aucs[1] >= seen - 1e-9
+    assert probe.delong(good, weak, labels) == pytest.approx(count / 2000, abs=0.01)
+    assert probe.delong(good, good * 2 + 1, labels) == 1.0

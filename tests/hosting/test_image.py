@@ -19,7 +19,7 @@ def test_the_image_has_no_more_than_is_needed(container):
         for file in (ROOT / folder).glob("**/*" if folder else "*")
         if file.is_file() and is_sent(file.relative_to(ROOT).as_posix())
     }
-    assert sent == {n for n in names if (container.image / n).is_file()} | {"requirements.txt"}
+    assert sent == {n for n in names if (container.image / n).is_file()} | {"requirements.lock"}
 
 
 def test_the_container_judges_a_photo_and_finds_itself_healthy(container, portrait):
@@ -54,5 +54,5 @@ def test_it_does_not_run_as_root_and_keeps_no_installer():
         arguments for word, arguments in INSTRUCTIONS if word == "RUN" and "pip" in arguments
     ]
     assert "--without-pip" in install and "--only-binary=:all:" in install
-    assert "requirements.txt" in install
+    assert "--require-hashes" in install and "requirements.lock" in install
     assert not any(word == "RUN" and "apt" in arguments for word, arguments in INSTRUCTIONS)

@@ -1,5 +1,6 @@
 import io
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -57,6 +58,16 @@ def test_reads_every_promised_format(kind):
     assert (picture.width, picture.height) == (64, 48)
     assert np.abs(left - RED).max() < 16
     assert np.abs(right - BLUE).max() < 16
+
+
+def test_without_its_package_a_heic_gets_a_sentence(monkeypatch):
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    data = encoded(halves(), "HEIF")
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    with pytest.raises(ImageError, match="Send the photo as a JPEG"):
+        imaging.read(data)
 
 
 @pytest.mark.parametrize(

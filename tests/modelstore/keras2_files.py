@@ -4,13 +4,14 @@ Keras 2 (`tf_keras`) and Keras 3 do not share a process, so the tests run this a
 
     python tests/modelstore/keras2_files.py FOLDER
 
-writes NAME.h5 and NAME.npz (`inputs`, `outputs`) for each of `KINDS`, some other files of the
-first ones, and weights of the two MesoNets. The builders take the keras module, so that the tests
-can save the same networks with Keras 3.
+writes NAME.h5, NAME.keras and NAME.npz (`inputs`, `outputs`) for each of `KINDS` and `STEPS`, some
+other files of the first ones, and weights of the two MesoNets. The builders take the keras module,
+so that the tests can save the same networks with Keras 3.
 """
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -177,12 +178,65 @@ def operator_on_tensor(keras):
     return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(layers.Flatten()(x)))
 
 
+def mixed_precision(keras):
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        return functional_cnn(keras)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
+def _prepared(keras, application):
+    """With what `preprocess_input` does to a tensor in the network."""
+    inputs = keras.layers.Input((32, 32, 3))
+    prepared = getattr(keras.applications, application).preprocess_input(inputs)
+    x = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu")(prepared))
+    return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x))
+
+
+def preprocess_input_of_mobilenetv2(keras):
+    return _prepared(keras, "mobilenet_v2")
+
+
+def preprocess_input_of_densenet(keras):
+    return _prepared(keras, "densenet")
+
+
+def preprocess_input_of_resnet50(keras):
+    return _prepared(keras, "resnet50")
+
+
+def operations_between_layers(keras):
+    if "tf" in keras.__name__:
+        import tensorflow as tf
+
+        relu, concat, mean, resize = tf.nn.relu, tf.concat, tf.reduce_mean, tf.image.resize
+    else:
+        from keras import ops
+
+        relu, concat, mean, resize = ops.relu, ops.concatenate, ops.mean, ops.image.resize
+    layers = keras.layers
+    inputs = layers.Input((32, 32, 3))
+    turned = resize(inputs, (24, 24))[..., ::-1] / [0.2, 0.3, 0.4]
+    a, b = layers.Conv2D(4, 3)(turned), layers.Conv2D(4, 3)(1.0 - turned)
+    x = mean(concat([relu(a + b), a * b, a - b], axis=-1), axis=[1, 2])
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
+
+
 KINDS = {
     build.__name__: build
     for build in (
         sequential_cnn, functional_cnn, mesonet, mobilenet_in_sequential, mobilenetv2_augmented,
         efficientnetb0, efficientnetv2b0, resnet50, vgg16, xception, densenet121, inceptionv3,
         inceptionresnetv2, lambda_layer, operator_on_tensor,
+    )
+}  # fmt: skip
+# What else people have between and around their layers.
+STEPS = {
+    build.__name__: build
+    for build in (
+        mixed_precision, preprocess_input_of_mobilenetv2, preprocess_input_of_densenet,
+        preprocess_input_of_resnet50, operations_between_layers,
     )
 }  # fmt: skip
 
@@ -198,7 +252,7 @@ def main(folder):
     import numpy as np
     import tf_keras
 
-    for name, build in {**KINDS, "mesoinception": mesoinception}.items():
+    for name, build in {**KINDS, **STEPS, "mesoinception": mesoinception}.items():
         tf_keras.backend.clear_session()
         tf_keras.utils.set_random_seed(1)
         model = build(tf_keras)
@@ -208,12 +262,18 @@ def main(folder):
         outputs = np.asarray(model(inputs, training=False))
         np.savez(folder / f"{name}.npz", inputs=inputs, outputs=outputs)
         if name == "sequential_cnn":
-            model.save(folder / f"{name}.keras")
             model.save(folder / name, save_format="tf")
+            with (folder / f"{name}.pkl").open("wb") as file:
+                pickle.dump(model, file)
         if name.startswith("meso"):
             model.save_weights(folder / f"{name}_weights.h5")
-        if name in KINDS:
+        if name != "mesoinception":
             model.save(folder / f"{name}.h5")
+            try:
+                model.save(folder / f"{name}.keras")
+            except TypeError:
+                # It cannot write the dots of x[..., ::-1] there.
+                (folder / f"{name}.keras").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -134,3 +134,94 @@ def test_a_rule_on_real_is_kept_to_the_letter():
         verdict.decide(p, manifest.threshold, manifest.uncertain_band) for p in (0.19, 0.25, 0.31)
     ]
     assert verdicts == ["real", "uncertain", "fake"]
+
+
+THREE = Network(64, "softmax", classes=3)
+SCORES = [[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.9, 0.05, 0.05]]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (Answers(labels="live,print,replay", positive="print,replay"), [0.5, 0.9, 0.1]),
+        (Answers(labels="live,print,replay", positive="Replay, PRINT"), [0.5, 0.9, 0.1]),
+        (Answers(positive="1,2"), [0.5, 0.9, 0.1]),
+        (Answers(positive="1"), [0.3, 0.8, 0.05]),
+        (Answers(labels="real,fake,other", positive="fake"), [0.3, 0.8, 0.05]),
+        (Answers(labels="Live,spoof,deepfake"), [0.5, 0.9, 0.1]),
+        (Answers(labels="gan,diffusion,real", positive="fake"), [0.8, 0.9, 0.95]),
+    ],
+)
+def test_of_several_classes_some_mean_fake(given, expected):
+    manifest = given.complete(THREE, "model", FILES)
+    np.testing.assert_allclose(p_fake(manifest, SCORES), expected, atol=1e-6)
+    again = manifest.model_validate_json(manifest.model_dump_json())
+    np.testing.assert_allclose(p_fake(again, SCORES), expected, atol=1e-6)
+    logits = given.complete(Network(64, "logits", classes=3), "model", FILES)
+    np.testing.assert_allclose(p_fake(logits, np.log(SCORES)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (Answers(), "tells 3 classes apart.*--labels"),
+        (Answers(labels="live,print,replay"), "--positive print,replay"),
+        (Answers(labels="real,fake"), "names 2 classes"),
+        (Answers(positive="real"), "those that mean fake"),
+        (Answers(positive="spoof"), "--labels in their order"),
+        (Answers(positive="0,1,2"), "one must mean real"),
+        (Answers(positive="3"), "'3'"),
+    ],
+)
+def test_several_classes_are_never_guessed(given, expected):
+    with pytest.raises((ModelError, SettingError), match=expected):
+        given.complete(THREE, "model", FILES)
+
+
+def test_two_outputs_with_other_names_need_one_that_means_fake():
+    manifest = Answers(labels="bona,mask", positive="mask").complete(TWO, "model", FILES)
+    np.testing.assert_allclose(p_fake(manifest, [[0.7, 0.3]]), [0.3], atol=1e-6)
+    names = Answers(labels="live,print,replay")
+    assert Answers(positive="print").over(names).labels == "live,print,replay"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (Answers(recipe="keras-224"), ("full", "squash", "nearest", "rgb", 0, 255)),
+        (Answers(recipe="teachable-machine"), ("full", "crop", "lanczos", "rgb", 127.5, 127.5)),
+        (Answers(recipe="opencv"), ("full", "squash", "linear", "bgr", 0, 255)),
+        (Answers(recipe="caffe"), ("full", "squash", "nearest", "bgr", 103.939, 1)),
+        (Answers(recipe="vit"), ("full", "squash", "bilinear", "rgb", 127.5, 127.5)),
+        (Answers(recipe="opencv", crop="1.5"), (1.5, "squash", "linear", "bgr", 0, 255)),
+        (Answers(recipe="vit", scale="0..1"), ("full", "squash", "bilinear", "rgb", 0, 255)),
+        (Answers(resize="squash"), ("full", "squash", "bilinear", "rgb", 0, 255)),
+        (Answers(scale="caffe"), (1.3, "crop", "bilinear", "bgr", 103.939, 1)),
+        (Answers(channels="grey"), (1.3, "crop", "bilinear", "grey3", 0, 255)),
+    ],
+)
+def test_recipes_and_options_say_how_pictures_are_prepared(given, expected):
+    spec = Answers(positive="fake").over(given).complete(ONE, "model", FILES).input
+    found = spec.crop, spec.resize, spec.resample, spec.channels, spec.mean[0], spec.std[0]
+    assert found == expected and spec.size == ONE.size
+
+
+def test_a_network_of_one_channel_gets_grey():
+    grey = Network(64, "sigmoid", channels=1)
+    assert Answers(positive="fake").complete(grey, "m", FILES).input.channels == "grey"
+
+
+def test_another_recipe_is_another_whole():
+    before = Answers(positive="real", scale="-1..1", crop="full", resize="crop:256")
+    assert Answers(recipe="vit").over(before) == Answers(positive="real", recipe="vit")
+
+
+def test_old_answers_mean_what_they_meant():
+    """As of 2.0.0: the crop's middle, RGB, two classes."""
+    manifest = Answers(positive="fake", crop="full").complete(ONE, "model", FILES)
+    written = manifest.input.model_dump(mode="json")
+    assert written == {
+        "size": 128, "crop": "full", "mean": [0.0] * 3, "std": [255.0] * 3,
+        "resample": "bilinear", "align": "none", "exposure": "none",
+    }  # fmt: skip
+    assert manifest.labels.model_dump(mode="json") == {"order": ["real", "fake"], "fake": "fake"}

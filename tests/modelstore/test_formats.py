@@ -11,7 +11,7 @@ from deepfake.modelstore.formats import FORMATS, bring, by_name, served
 
 @pytest.mark.parametrize("row", FORMATS, ids=lambda row: row.kind)
 def test_what_a_row_names_is_there(row):
-    for place in filter(None, (row.open, row.inspect, row.from_bytes, row.trial)):
+    for place in filter(None, (row.open, row.inspect, row.from_bytes)):
         assert callable(bring(place)), place
     assert row.suffixes or row.marker
 

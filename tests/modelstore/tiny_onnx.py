@@ -30,3 +30,34 @@ def brightness(path: Path, *, slope: float = 1.0, size: int = 32, columns: int =
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.save(model, path)
     return path
+
+
+def channel_means(
+    path: Path, weights: list[list[float]], *, size: int = 32, softmax: bool = False
+) -> Path:
+    """A model whose outputs are weighted means of the channels of its picture.
+
+    Args:
+        weights: a row for each channel that it takes, with a number for each output.
+    """
+    matrix = np.array(weights, np.float32)
+    last = "sums" if softmax else "score"
+    nodes = [
+        helper.make_node("ReduceMean", ["image", "axes"], ["means"], keepdims=0),
+        helper.make_node("MatMul", ["means", "weights"], [last]),
+        *([helper.make_node("Softmax", [last], ["score"], axis=1)] if softmax else []),
+    ]
+    taken = ["n", size, size, len(matrix)]
+    graph = helper.make_graph(
+        nodes,
+        "means",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, taken)],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["n", matrix.shape[1]])],
+        [
+            numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
+            numpy_helper.from_array(matrix, "weights"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, path)
+    return path

@@ -17,7 +17,7 @@ from gradio_client.exceptions import AppError
 
 from deepfake.cli import main
 from deepfake.settings import Settings
-from deepfake.web import wording
+from deepfake.web import endpoints
 from tests import default_model
 from tests.programs import free_port, required
 from tests.web.conftest import serve
@@ -152,7 +152,7 @@ def test_a_refusal_is_told_from_an_error(portrait, tmp_path):
             with pytest.raises(AppError) as caught:
                 client.predict(handle_file(photo), api_name="/detect")
             titles.append(caught.value.title)
-        assert titles == ["Error", wording.REFUSED]
+        assert titles == ["Error", endpoints.REFUSED]
 
 
 @pytest.mark.slow

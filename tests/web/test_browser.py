@@ -166,7 +166,7 @@ def test_pictures_are_described_to_those_who_cannot_see_them(page, portrait):
     expect(page.locator("#evidence img")).to_have_count(2)
     # The one that is cut off at the handle, so that its right part is seen.
     right = page.locator("#evidence img[style*=clip-path]")
-    expect(right).to_have_attribute("alt", "The same face with its evidence")
+    expect(right).to_have_attribute("alt", "The same face with the places that the model looked at")
     for place in ("#photo", "#faces", "#evidence"):
         for picture in page.locator(f"{place} img").all():
             expect(picture).to_have_attribute("alt", re.compile(r"\w+ \w+"))

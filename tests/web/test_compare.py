@@ -105,16 +105,14 @@ def test_models_are_compared_side_by_side(page, portrait):
     upload(page, portrait, "compare-photo")
     rows = page.locator("#comparison tbody tr")
     expect(rows).to_have_count(5)
-    expect(page.locator("#comparison [role=status]")).to_contain_text(
-        "Two of three models call it real. They disagree"
-    )
+    expect(page.locator("#comparison [role=status]")).to_contain_text("The models disagree.")
     for row, texts in enumerate(
         [
-            (default_model.TITLE, "run by LiteRT", "real", SIZE, "of reals called fake"),
+            (default_model.TITLE, "real", SIZE, "of the real faces called fake"),
             ("plain 1.0", "real", "nothing <much>", "not measured"),
             ("strict 1.0", "fake"),
             ("changed 1.0", "model.tflite is not the file that its manifest describes"),
-            ("Ensemble", "mean of 3 models", "not measured"),
+            ("Ensemble", "mean of the models: 3", "not measured"),
         ]
     ):
         for text in texts:
@@ -234,7 +232,9 @@ def test_only_the_chosen_models_are_asked(page, portrait):
         page.locator("#compare-models label", has_text=label).click()
     upload(page, portrait, "compare-photo")
     expect(page.locator("#comparison tbody tr")).to_have_count(3)
-    expect(page.locator("#comparison [role=status]")).to_contain_text("Both models call it real")
+    expect(page.locator("#comparison [role=status]")).to_contain_text(
+        "All models say the same: real"
+    )
 
 
 def test_a_file_that_is_no_picture_gets_its_sentence(page, tmp_path):

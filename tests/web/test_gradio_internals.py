@@ -1,13 +1,19 @@
 """What the page takes of Gradio's insides, name by name: the first to run after an upgrade."""
 
+import inspect
 import threading
+import time
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
+import gradio.route_utils
+import gradio.utils
 import httpx
 import pytest
+from gradio import networking
 from gradio.blocks import BlocksConfig
 from gradio.state_holder import SessionState
 
@@ -49,6 +55,14 @@ def test_the_queue_looks_no_more_often_than_it_must(served):
     queue = served.blocks._queue
     assert queue.sleep_when_free == gradio_internals.QUEUE_SECONDS
     assert queue.progress_update_sleep_when_free == gradio_internals.PROGRESS_SECONDS
+    # Word to all who wait once a second, not whenever one is served.
+    assert not queue.live_updates and queue.update_intervals == 1.0
+
+
+def test_no_event_imports_matplotlib(served):
+    assert gradio.utils.MatplotlibBackendMananger is nullcontext
+    used = inspect.getsource(gradio.route_utils.call_process_api)
+    assert "utils.MatplotlibBackendMananger()" in used
 
 
 @pytest.mark.parametrize(
@@ -152,13 +166,40 @@ def test_a_page_that_cannot_reach_itself_is_told_from_other_mistakes(monkeypatch
         monkeypatch.delenv(name, raising=False)
     with gr.Blocks(analytics_enabled=False) as blocks:
         gr.Markdown("page")
-    with pytest.raises(Exception) as caught:
+    with pytest.raises(Exception) as caught, gradio_internals.patient_start(20):
         blocks.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, ssr_mode=False)
     blocks.close()
     if finds is not None:
         server.shutdown()
     assert gradio_internals.is_out_of_reach(caught.value)
     assert not gradio_internals.is_out_of_reach(ValueError("max_file_size"))
+    assert not gradio_internals.is_slow(caught.value)
+
+
+class Busy(BaseHTTPRequestHandler):
+    """A page that takes its time."""
+
+    def do_HEAD(self):
+        time.sleep(0.5)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Keep the test's output clean."""
+
+
+def test_a_busy_machine_is_waited_for_and_not_taken_for_a_proxy():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Busy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/"
+    before = networking.url_ok
+    with gradio_internals.patient_start(30):
+        assert networking.url_ok(url)
+    with pytest.raises(Exception) as caught, gradio_internals.patient_start(0.1):
+        networking.url_ok(url)
+    server.shutdown()
+    assert gradio_internals.is_slow(caught.value)
+    assert networking.url_ok is before
 
 
 def call(served, photo):

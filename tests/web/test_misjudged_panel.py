@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from deepfake import misjudged
 from deepfake.settings import Settings
 from deepfake.web.misjudged_panel import misjudged_panel
+from deepfake.web.placed import put_in
 from deepfake.web.visitors.admission import Admission
 from tests.web.visitor import open_page, upload
 
@@ -40,8 +41,8 @@ def test_a_page_that_others_can_reach_keeps_nothing_unless_its_operator_says_so(
 
 
 def test_a_visitor_is_told_who_keeps_the_photo():
-    assert "on this computer" in laid_out()
-    public = laid_out(host="0.0.0.0", misjudged="/srv/kept")
+    assert "on this computer" in put_in(laid_out())
+    public = put_in(laid_out(host="0.0.0.0", misjudged="/srv/kept"))
     assert "whoever runs this page" in public and "/srv/kept" not in public
 
 

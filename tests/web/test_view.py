@@ -50,7 +50,7 @@ def test_without_a_photo_all_is_as_at_the_start(analyser, portrait):
     view = analyser.view
     analyser.analyse(str(portrait), 0.5, None, "")
     shown = analyser.forget(0.5, None, "")
-    assert wording.WELCOME in shown[view.verdict]
+    assert wording.welcome() in shown[view.verdict]
     assert shown[view.session] is None and shown[view.picture] == "" and shown[view.row] is None
     assert not shown[view.details]["visible"]
 

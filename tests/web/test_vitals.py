@@ -54,6 +54,9 @@ def test_what_happens_is_counted(served, scraped, portrait):
     assert more("deepfake_stage_seconds_count", "total") == 1
     assert more("deepfake_requests_total", "404") == 1
     assert more("deepfake_refusals_total", "origin") == 1
+    assert set(after["deepfake_decoders_killed_total"]) == {
+        ("time",), ("broke_off",), ("not_started",),
+    }  # fmt: skip
     assert after["deepfake_workers"][()] == 2 and after["deepfake_models_loaded"][()] == 1
     assert after["deepfake_upload_bytes"][()] > 0
     assert after["process_resident_memory_bytes"][()] > 1e8
@@ -74,7 +77,8 @@ def test_the_board_asks_for_what_there_is(scraped):
     # And all that is counted is on it.
     assert {f"deepfake_{name}_total" for name in metrics.KINDS} <= named
     assert {f"deepfake_{name}" for name in vitals.GAUGES} <= named
-    labels = {label for _, label, _ in metrics.KINDS.values()} | {"code", "stage", "le"}
+    assert "deepfake_decoders_killed_total" in named
+    labels = {label for _, label, _ in metrics.KINDS.values()} | {"code", "stage", "le", "limit"}
     for expression in asked:
         for group in re.findall(r"by \((\w+)\)", expression):
             assert group in labels

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import tempfile
 import threading
@@ -25,11 +24,10 @@ from deepfake.errors import MissingPackageError, ModelError
 from deepfake.extras import INSTALL
 from deepfake.interpreters import silence
 from deepfake.manifest import ModelManifest
-from deepfake.modelstore.backends import keras_messages
+from deepfake.modelstore.backends import keras_files, keras_messages
 from deepfake.modelstore.backends.keras_network import describe, pick
 from deepfake.modelstore.backends.protocol import Backend, Network, Opened, Scores, require_numbers
-from deepfake.modelstore.formats import HDF5, KERAS, PICKLE, SAVED_MODEL, Format
-from deepfake.modelstore.keras2 import pickles, rewriting
+from deepfake.modelstore.formats import HDF5, SAVED_MODEL, Format
 from deepfake.modelstore.safety import sandbox
 from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.settings import Settings
@@ -61,7 +59,8 @@ class KerasBackend:
         check(network, manifest)
         self.model = model
         self._output, self._columns = manifest.output, manifest.columns
-        self._score = manifest.output.score if network.score else ""
+        named_score = network.score or network.choices
+        self._score = manifest.output.score if named_score else ""
         # TensorFlow 2.21 crashes (segmentation fault) when it fuses convolutions with a padded
         # skip connection; the fusing is worth little.
         tf.config.optimizer.set_experimental_options({"remapping": False})
@@ -100,7 +99,7 @@ class KerasBackend:
             outputs = self._run(tf.constant(batch, tf.float32))
         except tf.errors.OpError as error:
             raise keras_messages.explain(error, "The model") from error
-        raw = np.asarray(pick(outputs, self._score), np.float32)
+        raw = np.asarray(pick(self.model, outputs, self._score), np.float32)
         shape = (len(batch),) if self._columns == 1 else (len(batch), self._columns)
         return raw.reshape(shape), {name: outputs[name] for name in self._output.beside_score}
 
@@ -111,7 +110,7 @@ def open_keras(
     """Check and read a file of Keras.
 
     Args:
-        path: Path. `.keras`, `.h5` of Keras 2 or 3, a pickled Keras 3 model, or a SavedModel
+        path: Path. `.keras`, `.h5` of Keras 2 or 3, a pickled Keras model, or a SavedModel
             folder. It is never changed and nothing in it is run but Keras's own layers.
         settings: Settings. Limits.
         architecture: str. Which network the file's weights are for, where it holds only weights.
@@ -145,9 +144,9 @@ def load(
         if kind is SAVED_MODEL:
             return _saved_model(path, settings, size), ()
         if kind is HDF5:
-            return _hdf5(path, Path(new), settings, architecture, size)
+            return keras_files.of_hdf5(path, Path(new), settings, architecture, size)
         if kind.is_keras:
-            return _archive(path, kind, Path(new), settings)
+            return keras_files.of_archive(path, kind, Path(new), settings)
     raise _foreign(path, kind)
 
 
@@ -173,9 +172,9 @@ def inspect(path: Path, settings: Settings) -> tuple[Path, ...]:
         if kind is SAVED_MODEL:
             inspect_saved_model(path, settings)
         elif kind is HDF5:
-            _inspected_hdf5(path, Path(new), settings)
+            keras_files.inspected_hdf5(path, Path(new), settings)
         elif kind.is_keras:
-            _inspected_archive(path, kind, Path(new), settings)
+            keras_files.inspected_archive(path, kind, Path(new), settings)
         else:
             raise _foreign(path, kind)
     return ()
@@ -203,75 +202,8 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
     # Keras, TensorFlow and h5py raise nearly every kind of exception for a file they cannot read.
     except Exception as error:
-        raise keras_messages.explain(error, str(path), path) from error
-
-
-def _archive(
-    path: Path, kind: Format, folder: Path, settings: Settings
-) -> tuple[Any, tuple[str, ...]]:
-    import keras
-
-    copy, changes = _inspected_archive(path, kind, folder, settings)
-    return keras.saving.load_model(copy, compile=False, safe_mode=True), changes
-
-
-def _inspected_archive(
-    path: Path, kind: Format, folder: Path, settings: Settings
-) -> tuple[Path, tuple[str, ...]]:
-    from deepfake.modelstore.safety.inspection import check_size, inspect_keras_zip
-
-    # A copy: what was inspected is what is loaded, and Keras decides by the name's ending.
-    copy = folder / "model.keras"
-    changes: tuple[str, ...] = ()
-    if kind is PICKLE:
-        copy.write_bytes(pickles.read_archive(path, settings))
-        if kind_of(copy) is not KERAS:
-            raise ModelError(f"{path} holds no .keras archive. {pickles.RE_EXPORT}", path=path)
-        changes = ("took the .keras archive out of the pickle, without running it",)
-    else:
-        check_size(path, settings)
-        shutil.copyfile(path, copy)
-    # First: other readers of such a file only say that some layer does not fit.
-    rewriting.refuse_keras_2_archive(copy, path)
-    inspect_keras_zip(copy, settings)
-    return copy, changes
-
-
-def _hdf5(
-    path: Path, folder: Path, settings: Settings, architecture: str, size: int | None
-) -> tuple[Any, tuple[str, ...]]:
-    import keras
-
-    from deepfake.modelstore.keras2 import classic_networks
-
-    copy, whole, changes = _inspected_hdf5(path, folder, settings)
-    if not whole:
-        return classic_networks.load_weights(copy, architecture, size, path)
-    own = rewriting.own_layers()
-    return keras.saving.load_model(copy, custom_objects=own, compile=False, safe_mode=True), changes
-
-
-def _inspected_hdf5(
-    path: Path, folder: Path, settings: Settings
-) -> tuple[Path, bool, tuple[str, ...]]:
-    """A copy that Keras 3 reads, whether it holds a whole model, and what was changed in it."""
-    import h5py
-
-    from deepfake.modelstore.safety.inspection import check_size, inspect_hdf5
-
-    check_size(path, settings)
-    copy = folder / "model.h5"
-    shutil.copyfile(path, copy)
-    # In a process of its own, before anything here reads it; what it describes is looked at below.
-    inspect_hdf5(copy, settings, description=False)
-    with h5py.File(copy, "r") as file:
-        whole = "model_config" in file.attrs
-    if not whole:
-        return copy, False, ()
-    # Rewritten first, so that the description that is inspected is the one that Keras reads.
-    changes = rewriting.rewrite(copy)
-    inspect_hdf5(copy, settings)
-    return copy, True, changes
+        newer = keras_files.newer_version(path)
+        raise keras_messages.explain(error, str(path), path, newer) from error
 
 
 def _saved_model(path: Path, settings: Settings, size: int | None) -> Any:
@@ -330,6 +262,8 @@ def check(network: Network, manifest: ModelManifest) -> None:
             "'size' or 'channels' in the manifest."
         )
     output = manifest.output
+    if output.score in (choice.name for choice in network.choices):
+        network = network.choosing(output.score)
     if manifest.columns != network.columns:
         raise ModelError(
             f"The manifest says {output.kind}, which is {manifest.columns} number(s) a face, but "

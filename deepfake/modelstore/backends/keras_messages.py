@@ -49,10 +49,6 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         f"{SAVE_AGAIN}, include_optimizer=False if it is an .h5 file.",
     ),
     (
-        r"\['batch_shape'\]|batch_shape",
-        "it is newer than the Keras that is installed here. Run: pip install --upgrade keras.",
-    ),
-    (
         r"File format not supported",
         "it is no .keras or .h5 file. Name the folder of a SavedModel (the one that holds "
         f"saved_model.pb), or save it again: {SAVE_AGAIN}.",
@@ -71,13 +67,16 @@ SENTENCES: tuple[tuple[str, str], ...] = (
 )
 
 
-def explain(error: BaseException, what: str, path: Path | None = None) -> ModelError:
+def explain(
+    error: BaseException, what: str, path: Path | None = None, newer: str = ""
+) -> ModelError:
     """Translate an exception of Keras, TensorFlow or h5py.
 
     Args:
         error: BaseException. What was raised while a file was loaded.
         what: str. The file, as the message's first words.
         path: Path. The file; None where the message does not quote its path.
+        newer: str. The version of Keras that it was saved with, if that is a newer one than ours.
 
     Returns:
         A sentence that says what is wrong and what to do; it quotes the first line of messages
@@ -87,6 +86,12 @@ def explain(error: BaseException, what: str, path: Path | None = None) -> ModelE
     if isinstance(error, MemoryError):
         return ModelError(
             f"{what} needs more memory than this machine has. Use a smaller model.", path=where
+        )
+    if newer:
+        return ModelError(
+            f"{what} was saved with Keras {newer}, which is newer than the one that is installed "
+            "here, and cannot be loaded. Run: pip install --upgrade keras.",
+            path=where,
         )
     text = str(error)
     for pattern, sentence in SENTENCES:

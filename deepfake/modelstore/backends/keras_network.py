@@ -11,6 +11,7 @@ from deepfake.errors import ModelError, UnansweredError
 from deepfake.manifest import MAX_CLASSES
 from deepfake.modelstore.backends.protocol import (
     LOGIT,
+    Choice,
     Network,
     OutputKind,
     output_kind,
@@ -45,31 +46,49 @@ def describe(model: Any, size: int | None = None) -> Network:
             "used. Export a model with a single image input."
         )
     side, channels = _side(tuple(inputs[0].shape), size)
-    score, (evidence, experts), tensor = _score(model)
-    shape = tuple(tensor.shape)
-    columns = _columns(shape)
-    activation = _activation(tensor)
-    if activation is None:
-        kind = _judged(model, score, (side, side, channels), columns)
-    else:
-        kind = _kind(activation, columns)
+    shape = (side, side, channels)
+    names = list(named(model, getattr(model, "output", None)))
+    usual = usual_outputs(names) if len(names) > 1 else None
+    choices = _choices(model, shape, only=LOGIT if usual else None)
+    first = choices[0]
+    evidence, experts = usual or (None, None)
     return Network(
-        size=side, kind=kind, score=score, evidence=evidence, experts=experts,
+        size=side, kind=first.kind, score=first.name, evidence=evidence, experts=experts,
         rescaling=", ".join(_rescaling(model)), architecture=str(model.name),
-        channels=channels, classes=max(2, columns),
+        channels=channels, classes=first.classes, choices=choices if len(choices) > 1 else (),
     )  # fmt: skip
 
 
-def pick(outputs: Any, name: str) -> Any:
+def named(model: Any, outputs: Any) -> dict[str, Any]:
+    """What a model returned, or will return, by name; "" for the only output.
+
+    Args:
+        model: keras.Model.
+        outputs: a tensor, or a dictionary or list of tensors.
+    """
+    if isinstance(outputs, dict):
+        return dict(outputs)
+    if not isinstance(outputs, list | tuple):
+        return {"": outputs}
+    if len(outputs) == 1:
+        return {"": outputs[0]}
+    names = list(model.output_names)
+    if len(set(names)) < len(outputs):
+        # Several of one layer.
+        names = [f"output_{index}" for index in range(len(outputs))]
+    return dict(zip(names, outputs, strict=True))
+
+
+def pick(model: Any, outputs: Any, name: str) -> Any:
     """One of the outputs of a model.
 
     Args:
-        outputs: what calling the model returned: a tensor, or a dictionary or list of tensors.
+        model: keras.Model.
+        outputs: as for `named`.
         name: str. Which one; "" for the only one.
     """
-    if isinstance(outputs, dict):
-        return outputs[name] if name else next(iter(outputs.values()))
-    return outputs[0] if isinstance(outputs, list | tuple) else outputs
+    found = named(model, outputs)
+    return found[name] if name else next(iter(found.values()))
 
 
 def _list(model: Any, which: str) -> list[Any]:
@@ -113,21 +132,38 @@ def _side(shape: tuple[int | None, ...], size: int | None) -> tuple[int, int]:
     return height, channels
 
 
-def _score(model: Any) -> tuple[str, tuple[str | None, tuple[str, str] | None], Any]:
-    """Name of the score, those of evidence map and experts, and the score's symbolic tensor."""
-    outputs = _list(model, "outputs")
+def _choices(model: Any, shape: tuple[int, ...], only: str | None) -> tuple[Choice, ...]:
+    """The outputs that could be the score; what else a model returns is left out."""
+    # A Sequential model has no `output`.
     structure = getattr(model, "output", None)
-    if isinstance(structure, dict) and len(outputs) > 1:
-        usual = usual_outputs(structure)
-        if usual is not None:
-            return LOGIT, usual, structure[LOGIT]
-    if len(outputs) != 1:
-        names = f" ({', '.join(structure)})" if isinstance(structure, dict) else ""
+    tensors = named(model, _list(model, "outputs") if structure is None else structure)
+    if only is not None:
+        tensors = {only: tensors[only]}
+    alone = len(tensors) == 1
+    choices, problems = [], []
+    for name, tensor in tensors.items():
+        # A dictionary with one output has a name for it, which nobody needs.
+        score = "" if alone and only is None else name
+        try:
+            columns = _columns(tuple(tensor.shape))
+            activation = _activation(tensor)
+            kind = (
+                _judged(model, score, shape, columns)
+                if activation is None
+                else _kind(activation, columns)
+            )
+        except ModelError as error:
+            problems.append(error)
+        else:
+            choices.append(Choice(score, kind, max(2, columns)))
+    if not choices and alone:
+        raise problems[0]
+    if not choices:
         raise ModelError(
-            f"The model has {len(outputs)} outputs{names}; only one that tells real from fake can "
-            "be used. Export a model with that output alone."
+            f"The model has {len(tensors)} outputs ({', '.join(tensors)}), and none of them is a "
+            "score: one number a picture, or one of each class. Export it with that output alone."
         )
-    return "", (None, None), outputs[0]
+    return tuple(choices)
 
 
 def _columns(shape: tuple[int | None, ...]) -> int:
@@ -186,8 +222,10 @@ def _judged(model: Any, score: str, shape: tuple[int, ...], columns: int) -> Out
     noise = np.random.default_rng(0).random((NOISE_COUNT, *shape), np.float32)
     found = []
     for scale in (1.0, 255.0):
-        outputs = pick(model(noise * scale, training=False), score)
-        found.append(np.asarray(outputs, np.float32).reshape(NOISE_COUNT, columns))
+        # One by one: a large network may not have the memory for all.
+        for one in noise * scale:
+            output = pick(model, model(one[None], training=False), score)
+            found.append(np.asarray(output, np.float32).reshape(1, columns))
     return output_kind(np.concatenate(found))
 
 

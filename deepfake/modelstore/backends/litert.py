@@ -11,13 +11,13 @@ from ai_edge_litert.interpreter import Interpreter
 
 from deepfake.errors import ModelError
 from deepfake.interpreters import InterpreterPool
-from deepfake.manifest import MANIFEST_NAME, MAX_CLASSES, ModelManifest
+from deepfake.manifest import MAX_CLASSES, ModelManifest
 from deepfake.modelstore.backends.protocol import (
     LOGIT,
+    Choice,
     Network,
     Opened,
     Scores,
-    output_kind,
     require_numbers,
     usual_outputs,
 )
@@ -141,25 +141,33 @@ def open_litert(
         runner = _Runner.of(interpreter)
         inputs, outputs = runner.inputs(interpreter), runner.outputs(interpreter)
         size, channels = _square(inputs)
-        score, evidence, experts = _named(outputs)
         shape = (NOISE, size, size, channels)
         noise = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
         try:
-            found = [runner.run(interpreter, one[None])[score] for one in noise]
+            found = [runner.run(interpreter, one[None]) for one in noise]
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"The model could not be run: {error}. Export it again.") from error
-    values = np.concatenate(found).reshape(NOISE, -1)
-    if not 1 <= values.shape[1] <= MAX_CLASSES:
+    usual = usual_outputs(outputs)
+    values = {
+        name: np.concatenate([one[name] for one in found]).reshape(NOISE, -1)
+        for name in ([LOGIT] if usual else outputs)
+    }
+    choices = tuple(
+        Choice.judged(name, numbers)
+        for name, numbers in values.items()
+        if 1 <= numbers.shape[1] <= MAX_CLASSES
+    )
+    if not choices:
+        counts = ", ".join(str(numbers.shape[1]) for numbers in values.values())
         raise ModelError(
-            f"The model returns {values.shape[1]} numbers a picture, but only models with one, or "
-            f"one of each class for up to {MAX_CLASSES} classes, can be used."
+            f"The model returns {counts} numbers a picture, but only models with one, or one of "
+            f"each class for up to {MAX_CLASSES} classes, can be used."
         )
-    kind = output_kind(values)
-    guessed = kind in ("sigmoid", "softmax")
-    name = "" if len(outputs) == 1 else score
+    first = choices[0]
     network = Network(
-        size, kind, name, evidence, experts,
-        guessed=guessed, channels=channels, classes=max(2, values.shape[1]),
+        size, first.kind, "" if len(outputs) == 1 else first.name, *(usual or (None, None)),
+        guessed=first.guessed, channels=channels, classes=first.classes,
+        choices=choices if len(choices) > 1 else (),
     )  # fmt: skip
     return Opened(network, lambda manifest, given: LiteRTBackend(weights, manifest, given))
 
@@ -224,18 +232,3 @@ def _square(inputs: list[dict[str, Any]]) -> tuple[int, int]:
     if inputs[0]["dtype"] != np.float32:
         raise ModelError("The model must take and return float32. Export it without quantising.")
     return shapes[0][1], shapes[0][3]
-
-
-def _named(
-    outputs: dict[str, dict[str, Any]],
-) -> tuple[str, str | None, tuple[str, str] | None]:
-    """Names of the score, of the evidence map, and of the experts; None where there are none."""
-    usual = usual_outputs(outputs)
-    if usual is not None:
-        return LOGIT, *usual
-    if len(outputs) == 1:
-        return next(iter(outputs)), None, None
-    raise ModelError(
-        f"The model has {len(outputs)} outputs ({', '.join(sorted(outputs))}), and nobody has said "
-        f"which is the score. Put a {MANIFEST_NAME} beside it."
-    )

@@ -15,10 +15,10 @@ from deepfake.manifest import MAX_CLASSES, ModelManifest
 from deepfake.modelstore.backends.protocol import (
     EVIDENCE,
     LOGIT,
+    Choice,
     Network,
     Opened,
     Scores,
-    output_kind,
     usual_outputs,
 )
 from deepfake.settings import Settings
@@ -171,21 +171,22 @@ def open_onnx(
     """
     session = _session(path, settings)
     taken = _input(session, path.name, size)
-    score, outputs = _score(session, taken, path.name)
+    choices = _scores(session, taken, path.name)
     names = [output.name for output in session.get_outputs()]
     maps = [o.name for o in session.get_outputs() if o.name == EVIDENCE and len(o.shape or ()) == 3]
-    kind = output_kind(outputs)
     usual = usual_outputs(names)
+    score = choices[0].name
     network = Network(
         size=taken.size,
-        kind=kind,
-        guessed=kind in ("sigmoid", "softmax"),
+        kind=choices[0].kind,
+        guessed=choices[0].guessed,
         score=score if len(names) > 1 else "",
         evidence=maps[0] if maps and score != EVIDENCE else None,
         experts=usual[1] if usual else None,
         architecture=session.get_modelmeta().graph_name or "unknown",
         channels=taken.channels,
-        classes=max(2, outputs.shape[1]),
+        classes=choices[0].classes,
+        choices=choices if len(choices) > 1 else (),
     )
     return Opened(network, lambda manifest, now: OnnxBackend(session, taken, manifest, now))
 
@@ -306,13 +307,13 @@ def _layout(shape: list[int | str | None], name: str) -> tuple[Layout, int]:
     return ("NHWC" if "channel" in str(last).lower() else "NCHW"), 3
 
 
-def _score(session: InferenceSession, taken: _Input, name: str) -> tuple[str, np.ndarray]:
-    """(name of the score output, what it returned for noise as (count, numbers))."""
+def _scores(session: InferenceSession, taken: _Input, name: str) -> tuple[Choice, ...]:
+    """The outputs that could be the score, by what they return for noise; one if that is clear."""
     outputs = [output for output in session.get_outputs() if output.type in OUTPUT_TYPES]
     batch = _noise(taken.size, taken.channels)
     parts = [
         _run(session, taken, part, [output.name for output in outputs])
-        for part in _parts(batch, taken.batch)
+        for part in _parts(batch, taken.batch or 1)
     ]
     found = {}
     for index, output in enumerate(outputs):
@@ -323,23 +324,19 @@ def _score(session: InferenceSession, taken: _Input, name: str) -> tuple[str, np
         if len(joined) == len(batch) and 1 <= joined.shape[1] <= MAX_CLASSES:
             found[output.name] = joined
     usual = LOGIT if usual_outputs(o.name for o in session.get_outputs()) else USUAL_SCORE
-    chosen = usual if usual in found else next(iter(found), "")
-    if not found or (len(found) > 1 and chosen != usual):
-        raise ModelError(_no_score(session, name, list(found)))
-    if not np.isfinite(found[chosen]).all():
+    if not found:
+        raise ModelError(_no_score(session, name))
+    if usual in found:
+        found = {usual: found[usual]}
+    if not all(np.isfinite(values).all() for values in found.values()):
         raise ModelError(
             f"{name} returns something that is not a number for plain noise. Export it again, in "
             "float32."
         )
-    return chosen, found[chosen].astype(np.float32)
+    return tuple(Choice.judged(output, values) for output, values in found.items())
 
 
-def _no_score(session: InferenceSession, name: str, fitting: list[str]) -> str:
-    if fitting:
-        return (
-            f"{name} has several outputs that could be the score: {', '.join(fitting)}. Export it "
-            f"with one, or call the right one “{USUAL_SCORE}”."
-        )
+def _no_score(session: InferenceSession, name: str) -> str:
     shapes = ", ".join(f"{output.name} {output.shape}" for output in session.get_outputs())
     return (
         f"{name} returns {shapes}. A model that tells real from fake returns one number a picture, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -87,6 +87,33 @@ class Backend(Protocol):
 
 
 @dataclass(frozen=True)
+class Choice:
+    """An output that could be the score; as `Network`, which takes it over.
+
+    Attributes:
+        name: str. Of the output tensor.
+        kind: OutputKind. What it is.
+        classes: int. How many classes it tells apart.
+        guessed: bool. Whether `kind` was judged by what it returned for noise.
+    """
+
+    name: str
+    kind: OutputKind
+    classes: int = 2
+    guessed: bool = False
+
+    @classmethod
+    def judged(cls, name: str, values: np.ndarray) -> Choice:
+        """By what an output returned for noise: float array (count, numbers)."""
+        kind = output_kind(values)
+        return cls(name, kind, max(2, values.shape[1]), kind in ("sigmoid", "softmax"))
+
+    def __str__(self) -> str:
+        what = {"logit": "a logit", "sigmoid": "a number in 0..1"}
+        return f"{self.name} ({what.get(self.kind) or f'{self.kind} of {self.classes}'})"
+
+
+@dataclass(frozen=True)
 class Network:
     """What can be read off a model file without being told.
 
@@ -105,6 +132,8 @@ class Network:
             values within 0 and 1 need not be probabilities.
         channels: int. 3 for a network that takes colour, 1 for one that takes grey pictures.
         classes: int. How many classes it tells apart.
+        choices: tuple of Choice. Outputs of which nobody has said which is the score; () where that
+            is known, and else `kind` and the like are those of the first.
     """
 
     size: int
@@ -117,6 +146,15 @@ class Network:
     guessed: bool = False
     channels: int = 3
     classes: int = 2
+    choices: tuple[Choice, ...] = ()
+
+    def choosing(self, name: str) -> Network:
+        """The same with one of the choices as its score."""
+        chosen = next(choice for choice in self.choices if choice.name == name)
+        return replace(
+            self, score=name, kind=chosen.kind, classes=chosen.classes, guessed=chosen.guessed,
+            choices=(),
+        )  # fmt: skip
 
     @property
     def columns(self) -> int:

@@ -15,18 +15,19 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from deepfake.errors import ModelError, UnrunnableError
+from deepfake.errors import ModelError
 from deepfake.files import atomic
 from deepfake.files.digest import sha256_of
 from deepfake.formatting import on_one_line
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.backends import keras
-from deepfake.modelstore.backends.litert import LiteRTBackend
 from deepfake.modelstore.backends.protocol import Backend, Opened
 from deepfake.modelstore.compiling import conversion, outcome, parity
 from deepfake.modelstore.compiling.conversion import Conversion
 from deepfake.modelstore.formats import LITERT
-from deepfake.modelstore.safety import trial
+from deepfake.modelstore.safety import sandbox
+from deepfake.modelstore.safety.kinds import kind_of
+from deepfake.modelstore.workers.foreign import ForeignBackend, ForeignFile
 from deepfake.progress import announce, patience
 from deepfake.settings import Settings, cache_folder
 from deepfake.version import __version__
@@ -79,7 +80,8 @@ class _Compiled:
 
     def backend(self, manifest: ModelManifest, settings: Settings) -> Backend:
         keras.check(self.made.network, manifest)
-        return LiteRTBackend(self.weights, manifest, settings)
+        file = ForeignFile(LITERT, Path(conversion.LITERT_FILE), weights=self.weights)
+        return ForeignBackend(file, manifest, settings)
 
 
 class _StaysOnKerasError(ModelError):
@@ -91,7 +93,7 @@ def open_compiled(file: KerasFile, settings: Settings) -> Opened:
 
     The conversion is a process of its own in a sandbox, so that neither TensorFlow nor the file's
     graph comes into this one. Its result is taken if its outputs equal those of Keras to 1e-4, and
-    kept under the file's hash and for this version of LiteRT. Keras runs in this process only what
+    kept under the file's hash and for this version of LiteRT. Keras runs, in a worker, only what
     LiteRT cannot do, and that is not tried again until TensorFlow, Keras, LiteRT or this package
     has another version. What crashes the child, or takes it too long or too much memory, is
     refused, as a file can be made to, and tried again the next time.
@@ -101,7 +103,7 @@ def open_compiled(file: KerasFile, settings: Settings) -> Opened:
         settings: Settings. Limits, and where the cache is.
 
     Returns:
-        The network, and what makes a LiteRT backend of it, or a `KerasBackend`.
+        The network, and what makes a backend of it, which runs in a worker.
 
     Raises:
         ModelError: it is hostile, damaged, holds code or is no model that tells two classes apart
@@ -113,7 +115,10 @@ def open_compiled(file: KerasFile, settings: Settings) -> Opened:
         found = _recall(entry) or _compile(file, entry, settings)
     except _StaysOnKerasError as error:
         announce(f"Opening {_name(file)} with Keras: there is no LiteRT form of it.")
-        opened = keras.open_keras(file.path, settings, file.architecture, file.size)
+        foreign = ForeignFile(
+            kind_of(file.path), file.path, architecture=file.architecture, size=file.size
+        )
+        opened = foreign.open(settings)
         return replace(opened, remarks=(*opened.remarks, STAYS.format(error)))
     remarks = tuple(filter(None, (*found.made.changes, found.note)))
     return Opened(found.made.network, found.backend, remarks)
@@ -214,12 +219,12 @@ def check(folder: Path, settings: Settings) -> tuple[bytes, float]:
     file = folder / conversion.LITERT_FILE
     with outcome.opened(file, settings.max_model_bytes) as opened:
         weights = opened.read()
-    try:
-        # It was made by a process that read a file from anywhere.
-        trial.try_file(file, LITERT, hashlib.sha256(weights).hexdigest(), settings)
-    except UnrunnableError as error:
-        raise parity.NoLiteRTError(str(error)) from error
-    difference = parity.litert_difference(folder, weights, settings.threads)
+    # It was made by a process that read a file from anywhere.
+    said = sandbox.run(
+        parity.MODULE, [str(folder), str(settings.threads)], readable=[folder], writable=[],
+        seconds=parity.SECONDS, memory=parity.MEMORY + parity.MEMORY_PER_BYTE * len(weights),
+    )  # fmt: skip
+    difference = float(said.strip().rpartition("\n")[2])
     if difference > parity.MAX_DIFFERENCE:
         raise parity.NoLiteRTError(
             f"Converted to LiteRT, the network returns something else: the difference is "

@@ -35,7 +35,9 @@ KERAS_FILE, LITERT_FILE = KERAS.usual[0], LITERT.usual[0]
 READ_FILE = "read"
 SECONDS = 900.0
 # TensorFlow and the converter, and what they hold several copies of.
-MEMORY, MEMORY_PER_BYTE = 8_000_000_000, 8
+MEMORY, MEMORY_PER_BYTE = 4_000_000_000, 8
+# Reading alone; only what has been read, and thus has weights in its file, gets more.
+MEMORY_TO_READ = 2_000_000_000
 # Priority of the process: whoever waits for a score comes first. Not the lowest, as somebody waits
 # for the compiled model, too.
 NICE = 5
@@ -174,7 +176,9 @@ def convert(options: argparse.Namespace) -> Conversion:
     from deepfake.modelstore.backends.keras_network import describe
 
     settings = Settings(max_model_bytes=options.max_model_bytes)
-    model, changes = load(options.source, settings, options.architecture, options.size)
+    memory = MEMORY_TO_READ + MEMORY_PER_BYTE * size_of(options.source)
+    with sandbox.at_most(memory):
+        model, changes = load(options.source, settings, options.architecture, options.size)
     network = describe(model, options.size)
     (options.folder / READ_FILE).touch()
     if None in model.inputs[0].shape[1:]:
@@ -182,7 +186,8 @@ def convert(options: argparse.Namespace) -> Conversion:
         picture = keras.Input((network.size, network.size, network.channels))
         model = keras.Model(picture, model(picture))
     names = list(_outputs(model))
-    kept = names if options.all_outputs else [network.score]
+    # Which of several is the score has not been said yet.
+    kept = names if options.all_outputs or network.choices else [network.score]
     inputs = parity.inputs_for(network.size, _span(options.span, network), network.channels)
     expected = _run(model, inputs)
     difference = None
@@ -190,7 +195,7 @@ def convert(options: argparse.Namespace) -> Conversion:
         difference = _save_keras(model, options.folder / KERAS_FILE, inputs, expected)
     if options.litert:
         served = model
-        if kept != names:
+        if kept != names or (len(names) > 1 and not isinstance(model.output, dict)):
             # As a dictionary, so that the output keeps its name.
             served = keras.Model(model.inputs, {name: _outputs(model)[name] for name in kept})
         _export(served, options.folder / LITERT_FILE)
@@ -208,18 +213,26 @@ def _span(text: str, network: Network) -> tuple[float, float]:
 
 def _outputs(model: keras.Model) -> dict[str, Any]:
     """Outputs by the names that a LiteRT file gives them; "" for the only one."""
+    from deepfake.modelstore.backends.keras_network import named
+
     # A Sequential model has no `output`.
     structure = getattr(model, "output", None)
-    return dict(structure) if isinstance(structure, dict) else {"": model.outputs[0]}
+    return named(model, model.outputs if structure is None else structure)
 
 
 def _run(model: keras.Model, inputs: np.ndarray) -> dict[str, np.ndarray]:
-    """Eagerly: the plain way, without any rewriting of the graph."""
-    found = model(inputs, training=False)
-    if isinstance(found, list | tuple):
-        (found,) = found
-    named = found if isinstance(found, dict) else {"": found}
-    return {name: np.asarray(value, np.float32) for name, value in named.items()}
+    """Eagerly: the plain way, without any rewriting of the graph.
+
+    One by one, since Keras keeps what every layer made until the last is done.
+    """
+    from deepfake.modelstore.backends.keras_network import named
+
+    parts: list[dict[str, np.ndarray]] = []
+    for start in range(len(inputs)):
+        found = model(inputs[start : start + 1], training=False)
+        values = named(model, found)
+        parts.append({name: np.asarray(value, np.float32) for name, value in values.items()})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _save_keras(

@@ -1,9 +1,14 @@
-"""The proof that two forms of a network return the same."""
+"""The proof that two forms of a network return the same.
+
+Run in the sandbox: `python -m deepfake.modelstore.compiling.parity FOLDER THREADS`.
+"""
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +17,11 @@ import numpy as np
 from deepfake.errors import ModelError
 from deepfake.interpreters import InterpreterPool
 from deepfake.modelstore.compiling import outcome
+from deepfake.modelstore.formats import LITERT
 
-PARITY_FILE = "parity.npz"
+MODULE = "deepfake.modelstore.compiling.parity"
+PARITY_FILE, LITERT_FILE = "parity.npz", LITERT.usual[0]
+SECONDS, MEMORY, MEMORY_PER_BYTE = 120.0, 4_000_000_000, 8
 MAX_DIFFERENCE = 1e-4
 # Half of the inputs are noise, half are smooth like photographs.
 INPUTS = 8
@@ -76,14 +84,16 @@ def litert_difference(folder: Path, weights: bytes, threads: int) -> float:
         ModelError: the outputs cannot be read.
     """
     inputs, outputs = _read(folder / PARITY_FILE)
-    with InterpreterPool(weights, 1, threads).borrow() as interpreter:
+    pool = InterpreterPool(weights, 1, threads)
+    with ExitStack() as stack:
         try:
+            interpreter = stack.enter_context(pool.borrow())
             runner = interpreter.get_signature_runner("serving_default")
             (name,) = runner.get_input_details()
             # One by one and together: the size of a batch must not matter.
             alone = [runner(**{name: one[None]}) for one in inputs]
             together = runner(**{name: inputs})
-        except (ValueError, RuntimeError) as error:
+        except (ModelError, ValueError, RuntimeError) as error:
             raise NoLiteRTError(
                 f"LiteRT cannot run the converted network: {error}. {UNLIKE}"
             ) from error
@@ -135,3 +145,12 @@ def _read(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         raise ModelError(
             f"What the conversion wrote cannot be read ({why}). {outcome.AGAIN}"
         ) from error
+
+
+def main(folder: Path, threads: int) -> None:
+    """Print the difference of the LiteRT file in a folder; errors as of `litert_difference`."""
+    print(litert_difference(folder, (folder / LITERT_FILE).read_bytes(), threads))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,8 +1,9 @@
-"""Reads a pickled Keras 3 model without running what is pickled.
+"""Reads a pickled Keras model without running what is pickled.
 
 Keras 3 pickles a model as the call `Model._unpickle_model(BytesIO(archive))`, where the archive is
-a `.keras` file (`keras/src/saving/keras_saveable.py`). Here that call hands out the archive instead
-of loading it with `safe_mode=False`, and every other name in the pickle is refused. A few bytes of
+a `.keras` file (`keras/src/saving/keras_saveable.py`). Keras 2 calls a function
+with the archive. Here these calls hand out the archive instead of loading it with
+`safe_mode=False`, and every other name in the pickle is refused. A few bytes of
 a pickle can ask for all memory, so its instructions are looked through before.
 """
 
@@ -15,13 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from deepfake.errors import HostileModelError, ModelError
+from deepfake.modelstore.safety import libraries
 from deepfake.modelstore.safety.inspection import check_size
 from deepfake.settings import Settings
 
 UNPICKLE = "_unpickle_model"
+UNPICKLE_OF_KERAS_2 = "deserialize_model_from_bytecode"
+OF_KERAS_2 = (
+    "keras.saving.pickle_utils", "keras.src.saving.pickle_utils",
+    "tf_keras.src.saving.pickle_utils",
+)  # fmt: skip
 RE_EXPORT = (
-    "Where the model was made, run model.save('model.keras') and name that file. A pickle can run "
-    "any code when it is opened, so only pickled Keras 3 models are read, without running them."
+    "Where the model was made, run model.save('model.keras'), in Keras 2 model.save('model.h5'), "
+    "and name that file. A pickle can run any code when it is opened, so only pickled Keras models "
+    "are read, without running them."
 )
 # Keras needs about thirty instructions, and as many numbers of the memo.
 MAX_INSTRUCTIONS = 10_000
@@ -43,7 +51,7 @@ INSTRUCTIONS = frozenset(
 
 
 def read_archive(path: Path, settings: Settings) -> bytes:
-    """Take the `.keras` archive out of a pickled Keras 3 model.
+    """Take the `.keras` archive out of a pickled Keras model.
 
     Args:
         path: Path. A file written by `pickle.dump` or `joblib.dump`.
@@ -62,8 +70,14 @@ def read_archive(path: Path, settings: Settings) -> bytes:
         _look_through(content)
         found = _KerasUnpickler(io.BytesIO(content)).load()
     except pickle.UnpicklingError as error:
+        library = libraries.of_pickle(content)
+        if library is not None:
+            raise ModelError(
+                f"{path} is {library.what}, and pickles of it are never run. {library.advice}",
+                path=path,
+            ) from error
         raise HostileModelError(
-            f"{path} is not a pickled Keras 3 model: {error}. {RE_EXPORT}", path=path
+            f"{path} is not a pickled Keras model: {error}. {RE_EXPORT}", path=path
         ) from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}).", path=path) from error
@@ -72,7 +86,7 @@ def read_archive(path: Path, settings: Settings) -> bytes:
         raise ModelError(f"{path} is a damaged pickle. {RE_EXPORT}", path=path) from error
     if not isinstance(found, _Archive):
         raise ModelError(
-            f"{path} is not a pickled Keras 3 model: it holds {_what(found)}. {RE_EXPORT}",
+            f"{path} is not a pickled Keras model: it holds {_what(found)}. {RE_EXPORT}",
             path=path,
         )
     return found.content
@@ -148,6 +162,17 @@ class _UnpickleModel(_Name):
         return _Archive(archive.content)
 
 
+class _UnpickleOfKeras2(_Name):
+    """`pickle_utils.deserialize_model_from_bytecode` of Keras 2."""
+
+    __slots__ = ()
+
+    def __call__(self, archive: object) -> _Archive:
+        if not isinstance(archive, bytes):
+            raise pickle.UnpicklingError("it does not hold a .keras archive")
+        return _Archive(archive)
+
+
 class _GetAttr(_Name):
     """`builtins.getattr`, of one attribute of one class."""
 
@@ -162,13 +187,15 @@ class _GetAttr(_Name):
 # Python's own, not that of C: where a frame ends within an instruction, the latter goes on with
 # another one than `_look_through` has seen.
 class _KerasUnpickler(pickle._Unpickler):
-    """Knows the three names of a pickled Keras 3 model; every other is refused."""
+    """Knows the names of a pickled Keras model; every other is refused."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in (("builtins", "getattr"), ("__builtin__", "getattr")):
             return _GetAttr()
         if (module, name) in (("_io", "BytesIO"), ("io", "BytesIO")):
             return _Buffer
+        if module in OF_KERAS_2 and name == UNPICKLE_OF_KERAS_2:
+            return _UnpickleOfKeras2()
         if module.startswith("keras.src.models.") and name in ("Sequential", "Functional", "Model"):
             return _KerasClass()
         raise pickle.UnpicklingError(f"it asks for {module[:80]}.{name[:80]}")

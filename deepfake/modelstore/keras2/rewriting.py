@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from deepfake.errors import ModelError
+from deepfake.modelstore.keras2 import operations
 from deepfake.modelstore.keras2.arithmetic import as_rescaling
 from deepfake.modelstore.safety.keras_config import MAX_CONFIG_BYTES, parse_config
 
@@ -30,8 +30,6 @@ CONVOLUTION_OPTIONS = {
         "kernel_constraint",
     ),
 }
-# A metadata.json is a hundred bytes; a larger one is left to the inspection.
-MAX_METADATA_BYTES = 100_000
 NETWORKS = ("Functional", "Sequential", "Model")
 
 
@@ -56,7 +54,7 @@ def rewrite(copy: Path) -> tuple[str, ...]:
                 raise ValueError("it is too long")
             config = parse_config(_text(file.attrs["model_config"]), "the file")
             if written_by_keras_3(_text(file.attrs.get("keras_version", ""))):
-                changes = name_arithmetic(config)
+                changes = name_operations(config)
             else:
                 changes = modernise(config)
             if changes:
@@ -65,12 +63,17 @@ def rewrite(copy: Path) -> tuple[str, ...]:
         raise
     # What a made-up file lacks or has in excess comes as almost any exception.
     except Exception as error:
-        raise ModelError(
-            "The description of the network in the file is damaged or of an unknown version of "
-            f"Keras ({type(error).__name__}: {error}). Save the model again where it was made: "
-            "model.save('model.keras')."
-        ) from error
+        raise damaged(error) from error
     return changes
+
+
+def damaged(error: Exception) -> ModelError:
+    """What to say where rewriting a description ended in an exception."""
+    return ModelError(
+        "The description of the network in the file is damaged or of an unknown version of Keras "
+        f"({type(error).__name__}: {error}). Save the model again where it was made: "
+        "model.save('model.h5') in Keras 2, model.save('model.keras') in Keras 3."
+    )
 
 
 def written_by_keras_3(version: str) -> bool:
@@ -79,8 +82,8 @@ def written_by_keras_3(version: str) -> bool:
     return major.isdecimal() and int(major) >= 3
 
 
-def name_arithmetic(config: Config) -> tuple[str, ...]:
-    """Make Rescaling layers of arithmetic between layers, in place.
+def name_operations(config: Config) -> tuple[str, ...]:
+    """Make operations between layers readable in an `.h5` of Keras 3, in place.
 
     Args:
         config: dict. The network as `model_config` has it.
@@ -93,6 +96,8 @@ def name_arithmetic(config: Config) -> tuple[str, ...]:
         kind = layer["class_name"]
         if as_rescaling(layer):
             changes[f"wrote {kind} with a constant as a Rescaling layer"] += 1
+        elif operations.of_keras_3(layer):
+            changes["said of operations between layers of which module of Keras they are"] += 1
     return _told(changes)
 
 
@@ -110,7 +115,13 @@ def modernise(config: Config) -> tuple[str, ...]:
         kind = layer["class_name"]
         if as_rescaling(layer):
             changes[f"wrote {kind} with a constant as a Rescaling layer"] += 1
+        elif operations.of_keras_2(layer):
+            changes[f"wrote {kind} as an operation of Keras 3"] += 1
         options = layer["config"]
+        policy = options.get("dtype")
+        if isinstance(policy, dict) and policy.get("class_name") == "Policy":
+            options["dtype"] = "float32"
+            changes["computes in 32 bits what was trained in 16 and 32 (mixed precision)"] += 1
         if kind in CONVOLUTION_OPTIONS:
             for option in CONVOLUTION_OPTIONS[kind]:
                 if options.pop(option, None) is not None:
@@ -238,39 +249,3 @@ def _told(changes: Counter[str]) -> tuple[str, ...]:
 
 def _text(value: Any) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
-
-
-def own_layers() -> dict[str, Any]:
-    """Layers that belong to Keras but are not found by their name in an `.h5`."""
-    from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
-
-    return {"CustomScaleLayer": CustomScaleLayer}
-
-
-def refuse_keras_2_archive(archive: Path, path: Path) -> None:
-    """Refuse a `.keras` file of Keras 2, whose weights lie in another order.
-
-    Args:
-        archive: Path. The `.keras` file.
-        path: Path. What the user called it, for the message.
-
-    Raises:
-        ModelError: it is of Keras 2; says how to save it so that it can be read.
-    """
-    with zipfile.ZipFile(archive) as file:
-        try:
-            info = file.getinfo("metadata.json")
-            if info.file_size > MAX_METADATA_BYTES:
-                return
-            metadata = parse_config(file.read(info), path.name)
-        except (KeyError, ModelError):
-            return
-    version = str(metadata.get("keras_version", ""))
-    if version.startswith("2."):
-        raise ModelError(
-            f"{path} is a .keras file of Keras {version}, which Keras 3 cannot read. Where it was "
-            "made (or with the package tf_keras), run: model = tf_keras.models.load_model("
-            f"'{path.name}'); model.save('model.h5') and name the .h5 file. Do that only with a "
-            "file that you trust.",
-            path=path,
-        )

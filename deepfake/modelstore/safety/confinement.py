@@ -182,10 +182,9 @@ def _limit_resources(job: dict[str, Any]) -> None:
         import resource
     except ImportError:  # Windows
         return
-    memory, seconds = int(job["memory"]), int(job["seconds"])
+    memory, seconds = int(job["memory"]), job["seconds"]
     limits = {
         "RLIMIT_CORE": 0,
-        "RLIMIT_CPU": seconds * (os.cpu_count() or 1) + 1,
         # What it writes to; RLIMIT_AS would also count what TensorFlow reserves and never uses.
         "RLIMIT_DATA": memory,
         "RLIMIT_AS": memory + (64 << 30),
@@ -193,6 +192,8 @@ def _limit_resources(job: dict[str, Any]) -> None:
         "RLIMIT_NOFILE": 512,
         "RLIMIT_MSGQUEUE": 0,
     }
+    if seconds is not None:
+        limits["RLIMIT_CPU"] = seconds * (os.cpu_count() or 1) + 1
     for name, value in limits.items():
         kind = getattr(resource, name, None)
         if kind is None:

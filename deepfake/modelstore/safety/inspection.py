@@ -77,19 +77,20 @@ def inspect_hdf5(path: Path, settings: Settings, *, description: bool = True) ->
     _inspect_apart("hdf5" if description else "arrays", path, settings)
 
 
-def inspect_keras_zip(path: Path, settings: Settings) -> None:
+def inspect_keras_zip(path: Path, settings: Settings, *, description: bool = True) -> None:
     """Refuse a hostile or damaged `.keras` archive.
 
     Args:
         path: Path. The file.
         settings: Settings. `max_model_bytes`, which also holds for what is in it.
+        description: bool. As of `inspect_hdf5`.
 
     Raises:
         ModelError: as of `inspect_hdf5`, or its members lead outside of it, are too many, or are
             not what Keras writes.
     """
     check_size(path, settings)
-    _inspect_apart("keras", path, settings)
+    _inspect_apart("keras" if description else "members", path, settings)
 
 
 def inspect_saved_model(path: Path, settings: Settings) -> None:

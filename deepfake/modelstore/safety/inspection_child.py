@@ -1,6 +1,6 @@
 """Inspects a Keras file. Started by `inspection` in a sandbox.
 
-python -m deepfake.modelstore.safety.inspection_child hdf5|arrays|keras PATH LIMIT
+python -m deepfake.modelstore.safety.inspection_child hdf5|arrays|keras|members PATH LIMIT
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ def inspect(kind: str, path: Path, limit: int) -> None:
     """Refuse a hostile or damaged file.
 
     Args:
-        kind: str. "hdf5", "arrays" (HDF5 without its description of a network) or "keras".
+        kind: str. "hdf5", "keras", or without the description of the network: "arrays", "members".
         path: Path. The file.
         limit: int. How many bytes its arrays or members may have together.
 
     Raises:
         ModelError: it is one.
     """
-    if kind == "keras":
-        inspect_archive(path, limit)
+    if kind in ("keras", "members"):
+        inspect_archive(path, limit, description=kind == "keras")
     else:
         inspect_hdf5_file(path, limit, description=kind == "hdf5")
 

@@ -25,12 +25,13 @@ AGAIN = (
 )
 
 
-def inspect_archive(path: Path, limit: int) -> None:
+def inspect_archive(path: Path, limit: int, *, description: bool = True) -> None:
     """Refuse a `.keras` archive with anything in it that Keras would not write for a picture model.
 
     Args:
         path: Path. The file; its size was compared with the limit.
         limit: int. How many bytes its members may have together.
+        description: bool. Whether the network that it describes is checked, too. Defaults to True.
 
     Raises:
         ModelError: its members lead outside, are too large or too many or not Keras's; it describes
@@ -44,7 +45,9 @@ def inspect_archive(path: Path, limit: int) -> None:
                     f"{path.name} has no {CONFIG}, so it is not a model that Keras saved. {AGAIN}"
                 )
             parse_config(_read(archive, METADATA, MAX_METADATA_BYTES), path.name)
-            inspect_config(parse_config(_read(archive, CONFIG, MAX_CONFIG_BYTES), path.name))
+            config = parse_config(_read(archive, CONFIG, MAX_CONFIG_BYTES), path.name)
+            if description:
+                inspect_config(config)
             if WEIGHTS in archive.namelist():
                 _inspect_weights(archive, path, limit)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.modelstore.formats import FORMATS, PICKLE, SAVED_MODEL, SUFFIXES, Format, Look
+from deepfake.modelstore.safety import libraries
 
 # The first pickle of PyTorch's format before 1.6 is this number (torch/serialization.py).
 OLD_PYTORCH = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
@@ -18,10 +19,6 @@ PYTORCH = (".pth", ".pt")
 HEAD = 512
 KNOWN = ", ".join(row.written for row in FORMATS[:-1]) + f", or {FORMATS[-1].written}"
 AGAIN = "Download it again"
-FROM_PYTORCH = (
-    "Export it where PyTorch is installed, with torch.onnx.export(model, pictures, 'model.onnx'), "
-    "and name the .onnx file."
-)
 
 
 def kind_of(path: Path) -> Format:
@@ -83,7 +80,7 @@ def _refuse_what_is_no_model(path: Path, head: bytes) -> None:
             path=path,
         )
     if head[:1] == b"\x80" and (OLD_PYTORCH in head[:32] or path.suffix.lower() in PYTORCH):
-        raise _pytorch(path)
+        raise _of(path, libraries.of_pickle(_start(path)) or libraries.PYTORCH)
 
 
 def _no_model_folder(path: Path) -> ModelError:
@@ -101,8 +98,15 @@ def _no_model_folder(path: Path) -> ModelError:
 
 
 def _other_zip(path: Path, names: frozenset[str]) -> ModelError:
-    if any(name.endswith("/data.pkl") for name in names):
-        return _pytorch(path)
+    pickled = next((name for name in sorted(names) if name.endswith("/data.pkl")), "")
+    if pickled and any("/code/" in name for name in names):
+        return _of(path, libraries.TORCHSCRIPT)
+    if pickled:
+        with zipfile.ZipFile(path) as archive, archive.open(pickled) as member:
+            content = member.read(libraries.MAX_BYTES)
+        return _of(path, libraries.of_pickle(content) or libraries.PYTORCH)
+    if any(name.endswith("/archive_format") for name in names):
+        return _of(path, libraries.PYTORCH)
     if any(name.endswith(".npy") for name in names):
         return ModelError(
             f"{path} holds NumPy arrays, not a model. Save the whole model: "
@@ -128,17 +132,20 @@ def _unknown(look: Look) -> ModelError:
     if head.startswith(b"PK"):
         return _other_zip(path, look.names)
     if head[8:9] == b"{" and b'"' in head[9:12]:
-        return ModelError(
-            f"{path} is a safetensors file: weights without a network. Name the model's .onnx or "
-            f".keras file. If it was made with PyTorch: {FROM_PYTORCH}",
-            path=path,
-        )
+        return _of(path, libraries.SAFETENSORS)
     if name.endswith((*PYTORCH, ".ckpt")):
-        return _pytorch(path)
+        return _of(path, libraries.of_pickle(_start(path)) or libraries.PYTORCH)
+    library = libraries.of_beginning(head)
+    if library is not None:
+        return _of(path, library)
+    if name.endswith((*PICKLE.suffixes, ".joblib", ".gz", ".z", ".bz2", ".xz")):
+        library = libraries.of_pickle(_start(path))
+        if library is not None:
+            return _of(path, library)
     if name.endswith((*PICKLE.suffixes, ".joblib")):
         return ModelError(
             f"{path} is a compressed or damaged pickle. Where it was made, save the model with "
-            "model.save('model.keras') instead.",
+            f"{libraries.KERAS_SAVE}.",
             path=path,
         )
     if name == SAVED_MODEL.marker:
@@ -172,8 +179,13 @@ def _unknown(look: Look) -> ModelError:
     )
 
 
-def _pytorch(path: Path) -> ModelError:
-    return ModelError(f"{path} is a PyTorch file, which holds code. {FROM_PYTORCH}", path=path)
+def _of(path: Path, library: libraries.Library) -> ModelError:
+    return ModelError(f"{path} is {library.what}. {library.advice}", path=path)
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(libraries.MAX_BYTES)
 
 
 def _cut_short(path: Path) -> ModelError:

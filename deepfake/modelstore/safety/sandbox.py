@@ -18,17 +18,16 @@ import sys
 import sysconfig
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import IO
 
 from deepfake.errors import ModelError
-from deepfake.modelstore.safety import confinement
+from deepfake.modelstore.safety import confinement, endings
 
 MAX_OUTPUT = 4_000_000
-MAX_SENTENCE = 600
-MAX_PATH = 4096
 PACKAGE = Path(__file__).resolve().parents[2]
 
 # What Python, NumPy, TensorFlow and the runtimes look at when they start.
@@ -98,43 +97,100 @@ def run(
     Raises:
         ModelError: it took too long or too much memory, was killed or failed.
     """
-    _tell_once()
     with tempfile.TemporaryDirectory(prefix="deepfake-", ignore_cleanup_errors=True) as scratch:
-        path = [entry for entry in _absolute(sys.path) if Path(entry).exists()]
-        job = {
-            "imported_as": confinement.__name__,
-            "module": module,
-            "arguments": [str(argument) for argument in arguments],
-            "parent": os.getpid(),
-            "path": path,
-            "list": [str(PACKAGE.parent), *path],
-            "read": _readable(path, readable),
-            "write": [scratch, *(str(folder.resolve()) for folder in writable)],
-            "seconds": int(seconds) + 1,
-            "memory": memory,
-        }
-        command = [sys.executable, "-I", "-B", "-X", "utf8", confinement.__file__, json.dumps(job)]
-        try:
-            child = subprocess.Popen(  # noqa: S603  # our own module, no shell
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=scratch,
-                env=_environment(scratch),
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise ModelError(
-                f"The check of the model could not be started ({error.strerror}). "
-                "Close other programs and try again."
-            ) from error
+        child = start(
+            module, arguments, scratch, readable=readable, writable=writable, seconds=seconds,
+            memory=memory,
+        )  # fmt: skip
         return _wait(child, seconds, memory)
+
+
+def start(
+    module: str,
+    arguments: Sequence[str],
+    scratch: str,
+    *,
+    readable: Sequence[Path],
+    writable: Sequence[Path],
+    seconds: float | None,
+    memory: int,
+    stdin: int = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    """Start a child as `run` does, and leave the waiting to the caller.
+
+    On Linux it also ends with the thread that started it, as with this program.
+
+    Args:
+        module: str. As of `run`, like those that follow.
+        arguments: sequence of str.
+        scratch: str. Its working folder, an empty one.
+        readable: sequence of Path.
+        writable: sequence of Path.
+        seconds: float. Bounds its processor time; None where the caller bounds each answer.
+        memory: int.
+        stdin: int. As of `subprocess.Popen`.
+
+    Raises:
+        ModelError: it could not be started.
+    """
+    _tell_once()
+    path = [entry for entry in _absolute(sys.path) if Path(entry).exists()]
+    job = {
+        "imported_as": confinement.__name__,
+        "module": module,
+        "arguments": [str(argument) for argument in arguments],
+        "parent": os.getpid(),
+        "path": path,
+        "list": [str(PACKAGE.parent), *path],
+        "read": _readable(path, readable),
+        "write": [scratch, *(str(folder.resolve()) for folder in writable)],
+        "seconds": None if seconds is None else int(seconds) + 1,
+        "memory": memory,
+    }
+    command = [sys.executable, "-I", "-B", "-X", "utf8", confinement.__file__, json.dumps(job)]
+    try:
+        return subprocess.Popen(  # noqa: S603  # our own module, no shell
+            command,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=scratch,
+            env=_environment(scratch),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ModelError(
+            f"The check of the model could not be started ({error.strerror}). "
+            "Close other programs and try again."
+        ) from error
 
 
 def is_inside() -> bool:
     """Whether this process is such a child. It cannot start another one."""
     return confinement.confined
+
+
+@contextmanager
+def at_most(memory: int) -> Iterator[None]:
+    """Let this process use less memory for a while, if it is such a child.
+
+    Args:
+        memory: int. Bytes that it may use meanwhile.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if is_inside():
+        less = memory if soft == resource.RLIM_INFINITY else min(memory, soft)
+        resource.setrlimit(resource.RLIMIT_DATA, (less, hard))
+    try:
+        yield
+    finally:
+        if is_inside():
+            resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def restrictions() -> tuple[str, ...]:
@@ -225,14 +281,14 @@ def _environment(scratch: str) -> dict[str, str]:
 
 
 def _wait(child: subprocess.Popen[bytes], seconds: float, memory: int) -> str:
-    out, err = _Collected(child.stdout), _Collected(child.stderr)
+    out, err = Collected(child.stdout), Collected(child.stderr)
     timed_out = False
     try:
         child.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         timed_out = True
     finally:
-        _kill(child)
+        kill(child)
     printed, complaint = out.text(), err.text()
     if timed_out or child.returncode == -getattr(signal, "SIGXCPU", 0):
         raise ModelError(
@@ -241,35 +297,10 @@ def _wait(child: subprocess.Popen[bytes], seconds: float, memory: int) -> str:
         )
     if child.returncode == 0:
         return printed
-    if child.returncode == confinement.SENTENCE:
-        kind, sentence, path = _said(complaint)
-        sentence = sentence or "The model could not be read. Get the file again."
-        raise _kinds(ModelError).get(kind, ModelError)(sentence, path=path)
-    if child.returncode == confinement.UNCONFINED:
-        raise ModelError(
-            "The check of the model could not be fenced in on this system, so the file was not "
-            f"opened ({_sentence(complaint)}). Convert it on another machine."
-        )
-    if child.returncode == confinement.OUT_OF_MEMORY or _is_out_of_memory(complaint):
-        raise ModelError(
-            f"The model needs more than {memory:,} bytes of memory, so its check was stopped. "
-            "The file may be made to do that; if you trust its source, use a smaller model."
-        )
-    if child.returncode < 0:
-        raise ModelError(
-            "The model crashed the program that reads it "
-            f"({_signal_name(-child.returncode)}), so it was not opened. It is damaged or made to "
-            "do harm. Get the file again."
-        )
-    _, sentence, path = _said(complaint)
-    raise ModelError(
-        f"The model cannot be read: {sentence or 'no reason was given'}. "
-        "Get the file again, or save it again.",
-        path=path,
-    )
+    raise endings.ended(child.returncode, complaint, memory)
 
 
-class _Collected:
+class Collected:
     """Reads a stream to its end in a thread and keeps the first MAX_OUTPUT bytes."""
 
     def __init__(self, stream: IO[bytes] | None):
@@ -292,7 +323,7 @@ class _Collected:
                 self._kept += block[: max(0, MAX_OUTPUT - len(self._kept))]
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
+def kill(child: subprocess.Popen[bytes]) -> None:
     """End the child and all that it started."""
     if hasattr(os, "killpg") and (child.poll() is None or missing()):
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -301,54 +332,3 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
         child.kill()
     child.wait()
-
-
-def _is_out_of_memory(complaint: str) -> bool:
-    return any(
-        sign in complaint
-        for sign in ("MemoryError", "bad_alloc", "Cannot allocate memory", "out of memory")
-    )
-
-
-def _said(complaint: str) -> tuple[str, str, str]:
-    """(class, sentence, path) of the error that left the child, as text that may be shown.
-
-    Where a hostile file or native code has ended the child, it is what that has printed.
-    """
-    try:
-        said = json.loads(_last_line(complaint))
-        kind, sentence, path = (_printable(said[key]) for key in ("kind", "sentence", "path"))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return "", _sentence(complaint), ""
-    path = path[:MAX_PATH]
-    # A path is never cut, or it could not be left out for visitors.
-    return kind, sentence[: MAX_SENTENCE + 2 * len(path)], path
-
-
-def _kinds(base: type[ModelError]) -> dict[str, type[ModelError]]:
-    """A class and those made from it, by name."""
-    found = {base.__name__: base}
-    for kind in base.__subclasses__():
-        found |= _kinds(kind)
-    return found
-
-
-def _sentence(complaint: str) -> str:
-    """The last line of what the child said, as it may be shown: short, printable."""
-    return _printable(_last_line(complaint))[:MAX_SENTENCE]
-
-
-def _last_line(complaint: str) -> str:
-    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

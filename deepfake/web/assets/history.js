@@ -19,15 +19,18 @@
     }
   };
 
-  // As in verdict.percent: no model can promise 0 % or 100 %.
+  // As in texts.share: no model can promise 0 % or 100 %.
   const percent = (share) => {
     const value = Math.round(100 * share);
-    return value >= 100 ? "over 99 %" : value <= 0 ? "under 1 %" : `${value} %`;
+    const said = value > 99 ? words.above_99 : value < 1 ? words.below_one : value;
+    return words.percent.replace("{value}", () => said);
   };
   const when = (time) => {
     const then = new Date(time);
     const today = then.toDateString() === new Date().toDateString();
-    return today ? then.toLocaleTimeString() : then.toLocaleString();
+    // Digits as everywhere on the page.
+    const language = `${document.documentElement.lang}-u-nu-latn`;
+    return today ? then.toLocaleTimeString(language) : then.toLocaleString(language);
   };
 
   const make = (name, place, text = "", names = "") => {
@@ -64,7 +67,7 @@
       open.addEventListener("click", () => show(row));
       make("td", line, words.verdicts[row.verdict] ?? row.verdict);
       make("td", line, row.p_fake === null ? "–" : percent(row.p_fake));
-      make("td", line, row.threshold.toFixed(2));
+      make("td", line, row.threshold.toFixed(2).replace(".", words.decimal));
       make("td", line, when(row.time));
     }
   };

@@ -1,4 +1,4 @@
-() => {
+(words) => {
   // Enter analyses, wherever the focus is, unless the focused element uses Enter itself.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.defaultPrevented || event.isComposing) return;
@@ -18,9 +18,32 @@
   }, true);
 
   // Gradio's slider of two pictures takes no text for those who cannot see them.
-  const EVIDENCE = ["The face as the model saw it", "The same face with its evidence"];
   const describe = () => document.querySelectorAll("#evidence img").forEach((image, index) => {
-    if (!image.alt) image.alt = EVIDENCE[index];
+    if (!image.alt) image.alt = words.evidence[index];
   });
-  new MutationObserver(describe).observe(document.body, { childList: true, subtree: true });
+  // Names that Gradio gives in English only; some are those of a field behind a few words.
+  const translate = () => {
+    for (const one of document.querySelectorAll("[aria-label]:not([data-named])")) {
+      const name = one.getAttribute("aria-label");
+      const said = words.gradio[name];
+      if (said && said !== name) {
+        one.dataset.named = name;
+        one.setAttribute("aria-label", said);
+        if (one.title) one.title = said;
+      } else if (document.documentElement.lang !== "en") {
+        const field = name.replace(/^(number input|range slider) for /, "");
+        if (field !== name) one.setAttribute("aria-label", field);
+      }
+    }
+  };
+  new MutationObserver(() => { describe(); translate(); }).observe(document.body, { childList: true, subtree: true });
+
+  // The list of languages is a small window, not a part of the page.
+  const languages = () => document.querySelector("#languages details");
+  document.addEventListener("click", ({ target }) => {
+    if (!target.closest("#languages")) languages()?.removeAttribute("open");
+  });
+  document.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") languages()?.removeAttribute("open");
+  });
 }

@@ -102,7 +102,7 @@ ${kind}</text></svg>`;
       this.upload = new AbortController();
       const form = new FormData();
       form.append("files", file, file.name || "photo");
-      const answer = await fetch(`${api()}/upload`, {
+      const answer = await fetch(`${api()}/upload?lang=${document.documentElement.lang}`, {
         method: "POST", body: form, signal: this.upload.signal,
       });
       const said = await answer.json().catch(() => ({}));
@@ -200,7 +200,8 @@ ${kind}</text></svg>`;
   });
 
   window.addEventListener("click", (event) => {
-    const button = event.target.closest?.(".again, [data-example], [aria-label='Paste from clipboard']");
+    const button = event.target.closest?.(
+      ".again, [data-example], [aria-label='Paste from clipboard'], [data-named='Paste from clipboard']");
     const place = button && open();
     if (!place) return;
     if (button.matches(".again")) place.again();
@@ -262,7 +263,7 @@ ${kind}</text></svg>`;
     !dataTransfer.types.includes("Files") && target.closest?.("input, textarea, [contenteditable]");
   for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
     window.addEventListener(name, (event) => {
-      if (!event.dataTransfer || isText(event)) return;
+      if (!event.dataTransfer || isText(event) || event.target.closest?.("#many-files")) return;
       event.preventDefault();
       event.stopImmediatePropagation();
       const place = open();

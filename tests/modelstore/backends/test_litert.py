@@ -90,5 +90,5 @@ def test_a_file_that_is_no_network_is_refused(tmp_path):
     document = json.loads((folder / "model.json").read_text())
     document["files"]["model.tflite"] = hashlib.sha256(junk).hexdigest()
     (folder / "model.json").write_text(json.dumps(document))
-    with pytest.raises(ModelError, match="cannot be run as a LiteRT model"):
+    with pytest.raises(ModelError, match="is not a LiteRT model"):
         load_model(folder, Settings())

@@ -10,6 +10,7 @@ import pytest
 
 from deepfake.errors import ModelError
 from deepfake.manifest import Output
+from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends.onnx import open_onnx
 from deepfake.settings import Settings
 
@@ -17,6 +18,7 @@ try:
     import onnxruntime
 
     from tests.modelstore.onnx_files import classifier, manifest
+    from tests.modelstore.tiny_onnx import channel_means
 except ImportError as error:
     message = f"{error.name} is missing, so ONNX models were NOT tested. pip install onnxruntime"
     if os.environ.get("CI") == "true":
@@ -84,8 +86,14 @@ def test_of_several_outputs_the_logits_are_taken(tmp_path):
     opened = open_onnx(classifier(tmp_path / "m.onnx", outputs=outputs), SETTINGS, size=32)
     assert opened.network.score == "logits"
     path = classifier(tmp_path / "n.onnx", outputs=("a", "b"))
-    with pytest.raises(ModelError, match=r"several outputs .*: a, b"):
-        open_onnx(path, SETTINGS, size=32)
+    several = open_onnx(path, SETTINGS, size=32)
+    with pytest.raises(ModelError, match=r"several outputs.*a \(logits of 2\), b .*--score NAME"):
+        Answers(positive="fake").complete(several.network, "n", {"n.onnx": "0" * 64})
+    told = Answers(positive="fake", score="b").complete(several.network, "n", {"n.onnx": "0" * 64})
+    batch = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    raw = several.backend(told, SETTINGS).scores(batch).raw
+    one = opened.backend(manifest(opened.network), SETTINGS).scores(batch).raw
+    assert told.output.score == "b" and raw.shape == one.shape
 
 
 def test_threads_share_a_backend(tmp_path):
@@ -160,3 +168,15 @@ def test_without_onnx_runtime_it_is_named(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "pip install onnxruntime" in done.stderr
+
+
+def test_grey_pictures_and_several_classes_can_be_used(tmp_path):
+    path = channel_means(tmp_path / "m.onnx", [[0.0, 2.0, 1.0]], softmax=True)
+    opened = open_onnx(path, Settings())
+    network = opened.network
+    assert (network.channels, network.classes, network.kind) == (1, 3, "softmax")
+    said = Answers(labels="live,print,replay", positive="print,replay", scale="0..1")
+    manifest = said.complete(network, "m", {"m.onnx": "0" * 64})
+    raw = opened.backend(manifest, Settings()).scores(np.ones((2, 32, 32, 1), np.float32)).raw
+    expected = np.exp([0.0, 2.0, 1.0]) / np.exp([0.0, 2.0, 1.0]).sum()
+    np.testing.assert_allclose(raw, [expected] * 2, atol=1e-5)

@@ -182,7 +182,7 @@ def test_what_litert_cannot_do_is_remembered(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     ("way", "seconds", "reason"),
-    [("crash", 60, "SIGSEGV"), ("sleep", 1, "longer than 1 second"), ("memory", 60, "of memory")],
+    [("crash", 60, "SIGSEGV"), ("sleep", 1, "longer than 1 second"), ("memory", 60, "more memory")],
 )
 def test_what_ends_the_child_is_not_opened_in_this_process(
     monkeypatch, tmp_path, way, seconds, reason
@@ -200,7 +200,7 @@ def test_what_ends_the_child_is_not_opened_in_this_process(
         raise AssertionError("It was opened with Keras.")
 
     monkeypatch.setattr(conversion, "in_sandbox", convert)
-    monkeypatch.setattr("deepfake.modelstore.backends.keras.open_keras", opened)
+    monkeypatch.setattr(compiled.ForeignFile, "open", opened)
     with pytest.raises(ModelError, match=reason) as raised:
         open_compiled(file_of("plain.h5"), Settings(cache=str(tmp_path)))
     assert "deepfake convert" in str(raised.value)
@@ -209,7 +209,8 @@ def test_what_ends_the_child_is_not_opened_in_this_process(
 
 def test_a_file_that_litert_refuses_in_words_stays_on_keras(tmp_path):
     (tmp_path / conversion.LITERT_FILE).write_bytes(b"\x1c\0\0\0TFL3" + b"\0" * 100)
-    with pytest.raises(parity.NoLiteRTError, match="cannot be run as a LiteRT model"):
+    parity.write(tmp_path, BATCH, {"": np.zeros(len(BATCH))})
+    with pytest.raises(parity.NoLiteRTError, match="cannot run the converted network"):
         compiled.check(tmp_path, Settings(cache=str(tmp_path / "cache")))
 
 

@@ -309,7 +309,7 @@ def test_an_image_classifier_runs_as_its_repository_says(hub, client, tmp_path, 
     convention = read_convention(file.parent, Path(found["folder"]))
     assert convention.labels == ("fake", "real") and convention.size == 32
     pixels = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 3)).astype(np.float32)
-    scaled = (pixels - np.float32(convention.mean)) / np.float32(convention.std)
+    scaled = (pixels - np.float32(convention.input.mean)) / np.float32(convention.input.std)
     session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
     by_hand = session.run(["logits"], {"pixel_values": (pixels / 255 - 0.5).transpose(0, 3, 1, 2)
                                        / 0.5})[0]  # fmt: skip

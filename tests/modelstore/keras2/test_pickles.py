@@ -72,7 +72,7 @@ def test_a_reducer_is_refused_and_does_not_run(tmp_path, function):
     ],
 )
 def test_getattr_leads_nowhere_else(tmp_path, call):
-    with pytest.raises(ModelError, match="not a pickled Keras 3 model"):
+    with pytest.raises(ModelError, match="not a pickled Keras model"):
         read(tmp_path, pickle.dumps(call))
 
 

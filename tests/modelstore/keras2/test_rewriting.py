@@ -113,13 +113,52 @@ def test_arithmetic_with_a_constant_becomes_a_rescaling_layer(function, constant
 
 
 @pytest.mark.parametrize(
+    ("function", "node", "expected"),
+    [
+        ("math.subtract", ["_CONSTANT_VALUE", -1, 1.0, {"y": ["image", 0, 0], "name": None}],
+         ("Subtract", {}, [1.0, "image"])),
+        ("math.subtract", ["image", 0, 0, {"y": ["other", 0, 0], "name": None}],
+         ("Subtract", {}, ["image", "other"])),
+        ("math.pow", ["image", 0, 0, {"y": 2.0, "name": None}], ("Power", {}, ["image", 2.0])),
+        ("nn.relu", ["image", 0, 0, {}], ("Relu", {}, ["image"])),
+        ("cast", ["image", 0, 0, {"dtype": "float32"}], ("Cast", {"dtype": "float32"}, ["image"])),
+        ("nn.bias_add", ["image", 0, 0, {"bias": [1.0, 2.0], "data_format": "NHWC"}],
+         ("Add", {}, ["image", [1.0, 2.0]])),
+        ("concat", [["image", 0, 0, {"axis": -1}], ["other", 0, 0, {"axis": -1}]],
+         ("Concatenate", {"axis": -1}, [["image", "other"]])),
+        ("math.reduce_mean", ["image", 0, 0, {"axis": [1, 2]}],
+         ("Mean", {"axis": [1, 2]}, ["image"])),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_known_operations_become_those_of_keras_3(function, node, expected):
+    config = functional(layer("TFOpLambda", "step", [node], function=function))
+    rewriting.modernise(config)
+    step = config["config"]["layers"][0]
+    name, options, arguments = expected
+    assert (step["class_name"], step["config"]) == (name, {"name": "step", **options})
+    assert step["module"].startswith("keras.src.ops.")
+    (made,) = step["inbound_nodes"]
+    assert [plain(one) for one in made["args"]] == arguments and made["kwargs"] == {}
+
+
+def plain(argument):
+    match argument:
+        case {"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}}:
+            return name
+        case {"class_name": "__tensor__", "config": {"value": value}}:
+            return value
+    return [plain(one) for one in argument] if isinstance(argument, list) else argument
+
+
+@pytest.mark.parametrize(
     ("function", "node"),
     [
-        ("math.truediv", ["image", 0, 0, {"y": 0, "name": None}]),
-        ("math.subtract", ["_CONSTANT_VALUE", -1, 1.0, {"y": ["image", 0, 0], "name": None}]),
-        ("math.subtract", ["image", 0, 0, {"y": ["other", 0, 0], "name": None}]),
-        ("math.pow", ["image", 0, 0, {"y": 2.0, "name": None}]),
-        ("nn.relu", ["image", 0, 0, {}]),
+        ("math.truediv", ["image", 0, 0, {"y": ["_CONSTANT_VALUE", -1, 0], "name": None}]),
+        ("nn.relu", ["image", 0, 0, {"unknown": 1}]),
+        ("io.read_file", ["image", 0, 0, {}]),
+        ("numpy_function", ["image", 0, 0, {"func": "os.system"}]),
+        ("nn.bias_add", ["image", 0, 0, {"bias": [1.0], "data_format": "NCHW"}]),
     ],
 )
 def test_other_operations_are_left_to_be_refused(function, node):

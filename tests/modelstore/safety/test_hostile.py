@@ -9,9 +9,8 @@ import pytest
 
 from deepfake.errors import ModelError
 from deepfake.modelstore.answers import Answers
-from deepfake.modelstore.formats import LITERT
 from deepfake.modelstore.resolve import load_model
-from deepfake.modelstore.safety import hdf5, inspection, keras_zip, trial
+from deepfake.modelstore.safety import hdf5, inspection, keras_zip
 from deepfake.modelstore.safety.keras_config import inspect_config, parse_config
 from deepfake.settings import Settings
 from tests.modelstore import hostile_files as hostile
@@ -130,16 +129,7 @@ def test_a_pickle_of_nine_bytes_does_not_fill_memory(tmp_path, settings):
 @pytest.mark.slow
 def test_litert_files_with_broken_offsets(tmp_path, settings):
     for path in hostile.bad_litert(tmp_path, FACE_MODEL):
-        sentence = refused(trial.try_file, path, LITERT, path.name, settings)
-        assert "Get the file again" in sentence
-
-
-def test_a_good_litert_file_runs_and_is_remembered(tmp_path, settings, monkeypatch):
-    trial.try_file(FACE_MODEL, LITERT, "a" * 64, settings)
-    monkeypatch.setattr("sys.executable", "/nowhere")  # a second trial could not start
-    trial.try_file(FACE_MODEL, LITERT, "a" * 64, settings)
-    with pytest.raises(ModelError, match="could not be started"):
-        trial.try_file(FACE_MODEL, LITERT, "b" * 64, settings)
+        assert "again" in refused(load_model, path, settings, ANSWERS)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
 """What kind of file it is, by its bytes."""
 
+import bz2
+import gzip
+import lzma
 import pickle
 import zipfile
+import zlib
 
 import h5py
 import numpy as np
@@ -9,8 +13,9 @@ import pytest
 
 from deepfake.errors import ModelError
 from deepfake.modelstore import formats
+from deepfake.modelstore.backends import keras
 from deepfake.modelstore.safety.kinds import kind_of
-from deepfake.settings import models_folder
+from deepfake.settings import Settings, models_folder
 
 DEFAULT = models_folder() / "default"
 
@@ -122,3 +127,68 @@ def test_other_archives_get_a_sentence(tmp_path, names, expected):
 def test_a_missing_file_gets_a_sentence(tmp_path):
     with pytest.raises(ModelError, match="cannot be read"):
         kind_of(tmp_path / "model.h5")
+
+
+class _Named:
+    """Pickles as an object of another library, which need not be installed."""
+
+    def __init__(self, module, name="Model"):
+        self.line = f"c{module}\n{name}\n".encode()
+
+    def pickled(self):
+        return b"\x80\x02" + self.line + b")\x81."
+
+
+@pytest.mark.parametrize("pack", [bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("sklearn.svm._classes", "scikit-learn model.*judges a list of numbers"),
+        ("xgboost.sklearn", "XGBoost model.*decision trees"),
+        ("torch.nn.modules.container", r"PyTorch file.*torch\.onnx\.export"),
+        ("torch._utils", r"PyTorch weights.*load_state_dict"),
+        ("ultralytics.nn.tasks", "YOLO file.*yolo export"),
+        ("fastai.learner", "Learner of fastai.*load_learner"),
+    ],
+)
+def test_pickles_of_other_libraries_are_named_and_get_advice_that_fits(
+    tmp_path, module, expected, pack
+):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pack(_Named(module).pickled()))
+    with pytest.raises(ModelError, match=expected):
+        keras.inspect(path, Settings())
+
+
+@pytest.mark.parametrize(
+    ("names", "content", "expected"),
+    [
+        (["m/data.pkl", "m/version"], _Named("torchvision.models.resnet").pickled(), "PyTorch fil"),
+        (["m/data.pkl", "m/version"], _Named("torch._utils").pickled(), "PyTorch weights"),
+        (["m/data.pkl", "m/version"], _Named("ultralytics.nn.tasks").pickled(), "yolo export"),
+        (["m/data.pkl", "m/code/__torch__.py"], b"", r"TorchScript.*torch\.jit\.load"),
+    ],
+)
+def test_files_of_pytorch_are_told_apart(tmp_path, names, content, expected):
+    path = tmp_path / "model.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, content)
+    with pytest.raises(ModelError, match=expected):
+        kind_of(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("model.json", b'{ "learner": {}}', "XGBoost"),
+        ("model.ubj", b"{L\0\0\0\0\0\0\0\x07learner", "XGBoost"),
+        ("model.txt", b"tree\nversion=v4\n", "LightGBM"),
+        ("model.cbm", b"CBM1\0\0", "CatBoost"),
+    ],
+)
+def test_files_of_decision_trees_are_named(tmp_path, name, content, expected):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=f"{expected} model.*`deepfake train`"):
+        kind_of(path)

@@ -8,7 +8,7 @@ import pytest
 
 from deepfake.errors import HostileModelError, ModelError
 from deepfake.modelstore.compiling.parity import NoLiteRTError
-from deepfake.modelstore.safety import inspection, sandbox
+from deepfake.modelstore.safety import endings, inspection, sandbox
 from deepfake.settings import Settings
 
 ATTEMPTS = Path(__file__).parents[1]
@@ -180,7 +180,7 @@ def test_an_error_stays_of_its_kind_and_keeps_its_path(attempt, tmp_path):
 def test_what_a_child_makes_up_is_a_plain_error(attempt, text):
     with pytest.raises(ModelError) as failure:
         attempt("made up", text)
-    assert type(failure.value) is ModelError and 0 < len(str(failure.value)) <= sandbox.MAX_SENTENCE
+    assert type(failure.value) is ModelError and 0 < len(str(failure.value)) <= endings.MAX_SENTENCE
 
 
 def test_another_error_is_a_sentence_without_traceback(attempt):

@@ -9,7 +9,6 @@ from starlette.requests import Request
 from deepfake.errors import LimitError, SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
-from deepfake.web import wording
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import Choices
 from deepfake.web.view import PhotoView
@@ -128,7 +127,7 @@ def test_another_model_over_the_limit_does_not_show_the_result_of_the_one_before
     second = analyser.analyse_again(str(portrait), 0.5, None, "", request())
     assert second[view.session] is None
     panel = second[view.verdict]
-    assert wording.REFUSED in panel and "1 analysis an hour" in panel
+    assert "Not analysed" in panel and "1 analysis an hour" in panel
 
 
 def test_a_typed_model_and_its_analysis_count_once(portrait, make_model):

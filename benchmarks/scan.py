@@ -1,0 +1,134 @@
+"""`deepfake scan` against a loop of the Flask-demo kind, in one run: python benchmarks/scan.py.
+
+On the same pictures, made from examples/ by code, all different: (a) `keras.models.load_model`,
+Pillow's resize and `model.predict`, one picture after the other; it finds no faces. (b) ours with
+one process, (c) with as many as there are cores, (d) the same with Ray. Each from the start of the
+process to its end, with its CPU seconds, since machines are noisy. Nothing is asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL = ROOT / "models" / "default"
+PHOTOS = (
+    "eileen_collins.png", "grace_hopper.jpg", "fake_swap_hopper.jpg", "fake_swap_collins.jpg",
+    "fake_self_blend_collins.jpg",
+)  # fmt: skip
+FLASK_DEMO = """
+import json, sys, time
+import keras, numpy as np
+from pathlib import Path
+from PIL import Image
+model = keras.models.load_model(sys.argv[1])
+files = sorted(Path(sys.argv[2]).iterdir())
+start = time.perf_counter()
+for file in files:
+    image = Image.open(file).convert("RGB").resize(model.input_shape[1:3])
+    model.predict(np.asarray(image, np.float32)[None] / 255, verbose=0)
+print(json.dumps(len(files) / (time.perf_counter() - start)))
+"""
+
+
+def make_pictures(folder: Path, count: int) -> None:
+    """Photos of 512 pixels and more, as JPEGs of 40 to 95 that are all different."""
+    folder.mkdir()
+    opened = [Image.open(ROOT / "examples" / name).convert("RGB") for name in PHOTOS]
+    for index in range(count):
+        image = opened[index % len(opened)]
+        shift = index // len(opened)
+        moved = image.crop((shift % 20, shift % 17, image.width, image.height))
+        moved.save(folder / f"{index:06}.jpg", quality=40 + shift % 56)
+
+
+def measured(command: list[str]) -> tuple[float, float, float, str]:
+    """(seconds, CPU seconds of it and all its children, memory in MB at most, output)."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
+    before = os.times()
+    start, most = time.perf_counter(), 0
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, stdout=output, env=environment, cwd=ROOT)
+        watched = psutil.Process(process.pid)
+        while process.poll() is None:
+            time.sleep(0.2)
+            try:
+                most = max(most, watched.memory_info().rss)
+            except psutil.Error:
+                break
+        if process.wait():
+            raise SystemExit(f"{command} failed")
+        seconds, after = time.perf_counter() - start, os.times()
+        output.seek(0)
+        used = after.children_user + after.children_system
+        used -= before.children_user + before.children_system
+        return seconds, used, most / 1e6, output.read()
+
+
+def scan(photos: Path, folder: Path, *options: str) -> tuple[float, float, float]:
+    """The command, from its start to its end."""
+    output = folder / "rows.parquet"
+    output.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "deepfake", "scan", str(photos), "-o", str(output), *options]
+    return measured(command)[:3]
+
+
+def main() -> None:
+    """Run all in turns and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=2000, help="default: 2000")
+    parser.add_argument("--folder", type=Path, help="of pictures; default: made from examples/")
+    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser.add_argument("--only", nargs="*", default=["demo", "one", "all", "ray"])
+    options = parser.parse_args()
+    cores = str(options.cores)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photos = options.folder or folder / "photos"
+        if options.folder is None:
+            make_pictures(photos, options.pictures)
+        count = sum(1 for _ in photos.iterdir())
+        print(f"{count:,} pictures, {cores} cores")
+        print(f"{'':34}{'seconds':>9}{'per s':>8}{'CPU ms each':>13}{'MB':>7}")
+        rates = {}
+
+        def show(name: str, label: str, seconds: float, used: float, memory: float) -> None:
+            rates[name] = count / seconds
+            print(
+                f"{label:34}{seconds:9.1f}{count / seconds:8.1f}{1000 * used / count:13.1f}"
+                f"{memory:7.0f}",
+                flush=True,
+            )
+
+        if "demo" in options.only:
+            command = [sys.executable, "-c", FLASK_DEMO, str(MODEL / "model.keras"), str(photos)]
+            _, used, memory, text = measured(command)
+            # Without the time that TensorFlow takes to load; ours is with it.
+            show("demo", "Keras predict in a loop", count / json.loads(text), used, memory)
+        if "one" in options.only:
+            show("one", "scan --workers 1", *scan(photos, folder, "--workers", "1"))
+        if "all" in options.only:
+            show("all", f"scan --workers {cores}", *scan(photos, folder, "--workers", cores))
+        if "ray" in options.only:
+            ray = ("--engine", "ray", "--workers", cores)
+            show("ray", f"scan --engine ray --workers {cores}", *scan(photos, folder, *ray))
+            # Ray's processes are not its children to the end, so their CPU time is not known.
+        for one, other, goal in (("all", "demo", 3), ("all", "one", 1.8), ("ray", "all", 0.85)):
+            if one in rates and other in rates:
+                print(f"{one} / {other}: {rates[one] / rates[other]:.2f} (goal: {goal})")
+        shutil.rmtree(folder / "photos", ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Processes of their own, kept warm, that score with models of others."""

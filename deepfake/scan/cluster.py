@@ -1,0 +1,109 @@
+"""The engine of a cluster: a Ray actor for each core, with the model in each.
+
+Actors are sent names and send rows back, so pictures go from the storage to whoever judges them
+and nowhere else. Handing out, retries and the journal are those of `scanning`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from deepfake.errors import DeepfakeError, ScanError
+from deepfake.scan.engine import Died, Method, Ready
+from deepfake.scan.judging import Judge, Task
+
+
+class RayActors:
+    """Actors of a Ray cluster. An Engine.
+
+    Args:
+        task: Task. What each is made with; its model must be there on every machine.
+        workers: int. How many; None for the cluster's cores.
+        address: str. The cluster's, such as "auto" or "ray://head:10001"; "" for one on this
+            machine, with so many cores.
+
+    Raises:
+        ScanError: Ray is not installed, or there is no such cluster.
+    """
+
+    def __init__(self, task: Task, workers: int | None, address: str):
+        try:
+            # Nothing is told to Ray's makers; said before it is imported.
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+            import ray
+        except ImportError as error:
+            raise ScanError(
+                "--engine ray needs a package that is not here. Run: pip install 'deepfake[ray]'"
+            ) from error
+        self._ray = ray
+        try:
+            ray.init(
+                address=address or None, num_cpus=None if address else workers,
+                log_to_driver=False, logging_level="error", include_dashboard=False,
+            )  # fmt: skip
+        except Exception as error:
+            raise ScanError(f"There is no Ray cluster at {address or 'here'}: {error}") from error
+        self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        # What dies is started again by `scanning`, which knows what it was busy with.
+        self._actor = ray.remote(num_cpus=1, max_restarts=0)(_Actor)
+        self._task = task
+        self._actors: dict[int, Any] = {}
+        self._waiting: dict[Any, int] = {}
+
+    def start(self, worker: int) -> None:
+        """See Engine."""
+        self._end(worker)
+        self._actors[worker] = self._actor.remote(self._task)
+        self._waiting[self._actors[worker].start.remote()] = worker
+
+    def send(self, worker: int, method: Method, argument: Sequence[Any]) -> None:
+        """See Engine."""
+        self._waiting[self._actors[worker].call.remote(method, argument)] = worker
+
+    def wait(self, seconds: float) -> list[tuple[int, Any]]:
+        """See Engine."""
+        heard, _ = self._ray.wait(list(self._waiting), num_returns=1, timeout=seconds)
+        return [(self._waiting.pop(answer), self._get(answer)) for answer in heard]
+
+    def close(self) -> None:
+        """See Engine."""
+        self._ray.shutdown()
+
+    def _get(self, answer: Any) -> Any:
+        try:
+            return self._ray.get(answer)
+        except self._ray.exceptions.RayError:
+            return Died()
+
+    def _end(self, worker: int) -> None:
+        actor = self._actors.pop(worker, None)
+        if actor is not None:
+            self._waiting = {answer: w for answer, w in self._waiting.items() if w != worker}
+            with contextlib.suppress(self._ray.exceptions.RayError):
+                self._ray.kill(actor)
+
+
+class _Actor:
+    """What runs in a cluster's worker."""
+
+    def __init__(self, task: Task):
+        self._task = task
+
+    def start(self) -> Ready | Died:
+        """Load the model."""
+        try:
+            self._judge = Judge(self._task)
+        except DeepfakeError as error:
+            return Died(str(error))
+        return Ready()
+
+    def call(self, method: Method, argument: Sequence[Any]) -> Any:
+        """Call a method of the Judge."""
+        try:
+            return getattr(self._judge, method)(argument)
+        except Exception as error:
+            # As in `processes`: of these files, and no reason to stop.
+            return Died(f"The program failed on it ({type(error).__name__}: {error}).")

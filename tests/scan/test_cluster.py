@@ -1,0 +1,36 @@
+"""`deepfake scan --engine ray` on a real Ray cluster, of this machine."""
+
+import psutil
+import pytest
+
+from deepfake.cli import main
+from tests.scan.conftest import rows_of
+from tests.scan.test_death import begin
+
+pytestmark = [pytest.mark.slow, pytest.mark.services]
+
+
+def test_a_killed_actor_loses_nothing_and_rows_are_those_of_processes(
+    tmp_path, many_files, their_rows
+):
+    output = tmp_path / "rows.jsonl"
+    process = begin(many_files, output, "--engine", "ray")
+    (actor,) = [
+        child for child in psutil.Process(process.pid).children(recursive=True)
+        if child.cmdline()[:1] and child.cmdline()[0].startswith("ray::_Actor")
+    ]  # fmt: skip
+    actor.kill()
+    _, errors = process.communicate(timeout=180)
+    assert process.returncode == 0, errors
+    assert rows_of(output) == their_rows
+    assert list(tmp_path.iterdir()) == [output]
+
+
+def test_no_cluster_is_said_in_a_sentence(tmp_path, many_files, capsys):
+    output = str(tmp_path / "rows.csv")
+    assert main(["scan", str(many_files), "-o", output, "--address", "auto"]) == 1
+    assert "Add --engine ray" in capsys.readouterr().err
+    assert (
+        main(["scan", str(many_files), "-o", output, "--engine", "ray", "--address", "auto"]) == 1
+    )
+    assert "There is no Ray cluster at auto" in capsys.readouterr().err

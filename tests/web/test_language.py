@@ -1,0 +1,28 @@
+import pytest
+
+from deepfake.web.language import CATALOGUES, wanted
+
+
+@pytest.mark.parametrize(
+    ("chosen", "accepted", "expected"),
+    [
+        ("", "", "en"),
+        ("", "es-MX,es;q=0.9,en;q=0.8", "es"),
+        ("", "en;q=0.5, ar", "ar"),
+        ("", "tlh, pt-BR;q=0.7, de;q=0.9", "de"),
+        ("", "zh-TW,zh;q=0.9", "zh-CN"),
+        ("", "zh-CN", "zh-CN"),
+        ("", "de;q=0, fr;q=0.1", "fr"),
+        ("", "*", "en"),
+        ("hi", "de", "hi"),
+        ("ZH", "de", "zh-CN"),
+        ("tlh", "de", "de"),
+        ("../../etc/passwd", ";;q=,\x00" * 1000, "en"),
+    ],
+)
+def test_the_choice_comes_before_the_browsers_setting(chosen, accepted, expected):
+    assert wanted({"lang": chosen}, {"accept-language": accepted}) == expected
+
+
+def test_the_languages_are_those_that_the_page_promises():
+    assert set(CATALOGUES) == {"en", "es", "fr", "de", "pt", "hi", "ar", "zh-CN"}
