@@ -250,10 +250,11 @@ class Metrics(Told):
 class ModelManifest(Part):
     """See the attributes of its parts.
 
-    `files` maps a file's name to its SHA-256. `origin` is the address on the Hub that the model
-    came from, with the commit. `ensemble_weight` is what its P(fake) counts for in an average with
-    other models. `operating_points` were measured on the sources that it was trained with,
-    `operating_points_elsewhere` on others: these tell what to expect of the next picture.
+    `title` is what people read instead of `name`. `files` maps a file's name to its SHA-256.
+    `origin` is the address on the Hub that the model came from, with the commit. `ensemble_weight`
+    is what its P(fake) counts for in an average with other models. `operating_points` were measured
+    on the sources that it was trained with, `operating_points_elsewhere` on others: these tell what
+    to expect of the next picture.
     `reason_error_rates` hold for faces that a reason of the Report weakens, such as "small"; they
     are of the same others.
     """
@@ -261,6 +262,7 @@ class ModelManifest(Part):
     format: Literal[1]
     name: str = Field(min_length=1)
     version: str = Field(min_length=1)
+    title: str = Field(default="", max_length=MAX_NAME)
     architecture: str
     labels: Labels
     input: Input
@@ -296,6 +298,11 @@ class ModelManifest(Part):
                 f"but 'labels.order' names {len(self.labels.order)}"
             )
         return self
+
+    @property
+    def called(self) -> str:
+        """What people read: the title, or else the name, and the version."""
+        return f"{self.title or self.name} {self.version}"
 
     @property
     def columns(self) -> int:

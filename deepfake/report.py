@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepfake import evidence as maps
 from deepfake import verdict
 from deepfake.errors import NoFaceError
 from deepfake.manifest import ErrorRates, ModelManifest
@@ -88,6 +90,13 @@ class FaceReport:
     crop: np.ndarray | None = None
     proportion: float = 1.0
     evidence: np.ndarray | None = None
+
+    @cached_property
+    def overlay(self) -> np.ndarray | None:
+        """The crop with its evidence painted over it; None where there is none."""
+        if self.crop is None or self.evidence is None:
+            return None
+        return maps.overlay(self.crop, self.evidence)
 
     @property
     def signs(self) -> Signs | None:

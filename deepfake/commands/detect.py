@@ -167,8 +167,8 @@ def _one(model: str | None, options: argparse.Namespace) -> Callable[[str], str]
                 # Read once, a pipe too, for the verdict and for the pictures.
                 source = imaging.read_path(source, detector.settings)
             report = detector.detect(source, file=file, **asked)
-            pixels = imaging.read(source, detector.settings).pixels
-            document = record(report, pictures(pixels, report), detector.settings)
+            photo = imaging.read(source, detector.settings).image
+            document = record(report, pictures(photo, report), detector.settings)
             for path in options.report:
                 record_file.write(document, path)
         else:
