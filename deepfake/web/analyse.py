@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from deepfake.web import drawing, metrics, wording
 from deepfake.web.about import about
 from deepfake.web.adjust import meaning
 from deepfake.web.choices import Choices
-from deepfake.web.history import history_row
+from deepfake.web.history import history_row, kept
 from deepfake.web.newest import Newest
 from deepfake.web.session import Session
 from deepfake.web.texts import say
@@ -105,8 +106,8 @@ class Analyser:
         metrics.judged(report)
         if not self.newest.holds(request, ticket):
             return stays()
-        shown, _ = drawing.shrink(picture.pixels)
-        session = Session(report, jpeg.encode(Image.fromarray(shown), 92), model, ticket)
+        shown = drawing.shrink(picture.image)
+        session = Session(report, jpeg.encode(shown, 92), kept(shown, report), model, ticket)
         return self.view.show(session, self._row(session))
 
     def choose_model(
@@ -212,7 +213,8 @@ class Analyser:
         faces = list(session.report.faces)
         faces[index] = chosen
         report = replace(session.report, faces=tuple(faces))
-        session = replace(session, report=report)
+        shown = Image.open(io.BytesIO(session.shown))
+        session = replace(session, report=report, kept=kept(shown, report))
         return {**self.view.show_look(session, index), self.view.row: self._row(session)}
 
     def choose_face(self, session: Session | None, face: int | None, ticket: str) -> Changes:

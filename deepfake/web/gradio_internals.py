@@ -11,13 +11,14 @@ import math
 import re
 from abc import ABCMeta
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from html import escape
 from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
 import gradio.routes
+import gradio.utils
 import httpx
 from gradio import networking
 from gradio.block_function import BlockFunction
@@ -235,12 +236,15 @@ def lighten(blocks: gr.Blocks) -> None:
     the page anew: a quarter of its event loop's time, for links to a state that we do not offer.
     Its queue would look a thousand times a second for events, and for progress. And each open tab
     would hold a connection, of the six that browsers have for a host (HTTP/1.1), by which Gradio
-    learns of tabs that are closed: ours keep nothing that does not go by itself.
+    learns of tabs that are closed: ours keep nothing that does not go by itself. It would import
+    Matplotlib, if that is installed, for the first event.
 
     Args:
         blocks: gradio.Blocks. The page.
     """
     blocks.config["connect_heartbeat"] = False
+    # It minds Matplotlib's backend around each call, and imports it for that: a second, once.
+    gradio.utils.MatplotlibBackendMananger = nullcontext
     blocks._queue.sleep_when_free = QUEUE_SECONDS
     blocks._queue.progress_update_sleep_when_free = PROGRESS_SECONDS
     make = BlocksConfig.config_for_block

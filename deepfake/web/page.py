@@ -147,6 +147,8 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         add_endpoints(endpoints)
     blocks.queue(
         default_concurrency_limit=settings.interpreters, max_size=settings.max_queue,
+        # Not whenever one is done, to all who wait: that is work by the square of their number.
+        status_update_rate=1.0,
         # Nobody goes past the queue.
         api_open=False,
     )  # fmt: skip
