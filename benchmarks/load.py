@@ -5,6 +5,7 @@ picture, with the same network and no face detection. Both are asked as programs
 answer), by one process that does little else. On a busy machine only the CPU time per call can be
 compared, which is that of the page's processes. Nothing is asserted.
 
+As compose.yaml hosts it, with a replica that is killed: benchmarks/hosted.py.
 With --browser: how long the page takes to be usable in Chromium, and a photo to its verdict.
 """
 

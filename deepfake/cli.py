@@ -23,7 +23,9 @@ from deepfake.commands import (
     scan,
     serve,
     train,
+    try_model,
     verify,
+    video,
 )
 from deepfake.commands.options import joined
 from deepfake.errors import DeepfakeError
@@ -35,7 +37,9 @@ COMMANDS = (
     detect,
     scan,
     verify,
+    video,
     serve,
+    try_model,
     data,
     augment,
     blend,

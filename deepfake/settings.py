@@ -46,6 +46,9 @@ class Settings:
         max_bytes: int. Largest file that is read, in bytes.
         max_pixels: int. Largest picture that is worked on, in pixels (width × height). Larger ones
             are read smaller, where that takes no more memory.
+        max_video_bytes: int. Largest video that is read, in bytes.
+        max_video_seconds: int. Longest video that is read, in seconds.
+        max_video_side: int. Longest side of a video that is read, in pixels.
         max_faces: int. How many faces of one picture are judged, the largest first.
         min_face: int. Side in pixels of the smallest face that is judged.
         decoders: int. How many child processes decode pictures, within limits of time and memory;
@@ -63,6 +66,8 @@ class Settings:
         trusted_proxies: str. Addresses or networks of proxies, with commas between, that are
             believed about where a visitor comes from. On a Space those of Hugging Face.
         max_queue: int. How many analyses may wait for their turn.
+        max_per_visitor: int. How many analyses of a visitor may wait or run at the same time, where
+            analyses are limited.
         max_many: int. How many photos the tab Many files takes at a time.
         host: str. Address that the page listens on.
         port: int. Port that the page listens on.
@@ -88,6 +93,9 @@ class Settings:
     cache: str = ""
     max_bytes: int = 50_000_000
     max_pixels: int = 40_000_000
+    max_video_bytes: int = 100_000_000
+    max_video_seconds: int = 300
+    max_video_side: int = 4096
     max_faces: int = 32
     min_face: int = 40
     decoders: int = 0
@@ -101,6 +109,7 @@ class Settings:
     rate_limit_fallback: str = "local"
     trusted_proxies: str = ""
     max_queue: int = 20
+    max_per_visitor: int = 2
     max_many: int = 100
     host: str = "127.0.0.1"
     port: int = 7860

@@ -285,7 +285,7 @@ def _as_line(report: Report) -> str:
     count = f"{len(report.faces)} face{'' if len(report.faces) == 1 else 's'}"
     if left_out:
         why = dict.fromkeys(HINDRANCES[face.reasons[0]] for face in left_out)
-        count += f", {len(left_out)} too {' or '.join(why)} to judge"
+        count += f", {len(left_out)} {' or '.join(why)}"
     score = "P(fake)    -" if report.p_fake is None else f"P(fake) {report.p_fake:.2f}"
     word = report.verdict.replace("_", " ")
     found = count if report.faces else "no face"

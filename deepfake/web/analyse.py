@@ -24,6 +24,7 @@ from deepfake.web.newest import Newest
 from deepfake.web.session import Session
 from deepfake.web.texts import say
 from deepfake.web.told import told
+from deepfake.web.uploads import Uploads
 from deepfake.web.view import Changes, PhotoView, stays
 from deepfake.web.visitors.admission import Admission
 
@@ -38,11 +39,19 @@ class Analyser:
         choices: Choices. The models.
         admission: Admission. Counts the analyses.
         view: PhotoView. What they change.
+        uploads: Uploads. Where the photos lie; nothing where they lie elsewhere.
     """
 
-    def __init__(self, choices: Choices, admission: Admission, view: PhotoView):
+    def __init__(
+        self,
+        choices: Choices,
+        admission: Admission,
+        view: PhotoView,
+        uploads: Uploads | None = None,
+    ):
         self.choices = choices
         self.admission = admission
+        self.uploads = uploads
         self.view = view
         self.newest = Newest()
         # Loads of a typed model that were counted, and go on to the analysis they were made for.
@@ -61,6 +70,7 @@ class Analyser:
     ) -> Changes:
         """Judge the photo."""
         self.newest.note(request, ticket)
+        self._note_shown(photo, request)
         try:
             if photo:
                 self.admission.admit(request)
@@ -174,6 +184,7 @@ class Analyser:
     ) -> Changes:
         """The photo was removed: everything as at the start."""
         self.newest.note(request, ticket)
+        self._note_shown(None, request)
         return self.view.show_nothing(wording.welcome(), self._meaning(threshold, model), ticket)
 
     def look(
@@ -238,6 +249,11 @@ class Analyser:
         except ValueError:
             return False
         return True
+
+    def _note_shown(self, photo: str | None, request: gr.Request | None) -> None:
+        """The photo before is no longer needed; this one is: for another model, or to keep it."""
+        if self.uploads is not None and request is not None:
+            self.uploads.show(request.session_hash, "photo", photo)
 
     def _meaning(self, threshold: float, model: str | None) -> str:
         try:

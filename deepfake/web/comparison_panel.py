@@ -11,7 +11,7 @@ from deepfake.comparison import Comparison, Ensemble, Row
 from deepfake.manifest import OperatingPoint
 from deepfake.verdict import Verdict
 from deepfake.web import drawing, wording
-from deepfake.web.texts import number, percent, say, share
+from deepfake.web.texts import megabytes, number, percent, say, share
 from deepfake.web.told import told_html
 
 COLUMNS = ("model", "verdict", "likely", "time", "size", "trained_on", "wrong")
@@ -84,7 +84,7 @@ def _row(row: Row) -> str:
         _verdict(report.verdict),
         _score(report.p_fake),
         escape(say("compare.time", milliseconds=number(row.milliseconds or 0))),
-        NOTHING if size is None else escape(say("compare.size", megabytes=number(size / 1e6, 1))),
+        NOTHING if size is None else escape(megabytes(size)),
         _folded(report.manifest.training_data),
         _wrong(report.threshold, row.operating_point),
     )

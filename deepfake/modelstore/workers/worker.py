@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import weakref
@@ -21,6 +22,16 @@ MODULE = "deepfake.modelstore.workers.worker_child"
 MAX_ANSWER = 256_000_000
 # A child ends with the thread that started it (PR_SET_PDEATHSIG); this one lasts as long as we do.
 _STARTER = ThreadPoolExecutor(1, thread_name_prefix="worker")
+
+
+def _after_fork() -> None:
+    """A forked process has no threads of the old one, and starts workers of its own."""
+    global _STARTER
+    _STARTER = ThreadPoolExecutor(1, thread_name_prefix="worker")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Worker:
@@ -48,12 +59,14 @@ class Worker:
             raise
         self._complaint = sandbox.Collected(self._child.stderr)
         self._timed_out = False
-        self.close = weakref.finalize(self, _end, self._child, scratch)
+        self._owner = os.getpid()
+        self.close = weakref.finalize(self, _end, self._owner, self._child, scratch)
 
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
-        return self._child.poll() is None
+        # What was forked must not ask it: two would mix their answers.
+        return self._owner == os.getpid() and self._child.poll() is None
 
     @property
     def timed_out(self) -> bool:
@@ -117,7 +130,9 @@ class Worker:
         return endings.ended(code, complaint, self._memory)
 
 
-def _end(child: subprocess.Popen[bytes], scratch: TemporaryDirectory[str]) -> None:
+def _end(owner: int, child: subprocess.Popen[bytes], scratch: TemporaryDirectory[str]) -> None:
+    if owner != os.getpid():
+        return
     sandbox.kill(child)
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:

@@ -1,5 +1,6 @@
 """Models of others that are quick on noise, and endless or huge on a photo."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -199,6 +200,32 @@ import time; time.sleep(60)
     while running(pid) and time.monotonic() < end:
         time.sleep(0.1)
     assert not running(pid)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_gets_workers_of_its_own(tmp_path):
+    code = f"""
+import os
+import numpy as np
+from deepfake.modelstore.answers import Answers
+from deepfake.modelstore.resolve import load_model
+from deepfake.settings import Settings
+model = load_model({str(brightness(tmp_path / "m.onnx"))!r},
+                   Settings(cache={str(tmp_path / "cache")!r}), Answers(positive="fake"))
+white = np.ones((1, 32, 32, 3), np.float32)
+pid = os.fork()
+scores = [model.backend.scores(white).raw.tolist() for _ in range(3)]
+print(scores, flush=True)
+if pid:
+    print(os.waitpid(pid, 0)[1], model.backend.scores(white).raw.tolist(), flush=True)
+else:
+    os._exit(0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120
+    )
+    expected = "[[1.0], [1.0], [1.0]]"
+    assert sorted(done.stdout.splitlines()) == sorted([expected, expected, "0 [1.0]"]), done.stderr
 
 
 def running(pid):

@@ -1,0 +1,118 @@
+"""`deepfake video`: clips → a verdict on each person in them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepfake.commands.options import add_model
+from deepfake.errors import SettingError, VideoError
+from deepfake.formatting import on_one_line, printable
+from deepfake.video.aggregation import AGGREGATIONS, DEFAULT
+
+if TYPE_CHECKING:
+    from deepfake.video.report import VideoReport
+
+RAN, SOME_UNREADABLE = 0, 2
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser.
+
+    Args:
+        commands: the sub-parsers of the `deepfake` command.
+    """
+    video = commands.add_parser(
+        "video",
+        help="judge videos: a line a file, and one for each person in it",
+        description="Judge videos. Samples of the frames are judged, faces are followed through "
+        "each shot, and each person gets a verdict. Sound is not analysed. Exit code 0: all were "
+        "read; 2: some file could not be read.",
+    )
+    video.add_argument("files", nargs="+", metavar="FILE", help="MP4, MOV, WebM, MKV or AVI")
+    video.add_argument("--json", action="store_true", help="one JSON document a line")
+    video.add_argument(
+        "--csv", type=Path, metavar="FILE",
+        help="also write a line for each face of each judged frame (of one video)",
+    )  # fmt: skip
+    video.add_argument(
+        "--annotate", type=Path, metavar="FILE.mp4",
+        help="also write a copy with boxes, scores and a bar of time (of one video)",
+    )  # fmt: skip
+    video.add_argument(
+        "--threshold", type=float, metavar="P",
+        help="P(fake) from which on a person is called fake (default: the model's)",
+    )  # fmt: skip
+    video.add_argument(
+        "--aggregation", choices=list(AGGREGATIONS), default=DEFAULT,
+        help="how the frames of a person are put together (default: %(default)s; docs/video.md)",
+    )  # fmt: skip
+    add_model(video)
+    video.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge the files and print what was found.
+
+    Args:
+        options: Namespace. As of `add_command`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        SettingError: an option does not fit.
+    """
+    from deepfake.detector import Detector
+    from deepfake.video.annotate import annotate
+    from deepfake.video.detector import VideoDetector
+
+    if (options.csv or options.annotate) and len(options.files) > 1:
+        raise SettingError("--csv and --annotate are of one video. Name one file.")
+    judge = VideoDetector(Detector(options.model, threshold=options.threshold), options.aggregation)
+    code = RAN
+    for name in options.files:
+        try:
+            report = judge.detect(name)
+            if options.csv:
+                _write(options.csv, report.to_csv())
+            if options.annotate:
+                annotate(name, report, options.annotate)
+        except VideoError as error:
+            code = SOME_UNREADABLE
+            print(f"deepfake: {on_one_line(name)}: {error}", file=sys.stderr)
+            if options.json:
+                print(json.dumps(printable({"file": name, "error": str(error)})), flush=True)
+            continue
+        said = json.dumps(printable(report.to_dict())) if options.json else _lines(report)
+        print(said, flush=True)
+    return code
+
+
+def _lines(report: VideoReport) -> str:
+    score = "" if report.p_fake is None else f"  {report.p_fake:.3f}"
+    lines = [f"{report.verdict}{score}  {on_one_line(report.file)}"]
+    for number, person in enumerate(report.people, 1):
+        first, last = person.samples[0].time, person.samples[-1].time
+        said = "" if person.p_fake is None else f" {person.p_fake:.3f}"
+        why = f" ({', '.join(person.reasons)})" if person.reasons else ""
+        lines.append(
+            f"  person {number}: {person.verdict}{said}, {first:.1f}–{last:.1f} s, "
+            f"{len(person.judged)} faces judged{why}"
+        )
+    lines.append(
+        f"  {len(report.sampled)} of {report.frames} frames judged, {len(report.shots)} shots, "
+        f"{report.seconds:.1f} s of video in {report.seconds_spent:.1f} s"
+    )
+    return "\n".join([*lines, *(f"  {note}" for note in report.notes)])
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise VideoError(f"{path} cannot be written: {error.strerror}.") from error

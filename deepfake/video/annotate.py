@@ -1,0 +1,59 @@
+"""A copy of a video with boxes, scores and a bar of time drawn into it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from deepfake.errors import VideoError
+from deepfake.video.clip import BROKE_OFF, CPU_SECONDS, MEMORY, start
+from deepfake.video.report import VideoReport
+
+# Every frame is decoded, drawn on and compressed again.
+FACTOR = 6
+
+
+def annotate(path: str | Path, report: VideoReport, target: str | Path) -> None:
+    """Write an MP4 with what a report says drawn into each frame; the sound is kept.
+
+    Args:
+        path: str or Path. The video that the report is of.
+        report: VideoReport.
+        target: str or Path. Written whole or not at all.
+
+    Raises:
+        VideoError: it cannot be decoded or written.
+    """
+    target = Path(target)
+    if target.suffix.lower() != ".mp4":
+        raise VideoError("The annotated video is an MP4: end its name with .mp4.")
+    if not target.parent.is_dir():
+        raise VideoError(f"There is no folder {target.parent} to write to.")
+    try:
+        number, name = tempfile.mkstemp(".part", target.name, target.parent)
+    except OSError as error:
+        raise VideoError(f"{target} cannot be written: {error.strerror}.") from error
+    os.close(number)
+    made = Path(name)
+    request = {
+        "path": str(Path(path).resolve()),
+        "target": str(made.resolve()),
+        "seconds": report.seconds,
+        "people": [person.to_dict() for person in report.people],
+        "cpu_seconds": FACTOR * CPU_SECONDS,
+        "memory": MEMORY,
+    }
+    child = start("annotating")
+    try:
+        said, _ = child.communicate(json.dumps(request).encode() + b"\n")
+        answer = json.loads(said.splitlines()[-1]) if said.strip() else {"error": BROKE_OFF}
+        if "error" in answer:
+            raise VideoError(answer["error"])
+        made.chmod(0o644)
+        made.replace(target)
+    finally:
+        child.kill()
+        child.wait()
+        made.unlink(missing_ok=True)

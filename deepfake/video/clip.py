@@ -1,0 +1,193 @@
+"""A video file, decoded by a child process within limits."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from deepfake.errors import VideoError
+from deepfake.settings import Settings
+
+# Decoding every frame of five minutes of 4K takes about as long on one processor.
+CPU_SECONDS, MEMORY = 300, 4_000_000_000
+CODE = "import sys; sys.path[:] = {path!r}; from deepfake.video.{module} import main; main()"
+KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH")
+MISSING = "Videos need one more package: pip install av"
+BROKE_OFF = (
+    "The program that decodes videos broke off here: this file takes too long or too much memory, "
+    "or is damaged. Export it again, or cut out the part that matters."
+)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A decoded frame.
+
+    Attributes:
+        time: float. Seconds from the first frame.
+        is_key: bool. Whether it is compressed without others.
+        pixels: uint8 array (height, width, 3). RGB, upright.
+    """
+
+    time: float
+    is_key: bool
+    pixels: np.ndarray
+
+
+class Clip:
+    """An open video. Close it, or use it in a `with`.
+
+    Args:
+        path: str or Path. MP4, MOV, WebM, MKV or AVI.
+        settings: Settings. The limits of videos. Defaults to the environment's.
+
+    Attributes:
+        format: str. FFmpeg's name of the container, such as "mov" (which MP4 is, too).
+        codec: str. FFmpeg's name, such as "h264".
+        times: list of float. When the frames are shown, in seconds from the first, ascending.
+        keys: list of float. Those of key frames.
+        has_sound: bool.
+        broken: int. How many times decoding had to go on behind something unreadable.
+        hdr: str. "PQ" or "HLG" where the colours are high dynamic range; else "".
+
+    Raises:
+        VideoError: it cannot be opened, is no video, or passes a limit.
+    """
+
+    def __init__(self, path: str | Path, settings: Settings | None = None):
+        settings = settings or Settings.from_environment()
+        path = Path(path)
+        check_readable(path, settings)
+        self._child = start("decoding")
+        self._ask(
+            {
+                "path": str(path.resolve()),
+                "seconds": settings.max_video_seconds,
+                "side": settings.max_video_side,
+                "cpu_seconds": CPU_SECONDS,
+                "memory": MEMORY,
+            }
+        )
+        try:
+            facts = self._hear()
+        except VideoError:
+            self.close()
+            raise
+        self.format: str = facts["format"]
+        self.codec: str = facts["codec"]
+        self.times: list[float] = facts["times"]
+        self.keys: list[float] = facts["keys"]
+        self.has_sound: bool = facts["sound"]
+        self.broken: int = facts["broken"]
+        self.hdr: str = facts["hdr"]
+
+    @property
+    def seconds(self) -> float:
+        """From the first frame to the last."""
+        return self.times[-1]
+
+    def frames(self, times: Sequence[float], side: int | None = None) -> Iterator[Frame]:
+        """Frames, one after the other; what cannot be decoded is left out, and counts as broken.
+
+        Args:
+            times: sequence of float. Of `times`, ascending.
+            side: int. Longest side of what is returned, in pixels. Defaults to the frame's own.
+
+        Raises:
+            VideoError: the decoder broke off; what came before is good.
+        """
+        if not times:
+            return
+        self._ask({"times": list(times), "side": side})
+        while True:
+            said = self._hear()
+            if "end" in said:
+                self.broken = said["broken"]
+                return
+            shape = (said["height"], said["width"], 3)
+            data = _stream(self._child.stdout).read(shape[0] * shape[1] * 3)
+            if len(data) < shape[0] * shape[1] * 3:
+                raise VideoError(BROKE_OFF)
+            pixels = np.frombuffer(data, np.uint8).reshape(shape)
+            yield Frame(said["time"], said["key"], pixels)
+
+    def close(self) -> None:
+        """End the child."""
+        self._child.kill()
+        self._child.communicate()
+
+    def __enter__(self) -> Clip:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ask(self, words: dict[str, Any]) -> None:
+        try:
+            _stream(self._child.stdin).write(json.dumps(words).encode() + b"\n")
+            _stream(self._child.stdin).flush()
+        except OSError as error:
+            raise VideoError(BROKE_OFF) from error
+
+    def _hear(self) -> dict[str, Any]:
+        line = _stream(self._child.stdout).readline()
+        try:
+            said: dict[str, Any] = json.loads(line)
+        except ValueError as error:
+            raise VideoError(BROKE_OFF) from error
+        if "error" in said:
+            raise VideoError(said["error"])
+        return said
+
+
+def start(module: str) -> subprocess.Popen[bytes]:
+    """A child that runs `main` of a module of this package, with pipes to it.
+
+    Args:
+        module: str. Its name.
+
+    Raises:
+        VideoError: PyAV is not installed.
+    """
+    if importlib.util.find_spec("av") is None:
+        raise VideoError(MISSING)
+    path = [str(Path(entry).resolve()) for entry in sys.path]
+    # So that no token or password of the operator comes along.
+    environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return subprocess.Popen(  # noqa: S603  # our own module, no shell
+        [sys.executable, "-I", "-B", "-X", "utf8", "-c", CODE.format(path=path, module=module)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # FFmpeg prints what strangers wrote into their files.
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def check_readable(path: Path, settings: Settings) -> None:
+    """Raise VideoError unless a path is a file within the limit of bytes."""
+    if not path.is_file():
+        raise VideoError("There is no such file." if not path.exists() else "This is no file.")
+    size = path.stat().st_size
+    if not size:
+        raise VideoError("This file is empty.")
+    if size > settings.max_video_bytes:
+        raise VideoError(
+            f"The file has {size / 1e6:.0f} MB; videos up to {settings.max_video_bytes / 1e6:.0f} "
+            "MB are read. Send a smaller copy, or a part of it."
+        )
+
+
+def _stream(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None  # noqa: S101  # Popen made it
+    return pipe

@@ -1,0 +1,223 @@
+"""What runs in the child process that decodes a video, and nothing else of ours.
+
+FFmpeg takes strangers' bytes here. The container's kind is known from its first bytes, so that no
+playlist, and no file that names other files, is ever opened; the kernel limits processor time and
+memory. Requests come as lines of JSON on standard input; a line of JSON and, for a frame, its
+pixels go back on standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import av
+import numpy as np
+
+# FFmpeg's demuxers by the first bytes: ISO base media (boxes that such files begin with), EBML,
+# and RIFF.
+BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+BT_601, BT_709, UNSPECIFIED = 5, 1, 2  # ITU-T H.273, matrix coefficients
+HDR = {16: "PQ", 18: "HLG"}  # ITU-T H.273, transfer characteristics
+EPSILON = 1e-4
+Request = dict[str, Any]
+
+
+class RefusalError(Exception):
+    """A file that is not decoded, and why."""
+
+
+def main() -> None:
+    """Serve one file: its path and limits come as the first request."""
+    limits = json.loads(sys.stdin.readline())
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"],) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (limits["memory"],) * 2)
+    av.logging.set_level(av.logging.PANIC)
+    # Libraries that print do not come between our lines.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        clip = Clip(limits)
+        _say(answers, clip.facts())
+        for line in sys.stdin:
+            request = json.loads(line)
+            for time, is_key, pixels in clip.frames(request["times"], request.get("side")):
+                height, width = pixels.shape[:2]
+                _say(answers, {"time": time, "key": is_key, "width": width, "height": height})
+                answers.write(pixels.tobytes())
+            _say(answers, {"end": True, "broken": clip.broken})
+    except RefusalError as refusal:
+        _say(answers, {"error": str(refusal)})
+    except (av.FFmpegError, MemoryError, ValueError, EOFError) as error:
+        _say(answers, {"error": f"FFmpeg cannot decode it: {type(error).__name__}."})
+
+
+class Clip:
+    """An open file: when its frames are shown, and their pixels.
+
+    Args:
+        limits: dict. "path", "seconds" and "side" as of the settings.
+    """
+
+    def __init__(self, limits: Request):
+        path = Path(limits["path"])
+        with path.open("rb") as file:
+            demuxer = demuxer_of(file.read(16))
+        self.broken = 0
+        try:
+            self.container = av.open(path.open("rb"), "r", format=demuxer)
+        except av.FFmpegError:
+            raise RefusalError(
+                "This video cannot be opened: it is damaged, or only a part of it is here. Export "
+                "or download it again."
+            ) from None
+        if not self.container.streams.video:
+            raise RefusalError(
+                "There is sound in this file, but no picture. Send a video with faces."
+            )
+        self.stream = self.container.streams.video[0]
+        self.stream.thread_type = "AUTO"
+        width, height = self.stream.codec_context.width, self.stream.codec_context.height
+        if not width or not height or self.stream.codec_context.codec is None:
+            raise RefusalError(
+                "The pictures in this video are of a kind that cannot be decoded here."
+            )
+        if max(width, height) > limits["side"]:
+            raise RefusalError(
+                f"The video has {width} × {height} pixels; up to {limits['side']} a side are "
+                "judged. Send a smaller copy."
+            )
+        self._index(limits["seconds"])
+
+    def facts(self) -> dict[str, Any]:
+        """What is known before a frame is decoded."""
+        context = self.stream.codec_context
+        return {
+            "format": self.container.format.name.split(",")[0],
+            "codec": context.name,
+            "times": self.times,
+            "keys": self.keys,
+            "sound": bool(self.container.streams.audio),
+            "broken": self.broken,
+            "hdr": HDR.get(int(context.color_trc), ""),
+        }
+
+    def frames(
+        self, times: Sequence[float], side: int | None = None
+    ) -> Iterator[tuple[float, bool, np.ndarray]]:
+        """The frames at times of the index, in their order.
+
+        Args:
+            times: sequence of float. Seconds, ascending.
+            side: int. Longest side of what is returned. Defaults to the frame's own.
+
+        Returns:
+            (seconds, whether it is a key frame, uint8 array (height, width, 3)). Frames that
+            cannot be decoded are left out and counted as `broken`.
+        """
+        decoder: Iterator[Any] | None = None
+        shown = -1.0
+        for time in times:
+            key = self.keys[max(0, bisect_right(self.keys, time + EPSILON) - 1)]
+            # Forward to it, unless a key frame lies in between.
+            if decoder is None or key > shown or time < shown:
+                self.container.seek(self._ticks(key), stream=self.stream)
+                decoder = self.container.decode(self.stream)
+            try:
+                for frame in decoder:
+                    if frame.time is None:
+                        continue
+                    shown = round(frame.time - self.start, 6)
+                    if shown >= time - EPSILON:
+                        self.broken += bool(frame.is_corrupt)
+                        yield shown, bool(frame.key_frame), upright(frame, side)
+                        break
+                else:
+                    decoder, self.broken = None, self.broken + 1
+            except (av.FFmpegError, ValueError):
+                decoder, self.broken = None, self.broken + 1
+
+    def _index(self, longest: float) -> None:
+        """Read when frames are shown, without decoding one."""
+        base = self.stream.time_base
+        times, keys = [], []
+        try:
+            for packet in self.container.demux(self.stream):
+                tick = packet.pts if packet.pts is not None else packet.dts
+                if tick is None or not packet.size or base is None:
+                    continue
+                times.append(float(tick * base))
+                if packet.is_keyframe:
+                    keys.append(times[-1])
+                if times[-1] - times[0] > longest:
+                    raise RefusalError(
+                        f"The video is longer than {longest:g} seconds. Cut out the part that "
+                        "matters, and send that."
+                    )
+        except av.FFmpegError:
+            self.broken += 1  # what came before it is there
+        if not times:
+            raise RefusalError("There is no frame in this video. Export or download it again.")
+        self.start = min(times)
+        said = (self.container.duration or 0) / av.time_base
+        if said - (max(times) - self.start) > max(1.0, 0.05 * said):
+            self.broken += 1  # it was to be longer
+        self.times = sorted({round(time - self.start, 6) for time in times})
+        self.keys = sorted({round(time - self.start, 6) for time in keys}) or self.times[:1]
+
+    def _ticks(self, time: float) -> int:
+        base = self.stream.time_base
+        return round((time + self.start) / float(base)) if base else 0
+
+
+def demuxer_of(first: bytes) -> str:
+    """FFmpeg's name of the container that a file is.
+
+    Args:
+        first: bytes. At least 12 of its first ones.
+
+    Raises:
+        RefusalError: it is none that we take.
+    """
+    if first[4:8] in BOXES:
+        return "mov"
+    if first.startswith(b"\x1a\x45\xdf\xa3"):
+        return "matroska"
+    if first.startswith(b"RIFF") and first[8:12] == b"AVI ":
+        return "avi"
+    raise RefusalError("This is no video that can be read here: send MP4, MOV, WebM, MKV or AVI.")
+
+
+def upright(frame: Any, side: int | None) -> np.ndarray:
+    """A frame's pixels in RGB, turned and stretched as its header says.
+
+    Args:
+        frame: av.VideoFrame.
+        side: int. Longest side of what is returned; None for the frame's own.
+    """
+    width, height = frame.width, frame.height
+    ratio = frame.sample_aspect_ratio if hasattr(frame, "sample_aspect_ratio") else None
+    if ratio and ratio != 1 and 0.2 < ratio < 5:
+        width = round(width * float(ratio))
+    if side is not None and max(width, height) > side:
+        scale = side / max(width, height)
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+    space = int(frame.colorspace)
+    if space == UNSPECIFIED:
+        space = BT_709 if frame.height >= 720 else BT_601
+    shown = frame.reformat(width=width, height=height, format="rgb24", src_colorspace=space)
+    pixels: np.ndarray = shown.to_ndarray()
+    # FFmpeg's display matrix: counter-clockwise, in quarters for all that cameras write.
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+
+
+def _say(answers: IO[bytes], words: dict[str, Any]) -> None:
+    answers.write(json.dumps(words).encode() + b"\n")
+    answers.flush()

@@ -1,0 +1,138 @@
+"""Which frames of a video are judged: shots first, then frames spread over each.
+
+Neighbouring frames say the same, so 8 to 16 of them recover most of what all would say.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+PER_SHOT, MOST, CLOSER = 16, 64, 32
+# Small frames that shots are told by: this side in pixels, at least this often.
+SMALL_SIDE, EVERY_SECONDS, MOST_SMALL = 64, 1.0, 400
+BINS = 16
+# Two small frames are of different shots when their colours are distributed otherwise (as in
+# PySceneDetect's HistogramDetector, which motion within a shot leaves alone) and their places look
+# otherwise (as in its ContentDetector, whose usual threshold of 27 of 255 this is).
+COMMON, CHANGED = 0.7, 27.0
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A part of a video without a cut, in seconds: from `start` up to `end`."""
+
+    start: float
+    end: float
+
+
+def small_times(times: Sequence[float], keys: Sequence[float]) -> list[float]:
+    """When to look for cuts: at key frames, which encoders put there, where they are close enough.
+
+    Args:
+        times: sequence of float. Of all frames, ascending.
+        keys: sequence of float. Of key frames.
+    """
+    step = max(EVERY_SECONDS, times[-1] / MOST_SMALL)
+    wanted = np.arange(0.0, times[-1] + 1e-9, step)
+    chosen = {_nearest(keys, time, step / 2) for time in wanted}
+    if times[-1] / max(1, len(keys)) > 4 * EVERY_SECONDS:
+        chosen |= {_nearest(times, time, step) for time in wanted}
+    else:
+        chosen |= set(keys[:: max(1, len(keys) // MOST_SMALL)])
+    return sorted(time for time in chosen if time is not None)
+
+
+def shots(times: Sequence[float], small: Sequence[np.ndarray], end: float) -> list[Shot]:
+    """Cut a video where it looks otherwise.
+
+    Args:
+        times: sequence of float. Of the small frames, ascending.
+        small: sequence of uint8 array (height, width, 3). Of one size, but for broken files.
+        end: float. When the last frame is shown.
+
+    Returns:
+        At least one Shot; the first starts at 0, the last ends at `end`.
+    """
+    cuts = [
+        (earlier + later) / 2
+        for earlier, later, one, other in zip(times, times[1:], small, small[1:], strict=False)
+        if _is_cut(one, other)
+    ]
+    edges = [0.0, *cuts, end]
+    return [Shot(start, stop) for start, stop in pairwise(edges)]
+
+
+def sample_times(
+    found: Sequence[Shot], times: Sequence[float], keys: Sequence[float]
+) -> list[list[float]]:
+    """Which frames to judge: up to `PER_SHOT` spread over each shot, `MOST` in all.
+
+    Args:
+        found: sequence of Shot.
+        times: sequence of float. Of all frames, ascending.
+        keys: sequence of float. Of key frames, which are taken where one is near: they are the
+            least compressed, and quick to come by.
+
+    Returns:
+        For each shot its times, ascending; none for the shortest where there are too many shots.
+    """
+    kept = sorted(found, key=lambda shot: shot.start - shot.end)[:MOST]
+    total = sum(shot.end - shot.start for shot in kept) or 1.0
+    chosen: list[list[float]] = []
+    for shot in found:
+        if shot not in kept:
+            chosen.append([])
+            continue
+        share = MOST * (shot.end - shot.start) / total
+        count = min(PER_SHOT, max(1, int(share)))
+        step = (shot.end - shot.start) / count
+        middles = [shot.start + step * (i + 0.5) for i in range(count)]
+        nearest = {_nearest(keys, t, step / 4) or _nearest(times, t, step / 2) for t in middles}
+        chosen.append(sorted(t for t in nearest if t is not None and shot.start <= t <= shot.end))
+    return chosen
+
+
+def closer_times(
+    doubtful: Sequence[tuple[float, float]], times: Sequence[float], known: Sequence[float]
+) -> list[float]:
+    """Up to `CLOSER` more frames, where the score is near the threshold.
+
+    Args:
+        doubtful: sequence of (start, end). Between neighbouring samples, in seconds.
+        times: sequence of float. Of all frames, ascending.
+        known: sequence of float. Of those that have been judged.
+
+    Returns:
+        Times between them, ascending.
+    """
+    widest = sorted(doubtful, key=lambda part: part[0] - part[1])[:CLOSER]
+    chosen = {_nearest(times, (start + end) / 2, (end - start) / 2) for start, end in widest}
+    return sorted(time for time in chosen if time is not None and time not in set(known))
+
+
+def _nearest(times: Sequence[float], time: float, within: float) -> float | None:
+    place = bisect_left(times, time)
+    near = [times[i] for i in (place - 1, place) if 0 <= i < len(times)]
+    best = min(near, key=lambda t: abs(t - time), default=None)
+    return best if best is not None and abs(best - time) <= within + 1e-9 else None
+
+
+def _is_cut(one: np.ndarray, other: np.ndarray) -> bool:
+    if one.shape != other.shape:
+        return True
+    changed = np.abs(one.astype(np.int16) - other.astype(np.int16)).mean()
+    return bool(changed > CHANGED and _common(one, other) < COMMON)
+
+
+def _common(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection of the histograms of brightness, in [0, 1]."""
+    histograms = [
+        np.histogram(pixels.mean(axis=2), BINS, (0, 256))[0] / pixels[..., 0].size
+        for pixels in (one, other)
+    ]
+    return float(np.minimum(*histograms).sum())

@@ -1,0 +1,65 @@
+"""`deepfake try`: the first time with a model file."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepfake.cli import main
+from deepfake.modelstore.resolve import load_model
+from deepfake.settings import Settings
+from tests.modelstore.tiny_onnx import brightness
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPFAKE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def model(tmp_path):
+    return brightness(tmp_path / "the model.onnx")
+
+
+def test_what_is_not_known_is_asked_in_one_go_with_scores_either_way(model, capsys):
+    assert main(["try", str(model)]) == 0
+    said = capsys.readouterr().out
+    assert "the model.onnx: ONNX, takes 32 × 32 in colour, returns one logit." in said
+    assert "values of 0..1" in said and "--crop full" in said
+    assert "which end of its score means fake" in said
+    rows = [line.split() for line in said.splitlines() if line.startswith("grace_hopper")]
+    (row,) = rows
+    assert float(row[1]) + float(row[2]) == pytest.approx(1, abs=0.002)
+    assert f"deepfake try '{model}' --positive fake" in said
+    # Nothing was guessed, and nothing kept.
+    assert "serve" not in said
+
+    assert main(["try", str(model), "--positive", "real"]) == 0
+    said = capsys.readouterr().out
+    assert "Needed" not in said and f"deepfake serve --model '{model}'" in said
+    assert load_model(model, Settings.from_environment()).manifest.labels.fake == ("fake",)
+
+
+def test_labelled_photos_tell_and_what_they_tell_is_kept(model, portrait, tmp_path, capsys):
+    pixels = np.asarray(Image.open(portrait).convert("RGB").resize((320, 320)), np.float32)
+    for name, light in (("real", 1.0), ("fake", 0.6)):
+        (tmp_path / "faces" / name).mkdir(parents=True)
+        for index in range(8):
+            darker = (pixels * (light - index / 100)).astype(np.uint8)
+            Image.fromarray(darker).save(tmp_path / "faces" / name / f"{index}.png")
+    assert main(["try", str(model), str(tmp_path / "faces")]) == 0
+    said = capsys.readouterr().out
+    assert "scored 8 real and 8 fake faces" in said and "Needed" not in said
+    assert "deepfake serve --model" in said
+    kept = load_model(model, Settings.from_environment()).manifest
+    assert kept.labels.order == ("fake", "real")
+
+
+def test_a_model_with_a_manifest_has_nothing_to_be_asked(capsys):
+    assert main(["try", "default"]) == 0
+    assert "nothing to ask" in capsys.readouterr().out
+
+
+def test_what_is_no_model_gets_its_sentence(tmp_path, capsys):
+    (tmp_path / "model.h5").write_text("version https://git-lfs.github.com/spec/v1\n")
+    assert main(["try", str(tmp_path / "model.h5")]) == 1
+    assert "git lfs pull" in capsys.readouterr().err

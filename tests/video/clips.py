@@ -1,0 +1,43 @@
+"""Films that the tests make of the example pictures."""
+
+import math
+
+import av
+import numpy as np
+from PIL import Image
+
+SIZE, RATE = (640, 360), 15
+
+
+def film(path, photos, seconds=3.0, *, codec="libx264", sound=False, key_every=15):
+    """Each photo moves over a grey ground for some seconds; then comes the next one."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.options = {"g": str(key_every), "crf": "20"}
+        track = container.add_stream("aac", rate=44100) if sound else None
+        for number, photo in enumerate(photos):
+            image = Image.open(photo).convert("RGB")
+            image.thumbnail((340, 340))
+            for i in range(round(seconds * RATE)):
+                frame = Image.new("RGB", SIZE, (60 + 110 * (number % 2),) * 3)
+                frame.paste(image, (round(120 + 80 * math.sin(i / 12)), 10))
+                container.mux(stream.encode(av.VideoFrame.from_image(frame)))
+        container.mux(stream.encode())
+        if track is not None:
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), "fltp", "mono")
+            silence.rate = 44100
+            container.mux(track.encode(silence))
+            container.mux(track.encode())
+    return path
+
+
+def sound_only(path):
+    """A film without a picture."""
+    with av.open(str(path), "w") as container:
+        track = container.add_stream("aac", rate=44100)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), "fltp", "mono")
+        silence.rate = 44100
+        container.mux(track.encode(silence))
+        container.mux(track.encode())
+    return path

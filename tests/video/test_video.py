@@ -1,0 +1,198 @@
+"""Films: what is said of the people in them, what is refused, and what is written."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import av
+import numpy as np
+import pytest
+
+from deepfake import Detector, cli
+from deepfake.errors import SettingError, VideoError
+from deepfake.report import FaceReport
+from deepfake.settings import Settings
+from deepfake.video import aggregation
+from deepfake.video.annotate import annotate
+from deepfake.video.clip import Clip
+from deepfake.video.detector import VideoDetector
+from deepfake.video.people import follow
+from tests.conftest import EXAMPLES
+from tests.video.clips import RATE, SIZE, film, sound_only
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory):
+    """Three seconds of a swapped face, then three of a real one, with sound."""
+    photos = [EXAMPLES / "fake_swap_collins.jpg", EXAMPLES / "eileen_collins.png"]
+    return film(tmp_path_factory.mktemp("films") / "cut.mp4", photos, sound=True)
+
+
+@pytest.fixture(scope="module")
+def report(cut, detector):
+    return VideoDetector(detector).detect(cut)
+
+
+def test_each_person_has_a_verdict_and_a_cut_begins_a_new_one(report, detector):
+    assert len(report.shots) == 2
+    assert abs(report.shots[0][1] - 3.0) < 1.1
+    fake, real = report.people
+    assert (fake.shot, fake.verdict) == (0, "fake")
+    assert real.shot == 1
+    assert real.verdict != "fake"
+    assert real.p_fake < fake.p_fake
+    assert (report.verdict, report.p_fake) == ("fake", fake.p_fake)
+    assert all(len(person.judged) >= 4 for person in report.people)
+    # The frames that decided are where the face was at that time.
+    photo = detector.detect(EXAMPLES / "fake_swap_collins.jpg").faces[0]
+    widths = [s.face.box[2] - s.face.box[0] for s in fake.samples]
+    assert np.allclose(widths, (photo.box[2] - photo.box[0]) * 340 / 512, rtol=0.2)
+
+
+def test_a_report_says_what_it_is_of_and_what_it_leaves_out(report):
+    said = json.loads(json.dumps(report.to_dict()))
+    assert (said["video"]["width"], said["video"]["height"]) == SIZE
+    assert said["video"]["frames"] == 6 * RATE
+    assert len(said["sampled"]) < said["video"]["frames"]
+    assert any("Sound is not analysed" in note for note in said["notes"])
+    assert any("not been measured" in note for note in said["notes"])
+    rows = list(csv.DictReader(io.StringIO(report.to_csv())))
+    assert len(rows) == sum(len(person.samples) for person in report.people)
+    assert {row["person"] for row in rows} == {"1", "2"}
+
+
+def test_the_annotated_copy_is_as_long_has_its_sound_and_shows_the_box(cut, report, tmp_path):
+    target = tmp_path / "shown.mp4"
+    annotate(cut, report, target)
+    with av.open(str(target)) as container, av.open(str(cut)) as original:
+        assert container.streams.audio
+        frames = list(container.decode(video=0))
+        assert len(frames) == 6 * RATE
+        assert abs(frames[-1].time - list(original.decode(video=0))[-1].time) < 0.1
+    sample = report.people[0].samples[0]
+    shown = frames[round(sample.time * RATE)].to_ndarray(format="rgb24")
+    left, top, right, _ = sample.face.box
+    # Vermilion along the upper edge of the box.
+    edge = shown[top - 1 : top + 3, left + 5 : right - 5].reshape(-1, 3).astype(int)
+    assert ((edge[:, 0] > 150) & (edge[:, 2] < 90)).mean() > 0.3
+
+
+def test_what_cannot_be_annotated_leaves_nothing_behind(cut, report, tmp_path):
+    with pytest.raises(VideoError, match=r"end its name with \.mp4"):
+        annotate(cut, report, tmp_path / "shown.avi")
+    (tmp_path / "broken.mp4").write_bytes(cut.read_bytes()[:2000])
+    with pytest.raises(VideoError):
+        annotate(tmp_path / "broken.mp4", report, tmp_path / "shown.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.mp4"]
+
+
+@pytest.mark.parametrize("name", ["mp4", "mov", "mkv", "avi", "webm"])
+def test_a_container_is_known_by_its_first_bytes(name, tmp_path):
+    codec = {"webm": "libvpx", "avi": "mpeg4"}.get(name, "libx264")
+    path = film(tmp_path / f"film.{name}", [EXAMPLES / "coffee.png"], 1.0, codec=codec)
+    with Clip(path.rename(tmp_path / "film.bin"), Settings()) as clip:
+        frames = list(clip.frames(clip.times[::5]))
+    assert len(clip.times) == RATE
+    assert [frame.pixels.shape for frame in frames] == [(SIZE[1], SIZE[0], 3)] * 3
+    # Coffee on grey: the ground's colour came through both conversions.
+    assert np.abs(frames[0].pixels[-30:-5, 5:60].astype(int) - 60).max() < 12
+
+
+def test_frames_are_the_same_whichever_are_asked_for(tmp_path):
+    path = film(tmp_path / "film.mp4", [EXAMPLES / "coffee.png"], 3.0, key_every=20)
+    with Clip(path) as clip:
+        every = {frame.time: frame.pixels for frame in clip.frames(clip.times)}
+        assert len(every) == 3 * RATE
+        for chosen in (clip.times[7::11], clip.times[-1:], clip.times[20:22], clip.times[:1]):
+            some = list(clip.frames(chosen))
+            assert [frame.time for frame in some] == chosen
+            assert all(np.array_equal(frame.pixels, every[frame.time]) for frame in some)
+
+
+def test_what_is_no_film_or_too_much_is_refused_with_a_sentence(cut, tmp_path):
+    playlist = tmp_path / "list.mp4"
+    playlist.write_text("#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n")
+    cases = {
+        playlist: "no video that can be read",
+        sound_only(tmp_path / "sound.mp4"): "no picture",
+        tmp_path / "missing.mp4": "no such file",
+        tmp_path: "no file",
+    }
+    (tmp_path / "half.mp4").write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    cases[tmp_path / "half.mp4"] = "damaged, or only a part"
+    (tmp_path / "empty.mp4").touch()
+    cases[tmp_path / "empty.mp4"] = "empty"
+    for path, words in cases.items():
+        with pytest.raises(VideoError, match=words):
+            Clip(path)
+    for limits, words in (
+        ({"max_video_seconds": 2}, "longer than 2 seconds"),
+        ({"max_video_side": 320}, "640 × 360"),
+        ({"max_video_bytes": 1000}, "smaller copy"),
+    ):
+        with pytest.raises(VideoError, match=words):
+            Clip(cut, replace(Settings(), **limits))
+
+
+def test_of_a_film_that_breaks_off_the_rest_is_judged_and_said_so(detector, tmp_path):
+    photos = [EXAMPLES / "fake_swap_collins.jpg"]
+    path = film(tmp_path / "film.mkv", photos, 4.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    report = VideoDetector(detector).detect(path)
+    assert report.people
+    assert any("damaged" in note for note in report.notes)
+
+
+def test_nobody_is_called_fake_for_one_stretch_or_few_frames(detector, monkeypatch, tmp_path):
+    path = film(tmp_path / "film.mp4", [EXAMPLES / "eileen_collins.png"], 4.0)
+    detect = Detector.detect
+    calls = []
+
+    def first_quarter_is_fake(self, picture, **options):
+        calls.append(1)
+        found = detect(self, picture, **options)
+        p = 0.9999999 if len(calls) <= 4 else 0.2
+        return replace(found, faces=tuple(replace(face, p_fake=p) for face in found.faces))
+
+    monkeypatch.setattr(Detector, "detect", first_quarter_is_fake)
+    person = VideoDetector(detector, "top_k").detect(path).people[0]
+    assert person.p_fake > 0.75
+    assert (person.verdict, person.reasons[-1]) == ("uncertain", "one_stretch")
+
+
+def test_the_aggregations_are_what_their_names_say():
+    p = [0.1, 0.2, 0.9, 0.9, 0.9, 0.9, 0.9]
+    odds = np.exp(np.mean(np.log(np.array(p) / (1 - np.array(p)))))
+    assert aggregation.mean_logit(p) == pytest.approx(odds / (1 + odds))
+    assert aggregation.median(p) == pytest.approx(0.9)
+    assert aggregation.top_k(p) == pytest.approx(0.9)
+    assert aggregation.confident(p) == pytest.approx(np.mean(p))
+    assert aggregation.confident([0.95] * 12 + [0.5] * 8) == pytest.approx(0.95)
+    assert aggregation.confident([0.1] * 19 + [0.5]) == pytest.approx(0.1)
+    assert 0 < aggregation.mean_logit([0.0, 0.0]) < 1e-6
+    with pytest.raises(SettingError, match="mean_logit, median, top_k, confident"):
+        VideoDetector(object(), "sum")
+
+
+def test_two_people_who_pass_each_other_stay_two():
+    def face(x, side):
+        points = np.array([(50.0 + x, 50.0)] * 6)
+        return FaceReport((x, 0, x + side, side), 1.0, points, 0.5, "uncertain")
+
+    frames = [[face(20 * i, 100), face(400 - 20 * i, 40)] for i in range(20)]
+    people = follow(frames)
+    assert [len(person) for person in people] == [20, 20]
+    assert {len({f.box[2] - f.box[0] for _, f in person}) for person in people} == {1}
+
+
+def test_the_command_says_verdicts_and_goes_on_behind_what_it_cannot_read(cut, tmp_path, capsys):
+    (tmp_path / "text.mp4").write_text("not a film, whatever its name says")
+    code = cli.main(["video", str(tmp_path / "text.mp4"), str(cut), "--json"])
+    said = capsys.readouterr()
+    refused, judged = (json.loads(line) for line in said.out.splitlines())
+    assert code == 2
+    assert "no video" in refused["error"] and "no video" in said.err
+    assert judged["verdict"] == "fake"
+    assert cli.main(["video", str(cut), str(cut), "--csv", str(tmp_path / "x.csv")]) == 1
+    assert "Name one file" in capsys.readouterr().err
