@@ -129,7 +129,7 @@ class Detector:
         scores = self.model.backend.scores(batch)
         p_fakes = self._p_fakes(scores)
         if judged and scores.drawings is not None:
-            for row in np.flatnonzero(scores.drawings):
+            for row in np.flatnonzero(scores.drawings).tolist():
                 faces[judged[row]] = replace(
                     faces[judged[row]], note=DRAWN, reasons=("drawing",), crop=None
                 )
