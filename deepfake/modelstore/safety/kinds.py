@@ -7,6 +7,8 @@ are told apart here, before anything tries to read them.
 from __future__ import annotations
 
 import zipfile
+import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from deepfake.errors import ModelError, ModelNotFoundError
@@ -102,7 +104,13 @@ def _other_zip(path: Path, names: frozenset[str]) -> ModelError:
     if pickled and any("/code/" in name for name in names):
         return _of(path, libraries.TORCHSCRIPT)
     if pickled:
-        with zipfile.ZipFile(path) as archive, archive.open(pickled) as member:
+        content = b""
+        # Damaged or locked: it is PyTorch's all the same.
+        with (
+            suppress(zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError),
+            zipfile.ZipFile(path) as archive,
+            archive.open(pickled) as member,
+        ):
             content = member.read(libraries.MAX_BYTES)
         return _of(path, libraries.of_pickle(content) or libraries.PYTORCH)
     if any(name.endswith("/archive_format") for name in names):

@@ -192,3 +192,14 @@ def test_files_of_decision_trees_are_named(tmp_path, name, content, expected):
     path.write_bytes(content)
     with pytest.raises(ModelError, match=f"{expected} model.*`deepfake train`"):
         kind_of(path)
+
+
+def test_a_damaged_file_of_pytorch_is_named_all_the_same(tmp_path):
+    path = tmp_path / "model.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m/data.pkl", _Named("torch._utils").pickled() * 50)
+    content = bytearray(path.read_bytes())
+    content[45:60] = bytes(15)
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"PyTorch.*torch\.onnx\.export"):
+        kind_of(path)
