@@ -127,6 +127,20 @@ class PictureDocument(TypedDict):
 
 
 @with_config(CLOSED)
+class ReasonRatesDocument(TypedDict):
+    """How often the model errs on faces that a reason weakens."""
+
+    false_positive_rate: Annotated[
+        Probability, Field(description="share of such real faces that reach the threshold")
+    ]
+    true_positive_rate: Annotated[
+        Probability, Field(description="share of such fakes that reach the threshold")
+    ]
+    reals: Annotated[int, Field(ge=1, description="such real faces that were judged")]
+    fakes: Annotated[int, Field(ge=1, description="such fakes that were judged")]
+
+
+@with_config(CLOSED)
 class ModelDocument(TypedDict):
     """The model that judged."""
 
@@ -183,6 +197,13 @@ class Judgement(TypedDict):
         Field(
             description="what weakens the verdict, of the face that decided it; many_faces: of "
             "several faces one must be more suspicious for the picture to be called fake"
+        ),
+    ]
+    reason_error_rates: Annotated[
+        dict[Reason, ReasonRatesDocument],
+        Field(
+            description="of `reasons` those for which it was measured on sources left out of "
+            "training, at the model's own threshold; empty at another one"
         ),
     ]
     signs: Annotated[Signs | None, Field(description="those of the face that decided the verdict")]

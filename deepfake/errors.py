@@ -104,7 +104,16 @@ class MisjudgedError(DeepfakeError):
 
 
 class LimitError(DeepfakeError):
-    """A visitor who has to wait before the next analysis."""
+    """A visitor who has to wait before the next analysis.
+
+    Args:
+        sentence: str. What is wrong and what to do.
+        seconds: float. How long to wait, where that is known.
+    """
+
+    def __init__(self, sentence: str, seconds: float | None = None):
+        super().__init__(sentence)
+        self.seconds = seconds
 
 
 class ScanError(DeepfakeError):

@@ -100,7 +100,7 @@ class FaceDetector:
         Returns:
             The faces, the largest first.
         """
-        image = Image.fromarray(picture.pixels)
+        image = picture.image
         whole = (0.0, 0.0, float(picture.width), float(picture.height))
         candidates = self._look(image, whole)
         faces = self._confirm(image, _merge(candidates))

@@ -40,11 +40,12 @@ def changed(picture: Picture, face: Face, spec: Input) -> dict[Change, np.ndarra
     image, area, turn = _around(picture, face, spec)
 
     def crop(image: Image.Image, area: preprocessing.Box, turn: float) -> np.ndarray:
-        pixels = Picture.from_array(np.asarray(image))
+        # Without a hash, which nobody asks for and which would take longer than cutting.
+        part = Picture(np.asarray(image), "array", 0, "")
         if spec.crop != "full":
             # A square again, where rounding made it none.
             area = preprocessing.crop_area(image.width, image.height, area, 1.0, turn)
-        return preprocessing.expose(preprocessing.cut_area(pixels, area, spec, turn), spec)
+        return preprocessing.expose(preprocessing.cut_area(part, area, spec, turn), spec)
 
     left, top, right, bottom = area
     small = image.resize(

@@ -79,19 +79,24 @@ class Output(Part):
         kind: "logit" or "sigmoid" for one number, "logits" or "softmax" for one of each class.
         evidence: Name of the output tensor of the evidence map; null where there is none.
         experts: Names of the outputs of two experts; null where there are none.
+        drawing: Name of the output that is above 0 where a face was drawn, painted or sculpted
+            rather than photographed, so that it is not judged; null where there is none.
     """
 
     score: str = ""
     kind: Literal["logit", "sigmoid", "logits", "softmax"]
     evidence: str | None = None
     experts: Experts | None = None
+    drawing: str | None = None
 
     @model_validator(mode="after")
     def _each_once(self) -> Output:
-        if self.experts is not None:
-            names = (self.score, self.evidence, self.experts.seams, self.experts.synthesis)
+        if self.experts is not None or self.drawing is not None:
+            names = (self.score, *self.beside_score)
             if len(set(names)) < len(names):
-                raise ValueError("'score', 'evidence' and 'experts' must name different outputs")
+                raise ValueError(
+                    "'score', 'evidence', 'experts' and 'drawing' must name different outputs"
+                )
         return self
 
     @property
@@ -101,6 +106,7 @@ class Output(Part):
         return (
             *((self.evidence,) if self.evidence else ()),
             *((experts.seams, experts.synthesis) if experts else ()),
+            *((self.drawing,) if self.drawing else ()),
         )
 
 
@@ -170,6 +176,23 @@ class KindOfFakes(Part):
     sources: int = Field(gt=0)
 
 
+class ErrorRates(Part):
+    """How faces of one kind are judged at the model's own threshold.
+
+    Attributes:
+        false_positive_rate: Share of the real ones at or above it.
+        true_positive_rate: Share of the fake ones at or above it. Both are means over sources, as
+            in `OperatingPointsElsewhere`.
+        reals: How many real faces were judged.
+        fakes: How many fake ones.
+    """
+
+    false_positive_rate: float = Field(ge=0, le=1)
+    true_positive_rate: float = Field(ge=0, le=1)
+    reals: int = Field(gt=0)
+    fakes: int = Field(gt=0)
+
+
 class OperatingPointsElsewhere(OperatingPoints):
     """Operating points measured on sources that the training was without.
 
@@ -227,15 +250,19 @@ class Metrics(Told):
 class ModelManifest(Part):
     """See the attributes of its parts.
 
-    `files` maps a file's name to its SHA-256. `origin` is the address on the Hub that the model
-    came from, with the commit. `ensemble_weight` is what its P(fake) counts for in an average with
-    other models. `operating_points` were measured on the sources that it was trained with,
-    `operating_points_elsewhere` on others: these tell what to expect of the next picture.
+    `title` is what people read instead of `name`. `files` maps a file's name to its SHA-256.
+    `origin` is the address on the Hub that the model came from, with the commit. `ensemble_weight`
+    is what its P(fake) counts for in an average with other models. `operating_points` were measured
+    on the sources that it was trained with, `operating_points_elsewhere` on others: these tell what
+    to expect of the next picture.
+    `reason_error_rates` hold for faces that a reason of the Report weakens, such as "small"; they
+    are of the same others.
     """
 
     format: Literal[1]
     name: str = Field(min_length=1)
     version: str = Field(min_length=1)
+    title: str = Field(default="", max_length=MAX_NAME)
     architecture: str
     labels: Labels
     input: Input
@@ -245,6 +272,7 @@ class ModelManifest(Part):
     uncertain_band: tuple[float, float]
     operating_points: OperatingPoints | None = None
     operating_points_elsewhere: OperatingPointsElsewhere | None = None
+    reason_error_rates: dict[Name, ErrorRates] = Field(default_factory=dict, max_length=MAX_KINDS)
     files: dict[str, str] = Field(min_length=1)
     licence: str
     training_data: str
@@ -270,6 +298,11 @@ class ModelManifest(Part):
                 f"but 'labels.order' names {len(self.labels.order)}"
             )
         return self
+
+    @property
+    def called(self) -> str:
+        """What people read: the title, or else the name, and the version."""
+        return f"{self.title or self.name} {self.version}"
 
     @property
     def columns(self) -> int:

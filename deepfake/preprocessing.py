@@ -16,6 +16,9 @@ RESAMPLING = {filter.name.lower(): filter for filter in Image.Resampling}
 LINEAR = "linear"
 # The weights of red, green and blue in grey (ITU-R BT.601), as Pillow has them, in 65536ths.
 GREY = (19595, 38470, 7471)
+# A picture that is longer than this many times its shorter side is not scaled as a whole: a strip
+# of ten pixels would come to gigabytes.
+LONGEST = 8
 # A face of which less than this share lies within what the network looks at is not seen.
 SEEN_SHARE = 0.75
 # Radius of the widest filter (Lanczos), in pixels of the result.
@@ -103,7 +106,7 @@ def cut(picture: Picture, box: Box | None, spec: Input, turn: float = 0.0) -> np
         uint8 array (size, size, 3).
     """
     placing = _placing(picture.width, picture.height, box, spec)
-    if placing is None:
+    if placing is None or max(placing[:2]) > LONGEST * min(placing[:2]):
         area, turn = area_of(picture, box, spec, turn)
         return cut_area(picture, area, spec, turn)
     width, height, left, top = placing

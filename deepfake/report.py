@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepfake import evidence as maps
 from deepfake import verdict
 from deepfake.errors import NoFaceError
-from deepfake.manifest import ModelManifest
+from deepfake.manifest import ErrorRates, ModelManifest
 from deepfake.provenance.facts import Provenance
 from deepfake.verdict import Change, Reason, Signs, Verdict
 
@@ -63,7 +65,7 @@ class FaceReport:
         turn: float. By how many degrees clockwise the face is turned in the picture, if it was
             turned back for `crop` and `evidence`; 0 where they stand as the picture does.
         reasons: tuple of str. What weakens the verdict or, without one, why there is none: "small",
-            "large", "dark", "burnt_out", "turned", "many_faces", "unstable".
+            "large", "dark", "burnt_out", "turned", "blurred", "drawing", "many_faces", "unstable".
         variations: tuple of Variation. The face re-encoded, halved, blurred, mirrored and darkened,
             where that was asked for and this face decided the verdict on the picture. If it is
             called fake as it is or after a change, and real otherwise, the verdict is "uncertain".
@@ -88,6 +90,13 @@ class FaceReport:
     crop: np.ndarray | None = None
     proportion: float = 1.0
     evidence: np.ndarray | None = None
+
+    @cached_property
+    def overlay(self) -> np.ndarray | None:
+        """The crop with its evidence painted over it; None where there is none."""
+        if self.crop is None or self.evidence is None:
+            return None
+        return maps.overlay(self.crop, self.evidence)
 
     @property
     def signs(self) -> Signs | None:
@@ -205,6 +214,17 @@ class Report:
         return (*decisive.reasons, *(("many_faces",) if group > self.threshold else ()))
 
     @property
+    def reason_error_rates(self) -> dict[Reason, ErrorRates]:
+        """How often the model errs on faces that the same reason weakens, where that is known.
+
+        It was measured at the model's own threshold, so at another one there is nothing.
+        """
+        if self.p_fake is None or self.threshold != self.manifest.threshold:
+            return {}
+        measured = self.manifest.reason_error_rates
+        return {reason: measured[reason] for reason in self.reasons if reason in measured}
+
+    @property
     def signs(self) -> Signs | None:
         """What the face that decided shows signs of; see `FaceReport.signs`."""
         return None if self.decisive is None else self.decisive.signs
@@ -266,6 +286,15 @@ class Report:
             "uncertain_band": list(self.uncertain_band),
             "sentence": self.sentence,
             "reasons": list(self.reasons),
+            "reason_error_rates": {
+                reason: {
+                    "false_positive_rate": rates.false_positive_rate,
+                    "true_positive_rate": rates.true_positive_rate,
+                    "reals": rates.reals,
+                    "fakes": rates.fakes,
+                }
+                for reason, rates in self.reason_error_rates.items()
+            },
             "signs": self.signs,
             "faces": [face.to_dict() for face in self.faces],
             "whole_picture": (

@@ -66,6 +66,8 @@ class Settings:
         trusted_proxies: str. Addresses or networks of proxies, with commas between, that are
             believed about where a visitor comes from. On a Space those of Hugging Face.
         max_queue: int. How many analyses may wait for their turn.
+        max_per_visitor: int. How many analyses of a visitor may wait or run at the same time, where
+            analyses are limited.
         max_many: int. How many photos the tab Many files takes at a time.
         host: str. Address that the page listens on.
         port: int. Port that the page listens on.
@@ -107,6 +109,7 @@ class Settings:
     rate_limit_fallback: str = "local"
     trusted_proxies: str = ""
     max_queue: int = 20
+    max_per_visitor: int = 2
     max_many: int = 100
     host: str = "127.0.0.1"
     port: int = 7860

@@ -150,10 +150,21 @@ class Shelf:
         same = sum(self._plain_title(n) == title for n in self.names[: self.names.index(name) + 1])
         return title if same == 1 else f"{title} ({same})"
 
+    def means(self, label: str, name: str) -> bool:
+        """Whether a label means a model: its title or name, with or without the version.
+
+        Args:
+            label: str. What it sent.
+            name: str. One of `names`.
+        """
+        manifest, title = self._read(name), self.title(name)
+        others = () if manifest is None else (manifest.name, f"{manifest.name} {manifest.version}")
+        return label in (title, title.rsplit(" ", 1)[0], *others)
+
     def _plain_title(self, name: str) -> str:
         manifest = self._read(name)
         if manifest is not None:
-            return f"{manifest.name} {manifest.version}"
+            return manifest.called
         return _shown(name)
 
     def _read(self, name: str) -> ModelManifest | None:

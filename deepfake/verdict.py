@@ -12,7 +12,9 @@ from deepfake.errors import SettingError
 from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
-Reason = Literal["small", "large", "dark", "burnt_out", "turned", "many_faces", "unstable"]
+Reason = Literal[
+    "small", "large", "dark", "burnt_out", "turned", "blurred", "drawing", "many_faces", "unstable"
+]
 # What is done to a face to see whether its verdict holds.
 Change = Literal["jpeg_90", "jpeg_60", "jpeg_40", "halved", "blurred", "mirrored", "darkened"]
 Signs = Literal["blending", "generation"]
@@ -20,13 +22,14 @@ Signs = Literal["blending", "generation"]
 # first network with experts found, 22 of 26 that it then called blended were swaps, and 756 of 793
 # that it called generated were none.
 CLEAR_LEAD = 1.5
-# A face that is not judged is too … to judge.
+# A face that is not judged is …
 HINDRANCES = {
-    "small": "small",
-    "large": "large",
-    "many_faces": "many",
-    "dark": "dark",
-    "burnt_out": "bright",
+    "small": "too small to judge",
+    "large": "too large to judge",
+    "many_faces": "too many to judge",
+    "dark": "too dark to judge",
+    "burnt_out": "too bright to judge",
+    "drawing": "drawn, painted or sculpted, as it seems, and not photographed",
 }
 # Beyond this the sigmoid is 0 or 1 in double precision.
 LOGIT_LIMIT = 36.0
@@ -240,12 +243,11 @@ def sentence(verdict: Verdict, p_fake: float | None, faces: int, hindrance: str 
         verdict: Verdict. As from `decide`.
         p_fake: float in [0, 1] or None. Calibrated P(fake).
         faces: int. How many faces were found, judged or not.
-        hindrance: str. Why the largest face was not judged: "small", "large", "dark" or
-            "burnt_out".
-            Defaults to "small".
+        hindrance: str. Why the largest face was not judged: "small", "large", "dark",
+            "burnt_out" or "drawing". Defaults to "small".
     """
     if p_fake is None and faces:
-        return f"The face{' is' if faces == 1 else 's are'} too {HINDRANCES[hindrance]} to judge"
+        return f"The face{' is' if faces == 1 else 's are'} {HINDRANCES[hindrance]}"
     if p_fake is None:
         return "No face found: this model judges faces only"
     if verdict == "fake":

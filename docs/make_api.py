@@ -206,6 +206,8 @@ def _kind(value: dict[str, Any]) -> str:
         count = f"{value['minItems']} × " if "minItems" in value else "list of "
         inner = _kind(value["items"])
         return f"{count}({inner})" if " " in inner and "](" not in inner else f"{count}{inner}"
+    if isinstance(value.get("additionalProperties"), dict):
+        return f"object: name → {_kind(value['additionalProperties'])}"
     if value.get("maximum") == 1:
         return "number in [0, 1]"
     return PLAIN[value["type"]]

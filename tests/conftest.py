@@ -94,7 +94,7 @@ def make_model(tmp_path_factory):
         folder = tmp_path_factory.mktemp("models") / name
         folder.mkdir()
         manifest = json.loads((models_folder() / "default" / "model.json").read_text())
-        manifest.update({"name": name, "version": "1.0", **changes})
+        manifest.update({"name": name, "title": "", "version": "1.0", **changes})
         (folder / "model.json").write_text(json.dumps(manifest))
         shutil.copyfile(models_folder() / "default" / "model.tflite", folder / "model.tflite")
         return folder

@@ -5,4 +5,4 @@ from deepfake.settings import models_folder
 
 FOLDER = models_folder() / "default"
 MANIFEST = read_manifest(FOLDER)
-TITLE = f"default {MANIFEST.version}"
+TITLE = MANIFEST.called

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter, ImageOps
 
 import deepfake
 from deepfake import imaging
@@ -143,6 +143,39 @@ def test_a_turned_photo_is_judged_as_it_is_upright(detector, portrait, quarters)
     assert "turned" in turned.reasons and not upright.reasons
     # Both saw the same, but for where exactly the face was found.
     assert np.abs(turned.faces[0].crop.astype(float) - upright.faces[0].crop).mean() < 25
+
+
+def test_a_soft_photo_has_a_reason_and_a_small_face_does_not_have_it_twice(detector, portrait):
+    pixels = imaging.read(portrait).pixels
+    height, width = pixels.shape[:2]
+    face = detector.detect(pixels).faces[0]
+    side = max(face.box[2] - face.box[0], face.box[3] - face.box[1])
+
+    def shrunk(factor):
+        return Image.fromarray(pixels).resize((round(width * factor), round(height * factor)))
+
+    soft = shrunk(40 / side).resize((width, height), Image.Resampling.BICUBIC)
+    assert detector.detect(soft).faces[0].reasons == ("blurred",)
+    assert detector.detect(shrunk(60 / side)).faces[0].reasons == ("small",)
+
+
+def test_what_looks_drawn_is_not_judged(detector, portrait, other_portrait):
+    photo = Image.fromarray(imaging.read(portrait).pixels[:512])
+    smooth = photo.filter(ImageFilter.MedianFilter(5))
+    for drawn in (ImageOps.posterize(smooth, 2), photo.filter(ImageFilter.ModeFilter(9))):
+        report = detector.detect(drawn)
+        (face,) = report.faces
+        assert face.reasons == ("drawing",) and "photographs only" in face.note
+        assert (report.verdict, report.p_fake, face.crop) == ("not_applicable", None, None)
+        assert "drawn" in report.sentence and report.whole_picture_p_fake is not None
+    # A photographed face beside it is judged.
+    both = np.zeros((512, 1024, 3), np.uint8)
+    other = imaging.read(other_portrait).pixels[:512, :512]
+    both[:, :512], both[: len(other), 512 : 512 + other.shape[1]] = drawn, other
+    report = detector.detect(both)
+    (judged,) = (face for face in report.faces if face.p_fake is not None)
+    assert len(report.faces) == 2 and report.p_fake == judged.p_fake
+    assert judged.box[0] >= 512 and report.decisive is judged
 
 
 def test_more_faces_take_more_evidence(detector, portrait, other_portrait):

@@ -221,6 +221,14 @@ def test_small_pictures_that_are_not_scaled_stand_on_black():
     assert (seen[6:26] == 200).all() and not seen[:6].any() and not seen[26:].any()
 
 
+def test_a_strip_is_never_scaled_as_a_whole():
+    """At 4096 pixels of the shorter side it would take 200 GB."""
+    strip = np.random.default_rng(0).integers(0, 256, (10, 40_000, 3), np.uint8)
+    spec = WHOLE.model_copy(update={"resize_to": 4096})
+    assert cut(Picture.from_array(strip), None, spec).shape == (32, 32, 3)
+    assert cut(Picture.from_array(strip), (39_990, 0, 40_000, 10), spec).shape == (32, 32, 3)
+
+
 def test_a_face_is_scaled_and_its_middle_cut_out():
     picture = Picture.from_array(photo())
     whole = SPEC.model_copy(update={"resize_to": 40, "crop": 1.0, "resample": "bilinear"})

@@ -139,6 +139,14 @@ def test_models_of_the_same_name_and_version_are_told_apart(make_model, settings
     assert [shelf.title(name) for name in shelf.names] == ["same 1.0", "same 1.0 (2)"]
 
 
+def test_people_read_a_title_and_programs_may_send_the_name(make_model, settings):
+    name = str(make_model("runs-7", title="Face check"))
+    shelf = Shelf((name,), settings)
+    assert shelf.title(name) == "Face check 1.0"
+    assert all(shelf.means(said, name) for said in ("Face check 1.0", "Face check", "runs-7"))
+    assert not shelf.means("Face", name)
+
+
 def test_titles_do_not_show_folders_of_the_server(settings):
     shelf = Shelf(("/srv/secret/place/model.h5",), settings)
     assert shelf.title("/srv/secret/place/model.h5") == "model.h5"

@@ -167,8 +167,8 @@ def _one(model: str | None, options: argparse.Namespace) -> Callable[[str], str]
                 # Read once, a pipe too, for the verdict and for the pictures.
                 source = imaging.read_path(source, detector.settings)
             report = detector.detect(source, file=file, **asked)
-            pixels = imaging.read(source, detector.settings).pixels
-            document = record(report, pictures(pixels, report), detector.settings)
+            photo = imaging.read(source, detector.settings).image
+            document = record(report, pictures(photo, report), detector.settings)
             for path in options.report:
                 record_file.write(document, path)
         else:
@@ -285,7 +285,7 @@ def _as_line(report: Report) -> str:
     count = f"{len(report.faces)} face{'' if len(report.faces) == 1 else 's'}"
     if left_out:
         why = dict.fromkeys(HINDRANCES[face.reasons[0]] for face in left_out)
-        count += f", {len(left_out)} too {' or '.join(why)} to judge"
+        count += f", {len(left_out)} {' or '.join(why)}"
     score = "P(fake)    -" if report.p_fake is None else f"P(fake) {report.p_fake:.2f}"
     word = report.verdict.replace("_", " ")
     found = count if report.faces else "no face"

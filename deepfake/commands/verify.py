@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,9 +58,9 @@ def run(options: argparse.Namespace) -> int:
     from deepfake.settings import Settings
 
     settings = Settings.from_environment()
-    picture = imaging.read(options.photo, settings)
-    recorded = read(Path(options.report), picture.sha256)
-    found = check(recorded, picture, load_model(options.model, settings), settings)
+    data = imaging.read_path(options.photo, settings)
+    recorded = read(Path(options.report), hashlib.sha256(data).hexdigest())
+    found = check(recorded, data, load_model(options.model, settings), settings)
     print(_as_text(found))
     return HOLDS if found.holds else DOES_NOT_HOLD
 

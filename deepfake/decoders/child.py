@@ -118,7 +118,7 @@ def _end_with(life: int) -> None:
 def _limit_memory(most: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform.startswith("linux"):  # elsewhere the limit would not hold
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        _limit(resource.RLIMIT_AS, most)
 
 
 def _size() -> int:
@@ -133,4 +133,10 @@ def _size() -> int:
 def _limit_time(seconds: int) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     end = math.ceil(usage.ru_utime + usage.ru_stime + seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (end, resource.RLIM_INFINITY))
+    _limit(resource.RLIMIT_CPU, end)
+
+
+def _limit(what: int, most: int) -> None:
+    """Set a limit that can be raised again, up to what holds for all that the user runs."""
+    hard = resource.getrlimit(what)[1]
+    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

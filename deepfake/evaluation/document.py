@@ -217,10 +217,12 @@ class CardText(Part):
     Attributes:
         command: How to make the model again.
         data: Markdown on the data sets and their licences.
+        failures: Markdown list of failures that were measured by other means than the report's.
     """
 
     command: Text = ""
     data: Text = ""
+    failures: Text = ""
 
 
 class Drawing(Part):

@@ -76,20 +76,24 @@ class Judged:
         p_fake: float array (count,). Calibrated probabilities.
         labels: int array (count,). 1 for fake.
         sources: tuple of str. Generator or collection of each.
+        reasons: tuple of tuples of str. What weakens each verdict, as of `Report.reasons`; empty
+            where that is not known.
     """
 
     p_fake: np.ndarray
     labels: np.ndarray
     sources: tuple[str, ...]
+    reasons: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def of(cls, scores: Sequence[FileScore]) -> Judged:
         """Leave out what was not judged."""
-        judged = [(s.p_fake, s.label, s.source) for s in scores if s.p_fake is not None]
+        judged = [score for score in scores if score.p_fake is not None]
         return cls(
-            np.array([p_fake for p_fake, _, _ in judged], np.float64),
-            np.array([label for _, label, _ in judged], np.int64),
-            tuple(source for _, _, source in judged),
+            np.array([score.p_fake for score in judged], np.float64),
+            np.array([score.label for score in judged], np.int64),
+            tuple(score.source for score in judged),
+            tuple(score.reasons for score in judged),
         )
 
     @classmethod
@@ -100,6 +104,7 @@ class Judged:
             np.concatenate([part.p_fake for part in parts]),
             np.concatenate([part.labels for part in parts]),
             tuple(source for part in parts for source in part.sources),
+            tuple(reasons for part in parts for reasons in part.reasons),
         )
 
 

@@ -188,6 +188,7 @@ class Answers:
         given = self._given(convention)
         if convention is not None and convention.problem and not self._says_preparation:
             raise UnansweredError(convention.problem)
+        spec = prepare(network, given, **self.preparing)
         threshold = 0.5 if self.real_below is None else 1.0 - self.real_below
         # A rule that was given is kept to the letter: “fake” begins where it says.
         above = UNMEASURED_BAND if self.real_below is None else 0.0
@@ -198,7 +199,7 @@ class Answers:
             version=next(iter(files.values()))[:8],
             architecture=_architecture(network, convention),
             labels=Labels(order=classes.order, fake=classes.fake),
-            input=prepare(network, given, **self.preparing),
+            input=spec,
             output=Output(
                 score=network.score,
                 kind=self._kind(network),
@@ -214,7 +215,7 @@ class Answers:
             uncertain_band=band,
             files=dict(files),
             licence=licence or "not known: see where the model came from",
-            training_data=NOT_KNOWN if convention is None else convention.training_data,
+            training_data=NOT_KNOWN if convention is None else convention.training_data(spec.crop),
             origin=origin,
         )
 

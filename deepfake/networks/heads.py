@@ -81,12 +81,22 @@ def experts(
         name: str. Of the network.
 
     Returns:
-        A network with the outputs of `networks.build`, and "seam_logit" and "synthesis_logit", both
-        (batch, 1). The map's mean is the logit: it sums the maps of all traces, each times how much
-        the logit follows it, and what no place accounts for is spread over all of them.
+        A network with the outputs of `networks.build`, and "seam_logit", "synthesis_logit" and
+        "drawing_logit", each (batch, 1). The map's mean is the logit: it sums the maps of all
+        traces, each times how much the logit follows it, and what no place accounts for is spread
+        over all of them. The last tells drawings from photographs by the same features, once it is
+        fitted (docs/model-2.md); before, it says "photograph" of everything.
     """
     rows = means[0].shape[1]
     maps = [*means, *(_shares_of_spread(x) for x in spreads)]
+    features = [
+        layers.GlobalAveragePooling2D(dtype="float32", name=f"features{index}")(x)
+        for index, x in enumerate(maps)
+    ]
+    drawing = layers.Dense(
+        1, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(-1.0),
+        trainable=False, dtype="float32", name="drawing",
+    )(layers.Concatenate(dtype="float32", name="features")(features))  # fmt: skip
     pools, shown = [], []
     for index, x in enumerate(maps):
         dropped = layers.SpatialDropout2D(dropout, name=f"dropout{index}")(x)
@@ -117,6 +127,7 @@ def experts(
     outputs = {
         "logit": logit, "evidence": evidence,
         "seam_logit": logits[:, :1], "synthesis_logit": _noisy_or(logits[:, 1:]),
+        "drawing_logit": drawing,
     }  # fmt: skip
     return keras.Model(inputs, outputs, name=name)
 

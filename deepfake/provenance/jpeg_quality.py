@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -23,14 +24,16 @@ def estimate(table: Sequence[int]) -> JpegQuality:
     Args:
         table: sequence of 64 int. For brightness, in rows.
     """
-    given = np.array(table)
-    distances = [int(np.abs(given - _table(quality)).sum()) for quality in range(1, 101)]
+    distances = np.abs(_tables() - np.array(table)).sum(axis=1)
     nearest = int(np.argmin(distances))
-    return JpegQuality(nearest + 1, distances[nearest] == 0)
+    return JpegQuality(nearest + 1, bool(distances[nearest] == 0))
 
 
-def _table(quality: int) -> np.ndarray:
+@cache
+def _tables() -> np.ndarray:
+    """The tables of quality 1 to 100: array (100, 64)."""
     # jpeg_quality_scaling and jpeg_add_quant_table of libjpeg's jcparam.c (Independent JPEG Group).
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    table: np.ndarray = np.clip((STANDARD * scale + 50) // 100, 1, 255)
-    return table
+    quality = np.arange(1, 101)[:, None]
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    tables: np.ndarray = np.clip((STANDARD * scale + 50) // 100, 1, 255)
+    return tables

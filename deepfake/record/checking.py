@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import json
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from deepfake import imaging, provenance
 from deepfake.detector import Detector
 from deepfake.imaging import Picture
 from deepfake.modelstore.resolve import LoadedModel
@@ -26,6 +28,9 @@ ROUNDING = 1e-3
 # Mean difference of the pixels, of 255, of a picture that was compressed and made small twice.
 SAME_PICTURE = 6.0
 COMPARED_SIDE = 64
+# Of provenance: sentences, which another version may word otherwise.
+SENTENCES = {"contradictions", "notes"}
+NOT_LOOKED_AT = "not_looked_at"
 
 Kind = Literal[
     "file", "model", "version", "faces", "numbers", "verdict", "figures", "provenance", "picture"
@@ -67,18 +72,22 @@ class Check:
         return not self.differences
 
 
-def check(recorded: Recorded, picture: Picture, model: LoadedModel, settings: Settings) -> Check:
+def check(recorded: Recorded, data: bytes, model: LoadedModel, settings: Settings) -> Check:
     """Judge a photo again, with the threshold and limits of a record.
 
     Args:
         recorded: Recorded.
-        picture: Picture. The photo.
+        data: bytes. The photo, as its file is.
         model: LoadedModel. The model.
         settings: Settings. All but the limits that the record has.
 
     Returns:
         What is the same and what is not.
+
+    Raises:
+        ImageError: the photo cannot be read.
     """
+    picture = imaging.read(data, settings)
     limits = recorded.limits
     settings = replace(settings, max_faces=limits.max_faces, min_face=limits.min_face)
     was = recorded.report
@@ -93,6 +102,10 @@ def check(recorded: Recorded, picture: Picture, model: LoadedModel, settings: Se
         return Check(report, tuple(other), remarks, 0.0)
     found, largest = _scores(recorded, report)
     found += _said(recorded, report, picture)
+    if isinstance(was.provenance, dict):
+        report = replace(report, provenance=provenance.read(data, settings))
+        more, remark = _origin(recorded, report)
+        found, remarks = [*found, *more], (*remarks, *remark)
     return Check(report, tuple(found), remarks, largest)
 
 
@@ -201,14 +214,35 @@ def _said(recorded: Recorded, report: Report, picture: Picture) -> list[Differen
         found.append(
             Difference("figures", "The error rates in the report are not those of this model.")
         )
-    now = dict(report.to_dict()).get("provenance")
-    if was.provenance is not None and now is not None and was.provenance != now:
-        found.append(
-            Difference("provenance", "The file says other things of itself than the report has.")
-        )
     if recorded.pictures is not None and not _shows(recorded.pictures.picture, picture):
         found.append(Difference("picture", "The picture that the report shows is not this photo."))
     return found
+
+
+def _origin(recorded: Recorded, report: Report) -> tuple[list[Difference], list[str]]:
+    """What the file says of itself; as far as it can be read, and by today's lists, here."""
+    was = recorded.report.provenance
+    now = json.loads(json.dumps(report.to_dict()["provenance"]))
+    left_out, remarks = {"trust_list_date"}, []
+    if recorded.versions.deepfake != versions()["deepfake"]:
+        left_out |= SENTENCES
+    signed = [facts.get("credentials") for facts in (was, now)]
+    if any(not isinstance(one, dict) or one.get("state") == NOT_LOOKED_AT for one in signed):
+        left_out |= {"credentials", "source_types", *SENTENCES}
+        remarks.append("the Content Credentials were not compared: c2pa-python is, or was, missing")
+    elif was.get("trust_list_date") != now["trust_list_date"]:
+        # Who is on the list may differ.
+        was, now = (
+            {**facts, "credentials": {**one, "signer_list": None}}
+            for facts, one in zip((was, now), signed, strict=True)
+        )
+    differ = [name for name in now if name not in left_out and was.get(name) != now[name]]
+    if not differ:
+        return [], remarks
+    sentence = "The file says other things of itself than the report has: "
+    return [
+        Difference("provenance", sentence + ", ".join(n.replace("_", " ") for n in differ) + ".")
+    ], remarks
 
 
 def _shows(address: str, picture: Picture) -> bool:

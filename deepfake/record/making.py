@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from deepfake import evidence, jpeg
+from deepfake import jpeg
 from deepfake.formatting import on_one_line, printable
 from deepfake.manifest import ModelManifest, OperatingPoint, OperatingPoints
 from deepfake.report import FaceReport, Report
@@ -53,16 +53,16 @@ class Detail:
 FULL = Detail(side=1280, face=224, faces=12, quality=88)
 
 
-def pictures(pixels: np.ndarray, report: Report, detail: Detail = FULL) -> PicturesDocument:
+def pictures(photo: Image.Image, report: Report, detail: Detail = FULL) -> PicturesDocument:
     """What people look at: made of pixels alone, so that nothing of the file's metadata is in it.
 
     Args:
-        pixels: uint8 array (height, width, 3). The photo, as it is or smaller.
+        photo: Image. In RGB, as it is or smaller.
         report: Report. Its faces.
         detail: Detail. How much of it. Defaults to what is kept or printed.
     """
     return {
-        "picture": _jpeg(pixels, detail.side, detail.quality),
+        "picture": _jpeg(photo, detail.side, detail.quality),
         "faces": [
             _face(face, detail) if index < detail.faces else None
             for index, face in enumerate(report.faces)
@@ -143,27 +143,28 @@ def _face(face: FaceReport, detail: Detail) -> FacePicturesDocument | None:
         return None
     return {
         "crop": _face_jpeg(face.crop, face, detail),
-        "evidence": (
-            None
-            if face.evidence is None
-            else _face_jpeg(evidence.overlay(face.crop, face.evidence), face, detail)
-        ),
+        "evidence": None if face.overlay is None else _face_jpeg(face.overlay, face, detail),
     }
 
 
 def _face_jpeg(pixels: np.ndarray, face: FaceReport, detail: Detail) -> str:
     """What the network saw, in the proportions of the picture."""
+    picture = Image.fromarray(pixels)
     if face.proportion != 1.0:
-        height, width = pixels.shape[:2]
         # No larger than it is: a network sees no more.
         longest = max(face.proportion, 1.0)
-        size = max(1, round(width * face.proportion / longest)), max(1, round(height / longest))
-        pixels = np.asarray(Image.fromarray(pixels).resize(size))
-    return _jpeg(pixels, detail.face, detail.quality)
+        picture = picture.resize(
+            (
+                max(1, round(picture.width * face.proportion / longest)),
+                max(1, round(picture.height / longest)),
+            )
+        )
+    return _jpeg(picture, detail.face, detail.quality)
 
 
-def _jpeg(pixels: np.ndarray, side: int, quality: int) -> str:
+def _jpeg(picture: Image.Image, side: int, quality: int) -> str:
     """A picture, no larger than `side`, as its own address."""
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((side, side), reducing_gap=2.0)
+    if max(picture.size) > side:
+        picture = picture.copy()
+        picture.thumbnail((side, side), reducing_gap=2.0)
     return jpeg.address(picture, quality)

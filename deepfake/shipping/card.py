@@ -60,8 +60,8 @@ NOT_FOR = """\
 - Videos or sound as such; it judges single pictures.
 """
 KNOWN_FAILURES = """\
-What was measured is in the tables above: small, blurred and compressed faces, forgeries, and each
-source. These are **expected and were not measured**:
+What else was measured is in the tables above: small, blurred and compressed faces, forgeries, and
+each source. These are **expected and were not measured**:
 
 - **Beauty filters, retouching and heavy make-up** smooth skin and move features, as some fakes do:
   a real face may be called fake.
@@ -75,7 +75,8 @@ source. These are **expected and were not measured**:
   them.
 - **Screens and prints photographed again** add and hide traces.
 - **Generators and swapping tools that are newer than the training data** leave other traces. Error
-  rates by skin tone, age or sex were not measured; the sources are not balanced for them.
+  rates by skin tone, age or sex are known only where they stand above; the sources are not balanced
+  for them.
 """
 
 
@@ -97,7 +98,9 @@ def write(manifest: ModelManifest, document: EvaluationReport) -> str:
         "Intended use": INTENDED,
         "Not for": NOT_FOR,
         # First what is to be expected of photos and generators from elsewhere.
-        "Left out of training": tables.elsewhere(manifest) + tables.protocols(document.protocols),
+        "Left out of training": tables.elsewhere(manifest)
+        + tables.reasons(manifest)
+        + tables.protocols(document.protocols),
         "How well it works": _test(document, tested),
         "By source": tables.sources(tested.sources, "real")
         + "\n"
@@ -115,7 +118,7 @@ def write(manifest: ModelManifest, document: EvaluationReport) -> str:
         f"{number(measured.ece)}, with both classes weighing the same "
         f"{number(measured.ece_equal_classes)}. Where fakes are rare, P(fake) is too high.\n\n"
         f"![Reliability diagram]({EVALUATION}/reliability.png)\n",
-        "Known failures": KNOWN_FAILURES,
+        "Known failures": f"{document.card.failures}\n{KNOWN_FAILURES}".lstrip(),
         "Speed": _latency(model.latency),
         "Training data and licences": tables.plain(manifest.training_data)
         + "\n\n"

@@ -242,6 +242,30 @@ def elsewhere(manifest: ModelManifest) -> str:
     )
 
 
+def reasons(manifest: ModelManifest) -> str:
+    """How often the model is wrong on faces that a reason of its reports weakens.
+
+    Args:
+        manifest: ModelManifest. With `reason_error_rates`.
+
+    Returns:
+        Markdown; "" where that was not measured.
+    """
+    if not manifest.reason_error_rates:
+        return ""
+    rows = [
+        (reason, f"{of.reals:,}", percent(of.false_positive_rate), f"{of.fakes:,}",
+         percent(of.true_positive_rate))
+        for reason, of in manifest.reason_error_rates.items()
+    ]  # fmt: skip
+    return (
+        "The same of faces whose verdict a reason weakens; a report names the reason and these "
+        "rates.\n\n"
+        + table(("reason", "real faces", "called fake", "fakes", "caught"), rows)
+        + "\n"
+    )
+
+
 def protocols(rows: Sequence[LeftOut]) -> str:
     """What was left out of training.
 

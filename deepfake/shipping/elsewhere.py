@@ -34,6 +34,7 @@ from deepfake.manifest import (
     MANIFEST_NAME,
     MAX_KINDS,
     MAX_NAME,
+    ErrorRates,
     KindOfFakes,
     ModelManifest,
     OperatingPoint,
@@ -47,6 +48,8 @@ from deepfake.shipping.calibration import SMALLEST_SOURCE
 MEASURED_ON = "faces of sources that the network was never trained on"
 LEFT_OUT = "faces of sources, judged by networks like this one that were trained without them"
 COLUMNS = ("label", "source", "logit")
+# Of fewer faces a rate by reason would be chance.
+FEWEST = 50
 
 
 def measure(
@@ -67,8 +70,7 @@ def measure(
         return None
     pairs = list(zip(judged.sources, judged.labels.tolist(), strict=True))
     faces = Counter(pairs)
-    # As many faces as a source has, at most 20: what each one of them counts for.
-    weights = np.array([min(faces[pair], SMALLEST_SOURCE) / faces[pair] for pair in pairs])
+    weights = _weights(judged)
     caught = judged.p_fake >= threshold
     sources = np.array(judged.sources)
     rates = {
@@ -109,6 +111,46 @@ def measure(
     )
 
 
+def by_reason(judged: Judged, threshold: float) -> dict[str, ErrorRates]:
+    """Error rates on the faces that a reason weakens.
+
+    Args:
+        judged: Judged. As of `measure`; without reasons nothing is known.
+        threshold: float. The model's own.
+
+    Returns:
+        Reason → its rates, of reasons with `FEWEST` faces of each class or more; fewer would tell
+        chance. None of "unstable", which is found after the verdict.
+    """
+    found = {}
+    for reason in sorted({reason for reasons in judged.reasons for reason in reasons}):
+        own = np.array([reason in reasons for reasons in judged.reasons])
+        reals, fakes = (int((own & (judged.labels == label)).sum()) for label in (0, 1))
+        if reason == "unstable" or min(reals, fakes) < FEWEST:
+            continue
+        members = Judged(
+            judged.p_fake[own], judged.labels[own],
+            tuple(s for s, is_own in zip(judged.sources, own, strict=True) if is_own),
+        )  # fmt: skip
+        false_positives, true_positives = (
+            round(float(np.average(members.p_fake[of] >= threshold, weights=weights[of])), 4)
+            for weights in (_weights(members),)
+            for of in (members.labels == 0, members.labels == 1)
+        )
+        found[reason] = ErrorRates(
+            false_positive_rate=false_positives, true_positive_rate=true_positives,
+            reals=reals, fakes=fakes,
+        )  # fmt: skip
+    return found
+
+
+def _weights(judged: Judged) -> np.ndarray:
+    """What each face counts for: a source as many as it has faces, at most 20."""
+    pairs = list(zip(judged.sources, judged.labels.tolist(), strict=True))
+    faces = Counter(pairs)
+    return np.array([min(faces[pair], SMALLEST_SOURCE) / faces[pair] for pair in pairs])
+
+
 def judge(folder: Path, data: Path, known: Path | None) -> Judged:
     """Judge the pictures of sources that the network never met.
 
@@ -134,7 +176,8 @@ def read_logits(path: Path, manifest: ModelManifest) -> Judged:
 
     Args:
         path: Path. An .npz with arrays of one entry a face: `label` (1 or "fake" for fake),
-            `source`, and `logit`, growing with "fake", before calibration.
+            `source`, and `logit`, growing with "fake", before calibration; perhaps `reasons`, what
+            weakens the verdict on it, with spaces between.
         manifest: ModelManifest. Its calibration turns logits into P(fake).
 
     Raises:
@@ -143,19 +186,23 @@ def read_logits(path: Path, manifest: ModelManifest) -> Judged:
     try:
         with np.load(path, allow_pickle=False) as file:
             label, source, logit = (np.asarray(file[name]) for name in COLUMNS)
+            reasons = np.asarray(file["reasons"]) if "reasons" in file else np.full(label.shape, "")
     except (OSError, ValueError, KeyError) as error:
         raise TrainingError(
             f"{path} must be an .npz with the arrays {', '.join(COLUMNS)} ({error})."
         ) from error
     labels = np.array([{"1": 1, "fake": 1, "0": 0, "real": 0}.get(str(v), -1) for v in label])
-    fits = label.shape == source.shape == logit.shape and label.ndim == 1
+    fits = label.shape == source.shape == logit.shape == reasons.shape and label.ndim == 1
     if not fits or (labels < 0).any() or not np.isfinite(logit).all():
         raise TrainingError(
             f"The arrays of {path} need one entry a face: a label of 0, 1, real or fake, a source, "
             "and a logit that is a number."
         )
     p_fake = verdict.calibrate(logit.astype(np.float64), manifest.calibration)
-    return Judged(p_fake, labels, tuple(str(name) for name in source))
+    return Judged(
+        p_fake, labels, tuple(str(name) for name in source),
+        tuple(tuple(str(names).split()) for names in reasons),
+    )  # fmt: skip
 
 
 def read_kinds(path: Path) -> dict[str, str]:
@@ -214,7 +261,12 @@ def _write(options: argparse.Namespace) -> None:
     measured = measure(judged, manifest.threshold, words, kinds)
     if measured is None:
         raise TrainingError("Both real and fake faces are needed. Found one class or none.")
-    manifest = manifest.model_copy(update={"operating_points_elsewhere": measured})
+    manifest = manifest.model_copy(
+        update={
+            "operating_points_elsewhere": measured,
+            "reason_error_rates": by_reason(judged, manifest.threshold),
+        }
+    )
     atomic.write(options.folder / MANIFEST_NAME, manifest.model_dump_json(indent=1) + "\n")
     if (options.folder / card.EVALUATION).is_dir():
         card.refresh(options.folder, options.readme)

@@ -115,7 +115,7 @@ def _compare_crops(model: LoadedModel, spec: Input) -> None:
 def _p_fake(model: LoadedModel, views: np.ndarray) -> np.ndarray:
     spec = model.manifest.input
     if views.shape[1] != spec.size:
-        resampling = preprocessing.RESAMPLING[spec.resample]
+        resampling = preprocessing.RESAMPLING.get(spec.resample, Image.Resampling.BILINEAR)
         images = [Image.fromarray(view).resize((spec.size,) * 2, resampling) for view in views]
         views = np.stack([np.asarray(image) for image in images])
     raw = model.backend.scores(preprocessing.scale(views, spec)).raw

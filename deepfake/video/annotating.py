@@ -46,7 +46,7 @@ def _write(request: dict[str, Any]) -> None:
     path = Path(request["path"])
     with path.open("rb") as file:
         demuxer = demuxer_of(file.read(16))
-    source = av.open(path.open("rb"), format=demuxer)
+    source = av.open(path.open("rb"), "r", format=demuxer)
     target = av.open(request["target"], "w", format="mp4")
     shown = source.streams.video[0]
     shown.thread_type = "AUTO"
@@ -61,11 +61,12 @@ def _write(request: dict[str, Any]) -> None:
     for packet in source.demux(streams):
         if packet.stream is sound:
             if packet.dts is not None:
-                packet.stream = kept
+                packet.stream = kept  # type: ignore[assignment]
                 waiting.append(packet)
             continue
+        frames: list[Any]
         try:
-            frames = packet.decode()
+            frames = list(packet.decode())
         except av.FFmpegError:
             continue
         for frame in frames:

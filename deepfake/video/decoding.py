@@ -72,7 +72,7 @@ class Clip:
             demuxer = demuxer_of(file.read(16))
         self.broken = 0
         try:
-            self.container = av.open(path.open("rb"), format=demuxer)
+            self.container = av.open(path.open("rb"), "r", format=demuxer)
         except av.FFmpegError:
             raise RefusalError(
                 "This video cannot be opened: it is damaged, or only a part of it is here. Export "

@@ -47,7 +47,7 @@ def about(model: LoadedModel) -> str:
 
 def _first(manifest: ModelManifest, card: str) -> str:
     """What the model does, whom it is for, how often it is wrong elsewhere, known failures."""
-    parts = [f"## {plain(manifest.name)} {plain(manifest.version)}"]
+    parts = [f"## {plain(manifest.called)}"]
     for part in ("what", "whom"):
         parts += [f"### {say(f'about.{part}')}", say(f"about.{part}_text")]
     parts += [f"### {say('about.errors')}", *_errors(manifest)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +19,12 @@ from deepfake.web import drawing, metrics, wording
 from deepfake.web.about import about
 from deepfake.web.adjust import meaning
 from deepfake.web.choices import Choices
-from deepfake.web.history import history_row
+from deepfake.web.history import history_row, kept
 from deepfake.web.newest import Newest
 from deepfake.web.session import Session
 from deepfake.web.texts import say
 from deepfake.web.told import told
+from deepfake.web.uploads import Uploads
 from deepfake.web.view import Changes, PhotoView, stays
 from deepfake.web.visitors.admission import Admission
 
@@ -37,11 +39,19 @@ class Analyser:
         choices: Choices. The models.
         admission: Admission. Counts the analyses.
         view: PhotoView. What they change.
+        uploads: Uploads. Where the photos lie; nothing where they lie elsewhere.
     """
 
-    def __init__(self, choices: Choices, admission: Admission, view: PhotoView):
+    def __init__(
+        self,
+        choices: Choices,
+        admission: Admission,
+        view: PhotoView,
+        uploads: Uploads | None = None,
+    ):
         self.choices = choices
         self.admission = admission
+        self.uploads = uploads
         self.view = view
         self.newest = Newest()
         # Loads of a typed model that were counted, and go on to the analysis they were made for.
@@ -60,6 +70,7 @@ class Analyser:
     ) -> Changes:
         """Judge the photo."""
         self.newest.note(request, ticket)
+        self._note_shown(photo, request)
         try:
             if photo:
                 self.admission.admit(request)
@@ -95,8 +106,8 @@ class Analyser:
         metrics.judged(report)
         if not self.newest.holds(request, ticket):
             return stays()
-        shown, _ = drawing.shrink(picture.pixels)
-        session = Session(report, jpeg.encode(Image.fromarray(shown), 92), model, ticket)
+        shown = drawing.shrink(picture.image)
+        session = Session(report, jpeg.encode(shown, 92), kept(shown, report), model, ticket)
         return self.view.show(session, self._row(session))
 
     def choose_model(
@@ -173,6 +184,7 @@ class Analyser:
     ) -> Changes:
         """The photo was removed: everything as at the start."""
         self.newest.note(request, ticket)
+        self._note_shown(None, request)
         return self.view.show_nothing(wording.welcome(), self._meaning(threshold, model), ticket)
 
     def look(
@@ -201,7 +213,8 @@ class Analyser:
         faces = list(session.report.faces)
         faces[index] = chosen
         report = replace(session.report, faces=tuple(faces))
-        session = replace(session, report=report)
+        shown = Image.open(io.BytesIO(session.shown))
+        session = replace(session, report=report, kept=kept(shown, report))
         return {**self.view.show_look(session, index), self.view.row: self._row(session)}
 
     def choose_face(self, session: Session | None, face: int | None, ticket: str) -> Changes:
@@ -236,6 +249,11 @@ class Analyser:
         except ValueError:
             return False
         return True
+
+    def _note_shown(self, photo: str | None, request: gr.Request | None) -> None:
+        """The photo before is no longer needed; this one is: for another model, or to keep it."""
+        if self.uploads is not None and request is not None:
+            self.uploads.show(request.session_hash, "photo", photo)
 
     def _meaning(self, threshold: float, model: str | None) -> str:
         try:

@@ -62,8 +62,8 @@ class Choices:
         """What the shelf calls a model.
 
         Args:
-            label: str. One of `labels`, the same without its version, or what a visitor typed;
-                nothing for the default.
+            label: str. One of `labels`, the same without its version, the name in the manifest, or
+                what a visitor typed; nothing for the default.
 
         Raises:
             ModelError: it is not one of them, and visitors may not name others of its kind.
@@ -71,8 +71,8 @@ class Choices:
         label = (label or "").strip() or self.default
         if label in self._names:
             return self._names[label]
-        for known, name in self._names.items():
-            if known.rsplit(" ", 1)[0] == label:
+        for name in self._names.values():
+            if self.shelf.means(label, name):
                 return name
         allowed = self.shelf.settings.model_field
         if allowed == "paths" or (allowed == "yes" and is_address(label)):

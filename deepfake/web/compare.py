@@ -18,6 +18,7 @@ from deepfake.web.newest import Newest
 from deepfake.web.previews import preview
 from deepfake.web.texts import say
 from deepfake.web.told import told
+from deepfake.web.uploads import Uploads
 from deepfake.web.view import Changes, ComparisonView, stays
 from deepfake.web.visitors.admission import Admission
 
@@ -29,11 +30,19 @@ class Comparer:
         choices: Choices. The models.
         admission: Admission. Counts the comparisons.
         view: ComparisonView. What they change.
+        uploads: Uploads. Where the photos lie; nothing where they lie elsewhere.
     """
 
-    def __init__(self, choices: Choices, admission: Admission, view: ComparisonView):
+    def __init__(
+        self,
+        choices: Choices,
+        admission: Admission,
+        view: ComparisonView,
+        uploads: Uploads | None = None,
+    ):
         self.choices = choices
         self.admission = admission
+        self.uploads = uploads
         self.view = view
         self.newest = Newest()
 
@@ -48,6 +57,7 @@ class Comparer:
     ) -> Changes:
         """Judge the photo with the chosen models."""
         self.newest.note(request, ticket)
+        self._note_shown(photo, request)
         if not photo:
             return self._failure(say("photo.first"), ticket)
         if not models:
@@ -101,7 +111,13 @@ class Comparer:
     def forget(self, ticket: str, request: gr.Request | None = None) -> Changes:
         """The photo was removed."""
         self.newest.note(request, ticket)
+        self._note_shown(None, request)
         return self.view.show_nothing(ticket)
+
+    def _note_shown(self, photo: str | None, request: gr.Request | None) -> None:
+        """The photo before is no longer needed; this one is: for other models."""
+        if self.uploads is not None and request is not None:
+            self.uploads.show(request.session_hash, "compare", photo)
 
     def _failure(self, problem: DeepfakeError | str, ticket: str) -> Changes:
         return self.view.show_nothing(ticket, wording.error_panel(problem))

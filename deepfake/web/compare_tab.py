@@ -12,16 +12,18 @@ from deepfake.web.intake import Intake, notice
 from deepfake.web.placed import placed
 from deepfake.web.session import SESSION_SECONDS
 from deepfake.web.texts import say
+from deepfake.web.uploads import Uploads
 from deepfake.web.view import ComparisonView
 from deepfake.web.visitors.admission import Admission
 
 
-def compare_tab(choices: Choices, admission: Admission) -> None:
+def compare_tab(choices: Choices, admission: Admission, uploads: Uploads) -> None:
     """Lay the tab out.
 
     Args:
         choices: Choices. The models.
         admission: Admission. Counts the comparisons.
+        uploads: Uploads. Where photos lie.
     """
     session = gr.State(None, time_to_live=SESSION_SECONDS)
     with gr.Row(equal_height=False):
@@ -43,7 +45,7 @@ def compare_tab(choices: Choices, admission: Admission) -> None:
             placed(say, "compare.look"), size="sm", visible=False, elem_id="compare-look"
         )  # fmt: skip
     view = ComparisonView(session=session, comparison=result, look=maps)
-    comparer = Comparer(choices, admission, view)
+    comparer = Comparer(choices, admission, view, uploads)
     private = {"api_visibility": "private", "concurrency_id": "analyse"}
     maps.click(
         comparer.look, [session, intake.ticket], view.result, js=intake.sign,

@@ -6,12 +6,12 @@ from html import escape
 
 from PIL import Image
 
-from deepfake import evidence, jpeg
+from deepfake import jpeg
 from deepfake.comparison import Comparison, Ensemble, Row
 from deepfake.manifest import OperatingPoint
 from deepfake.verdict import Verdict
 from deepfake.web import drawing, wording
-from deepfake.web.texts import number, percent, say, share
+from deepfake.web.texts import megabytes, number, percent, say, share
 from deepfake.web.told import told_html
 
 COLUMNS = ("model", "verdict", "likely", "time", "size", "trained_on", "wrong")
@@ -84,7 +84,7 @@ def _row(row: Row) -> str:
         _verdict(report.verdict),
         _score(report.p_fake),
         escape(say("compare.time", milliseconds=number(row.milliseconds or 0))),
-        NOTHING if size is None else escape(say("compare.size", megabytes=number(size / 1e6, 1))),
+        NOTHING if size is None else escape(megabytes(size)),
         _folded(report.manifest.training_data),
         _wrong(report.threshold, row.operating_point),
     )
@@ -185,11 +185,10 @@ def _figure(row: Row) -> str:
             "maps.judged",
             model=row.title, verdict=say(f"word.{face.verdict}"), share=share(face.p_fake),
         )  # fmt: skip
-    if face.evidence is None:
+    if face.overlay is None:
         pixels, alt = face.crop, say("maps.face_alt", model=row.title)
     else:
-        pixels = evidence.overlay(face.crop, face.evidence)
-        alt = say("maps.map_alt", model=row.title)
+        pixels, alt = face.overlay, say("maps.map_alt", model=row.title)
     image = Image.fromarray(drawing.as_in_picture(pixels, face.turn, MAP_SIDE, face.proportion))
     if row.map_error:
         kind = f'<span aria-hidden="true">✕</span> {told_html(row.map_error.public)}'

@@ -1,7 +1,7 @@
 """The door of the page: shut for events while it is full or about to stop.
 
 Gradio can bound its queue, too, but tells visitors neither why nor how long; it has nothing for a
-page that is about to stop, nor for uploads that fill the disk.
+page that is about to stop, nor for one visitor who would have all places.
 """
 
 from __future__ import annotations
@@ -9,35 +9,46 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import anyio
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepfake.errors import LimitError
-from deepfake.web import scratch
-from deepfake.web.gradio_internals import DIRECT, EVENTS, MISFITS, OTHERS, UPLOADS, Queue
+from deepfake.web import metrics
+from deepfake.web.gradio_internals import (
+    DIRECT,
+    EVENTS,
+    FILES,
+    JOIN,
+    MISFITS,
+    OTHERS,
+    UPLOADS,
+    Queue,
+)
+from deepfake.web.texts import say
 from deepfake.web.told import told
+from deepfake.web.uploads import Uploads
+from deepfake.web.visitors.admission import Admission
 
 logger = logging.getLogger(__name__)
 
 # Where assistants come in, who do without Gradio and its queue.
 MCP = "/mcp"
 # Events name uploads; they do not hold them.
-MAX_EVENT_BYTES = 1_000_000
-# What a form has besides its file.
-FORM_BYTES = 10_000
+MAX_EVENT_BYTES, EVENT_SECONDS = 1_000_000, 15.0
 # Gradio's page shows a sentence of ours with any code but 503.
 REFUSED = 429
 # How Gradio itself refuses an event.
 FULL_QUEUE = 503
 UNFIT = 422
-NO_ROOM = 507
 TOO_LARGE = 413
+TOO_SLOW = 408
 NO_LENGTH = 411
 UNKNOWN = 404
 STOPPING = "This page is being restarted. Please try again in a moment."
@@ -45,61 +56,92 @@ UNFIT_SENTENCE = (
     "The parameters do not fit the endpoint. /gradio_api/info says which it takes; a list named "
     '"data" belongs to /gradio_api/call, without v2.'
 )
-FULL_SENTENCE = (
-    "The page has no room for more photos at the moment. Please try again in half an hour."
-)
 LENGTH_SENTENCE = "Requests must say how long they are: send Content-Length, not chunks."
 UNKNOWN_SENTENCE = "There is nothing here that takes what you send."
 RETRY_SECONDS = 5
 # Results go out to those who wait for them.
 DELIVERY_SECONDS = 1.0
 POLL_SECONDS = 0.05
-# Between two looks at the disk.
-LOOK_SECONDS = 1.0
+# What analyses share their places by; and how many other events a visitor may have besides.
+ANALYSES, OTHER_EVENTS = "analyse", 6
+# It has been counted with the choice of its model, and asks again itself.
+COUNTED_BEFORE = "analyse_again"
 
 
 class Door:
-    """Knows whether further events and uploads can be taken on.
+    """Knows whether further events can be taken on. Used by the one thread of the server.
 
     Args:
         queue: Queue. The page's.
         max_queue: int. How many events may wait.
-        folder: Path. Where uploads go.
-        max_upload: int. How many bytes one request may upload.
-        max_bytes: int. How many bytes may lie in the folder.
+        admission: Admission. Tells visitors apart, and who of them is limited.
         places: int. How many may be served at the same time besides the queue. Defaults to 1.
+        max_per_visitor: int. How many analyses of a visitor may wait or run. Defaults to 2.
     """
 
     def __init__(
         self,
         queue: Queue,
         max_queue: int,
-        folder: Path,
-        max_upload: int,
-        max_bytes: int,
+        admission: Admission,
         places: int = 1,
+        max_per_visitor: int = 2,
     ):
         self.queue = queue
         self.max_queue = max_queue
-        self.folder = folder
-        self.max_upload = max_upload
-        self.max_bytes = max_bytes
+        self.admission = admission
+        self.max_per_visitor = max_per_visitor
         self.stopping = False
         self._places = anyio.Semaphore(places)
-        # These are changed by the one thread of the server only.
-        self._beside = 0
-        self._taken = 0
-        self._looked = -math.inf
-        self._coming = 0
+        self._beside: Counter[str | None] = Counter()
+        # Events between our look and the queue.
+        self._entering: Counter[str | None] = Counter()
 
     def refusal(self) -> tuple[str, int] | None:
         """Why the next event is not taken on, and seconds after which to try again."""
-        if not self.stopping and self.queue.waiting + self._beside < self.max_queue:
+        waiting = self.queue.waiting + self._beside.total()
+        return self.busy() if self.stopping or waiting >= self.max_queue else None
+
+    def refusal_of(self, client: str | None, costs: bool) -> tuple[str, int] | None:
+        """Why a visitor's next event is not taken on, as `refusal`: others come after it, too.
+
+        Args:
+            client: str. Whose it is; nothing for somebody without limits.
+            costs: bool. Whether it is an analysis.
+        """
+        if client is None:
             return None
-        return self.busy()
+        most = self.max_per_visitor + (0 if costs else OTHER_EVENTS)
+        places = self.queue.places(ANALYSES if costs else None)
+        theirs = sum(self.admission.client(request) == client for request in places)
+        count = theirs + self._entering[client] + self._beside[client]
+        if count < most:
+            return None
+        metrics.count("refusals", "queue")
+        return say("door.yours", count=count), RETRY_SECONDS
+
+    async def rate_refusal(self, connection: HTTPConnection) -> tuple[str, int] | None:
+        """Why a visitor has to wait before the next analysis, as `refusal`. Counts nothing."""
+        try:
+            # Redis may have to be asked.
+            await anyio.to_thread.run_sync(self.admission.peek, connection)
+        except LimitError as error:
+            return error.public, math.ceil(error.seconds or RETRY_SECONDS)
+        return None
+
+    @asynccontextmanager
+    async def entering(self, client: str | None) -> AsyncIterator[None]:
+        """Count a visitor's event until it is in the queue."""
+        self._entering[client] += 1
+        try:
+            yield
+        finally:
+            self._entering[client] -= 1
+            self._entering += Counter()
 
     def busy(self) -> tuple[str, int]:
         """What is said to those who are not let in, and seconds after which to try again."""
+        metrics.count("refusals", "stopping" if self.stopping else "queue")
         if self.stopping:
             return STOPPING, RETRY_SECONDS
         # Of those who were too many a moment ago, some may be served by now.
@@ -112,46 +154,33 @@ class Door:
 
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return self.queue.waiting == 0 and self.queue.running == 0 and self._beside == 0
+        return self.queue.waiting == 0 and self.queue.running == 0 and not self._beside.total()
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, connection: HTTPConnection) -> AsyncIterator[None]:
         """Wait for a place beside the queue, and keep it.
 
+        Args:
+            connection: HTTPConnection. Whose turn it is.
+
         Raises:
-            LimitError: too many wait, or the page is about to stop.
+            LimitError: too many wait, the visitor has to, or the page is about to stop.
         """
-        refusal = self.refusal()
+        client = self.admission.client(connection)
+        refusal = (
+            await self.rate_refusal(connection)
+            or self.refusal()
+            or self.refusal_of(client, costs=True)
+        )
         if refusal is not None:
-            raise LimitError(refusal[0])
-        self._beside += 1
+            raise LimitError(*refusal)
+        self._beside[client] += 1
         try:
             async with self._places:
                 yield
         finally:
-            self._beside -= 1
-
-    async def begin_upload(self, size: int) -> bool:
-        """Keep room for an upload, until `end_upload`.
-
-        Args:
-            size: int. Bytes.
-
-        Returns:
-            Whether there is room.
-        """
-        if time.monotonic() - self._looked > LOOK_SECONDS:
-            self._looked = time.monotonic()
-            self._taken = await anyio.to_thread.run_sync(scratch.size, self.folder)
-        if self._taken + self._coming + size > self.max_bytes:
-            return False
-        self._coming += size
-        return True
-
-    def end_upload(self, size: int) -> None:
-        """Count an upload as lying in the folder, until the next look."""
-        self._coming -= size
-        self._taken += size
+            self._beside[client] -= 1
+            self._beside += Counter()
 
     def drain(self, seconds: float) -> bool:
         """Shut the door and wait until everybody inside has been served.
@@ -177,14 +206,18 @@ class DoorMiddleware:
     Args:
         app: ASGI application. Gradio's.
         door: Door.
+        uploads: Uploads. Takes photos, in Gradio's place.
     """
 
-    def __init__(self, app: ASGIApp, door: Door):
+    def __init__(self, app: ASGIApp, door: Door, uploads: Uploads):
         self.app = app
         self.door = door
+        self.uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a new event or upload with a sentence, or pass the request on."""
+        if scope["type"] == "http" and FILES.search(scope["path"]):
+            send = _as_attachment(send)
         if scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
@@ -196,7 +229,8 @@ class DoorMiddleware:
             # The SDK bounds what comes in.
             await self.app(scope, receive, send)
         elif UPLOADS.search(path):
-            await self._upload(length, scope, receive, send)
+            answer = await self.uploads.take(Request(scope, receive))
+            await answer(scope, receive, send)
         elif length > MAX_EVENT_BYTES:
             sentence = f"This is longer than the {MAX_EVENT_BYTES:,} bytes that fit here."
             await _say(sentence, TOO_LARGE)(scope, receive, send)
@@ -209,32 +243,24 @@ class DoorMiddleware:
         else:
             await _say(UNKNOWN_SENTENCE, UNKNOWN)(scope, receive, send)
 
-    async def _upload(self, length: int, scope: Scope, receive: Receive, send: Send) -> None:
-        door = self.door
-        if length <= door.max_upload + FORM_BYTES:
-            if await door.begin_upload(length):
-                try:
-                    await self.app(scope, receive, send)
-                finally:
-                    door.end_upload(length)
-                return
-            answer = _say(FULL_SENTENCE, NO_ROOM, scratch.MAX_AGE_SECONDS)
-        else:
-            answer = _say(
-                f"The upload has {length:,} bytes, and {door.max_upload:,} fit here. "
-                "Send a smaller photo.", TOO_LARGE,
-            )  # fmt: skip
-        # Read away, within bounds: browsers show no answer that comes while they send.
-        read = 0
-        while read <= door.max_bytes:
-            message = await receive()
-            read += len(message.get("body", b""))
-            if not message.get("more_body"):
-                break
-        await answer(scope, receive, send)
-
     async def _event(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self.door.refusal()
+        door, body = self.door, None
+        with anyio.move_on_after(EVENT_SECONDS):
+            body = await Request(scope, receive).body()
+        if body is None:
+            await _say(say("door.slow"), TOO_SLOW)(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        client = door.admission.client(connection)
+        function = door.queue.function(scope["path"], body)
+        costs = function is not None and function.concurrency_id == ANALYSES
+        refusal = None
+        if costs and function is not None and function.name != COUNTED_BEFORE:
+            refusal = await door.rate_refusal(connection)
+        if refusal and scope["path"].endswith(JOIN) and not door.queue.waiting:
+            # Where nobody waits the page itself says it, in the place of the verdict.
+            refusal = None
+        refusal = refusal or door.refusal() or door.refusal_of(client, costs)
         if refusal is None:
             full = False
 
@@ -244,11 +270,12 @@ class DoorMiddleware:
                 if not full:
                     await send(message)
 
-            await self._checked(scope, receive, unless_full)
+            async with door.entering(client):
+                await self._checked(scope, _once(body, receive), unless_full)
             if not full:
                 return
             # Others came between our look and Gradio's, whose sentence is for programmers.
-            refusal = self.door.busy()
+            refusal = door.busy()
         sentence, seconds = refusal
         await _say(sentence, REFUSED, seconds)(scope, receive, send)
 
@@ -266,6 +293,7 @@ class DoorMiddleware:
             if started:
                 raise
             # Not its text, which can be a visitor's.
+            metrics.count("refusals", "misfit")
             logger.debug("A request did not fit: %s", type(error).__name__)
             await _say(UNFIT_SENTENCE, UNFIT)(scope, receive, send)
 
@@ -274,3 +302,30 @@ def _say(sentence: str, code: int, retry_seconds: int | None = None) -> JSONResp
     sentence = told(sentence)
     headers = {} if retry_seconds is None else {"Retry-After": str(retry_seconds)}
     return JSONResponse({"detail": sentence, "error": sentence}, code, headers)
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    """A body that has been read, to be read again; then whatever comes."""
+    read = False
+
+    async def again() -> Message:
+        nonlocal read
+        if read:
+            return await receive()
+        read = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def _as_attachment(send: Send) -> Send:
+    """What visitors have sent is never a page of ours to a browser."""
+
+    async def marked(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Content-Disposition"] = "attachment"
+        await send(message)
+
+    return marked

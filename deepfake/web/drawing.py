@@ -11,21 +11,13 @@ SHOWN_SIDE = 1280
 BESIDE = (127, 127, 127)
 
 
-def shrink(pixels: np.ndarray) -> tuple[np.ndarray, float]:
-    """Make a picture small enough to show.
-
-    Args:
-        pixels: uint8 array (height, width, 3).
-
-    Returns:
-        The smaller picture, and its size as a share of the original's.
-    """
-    height, width = pixels.shape[:2]
-    share = min(1.0, SHOWN_SIDE / max(height, width))
+def shrink(image: Image.Image) -> Image.Image:
+    """A picture small enough to show."""
+    share = min(1.0, SHOWN_SIDE / max(image.size))
     if share == 1.0:
-        return pixels, share
-    size = max(1, round(width * share)), max(1, round(height * share))
-    return np.asarray(Image.fromarray(pixels).resize(size, reducing_gap=1.0)), share
+        return image
+    size = max(1, round(image.width * share)), max(1, round(image.height * share))
+    return image.resize(size, reducing_gap=1.0)
 
 
 def as_in_picture(crop: np.ndarray, turn: float, side: int, proportion: float = 1.0) -> np.ndarray:

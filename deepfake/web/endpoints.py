@@ -25,6 +25,7 @@ from deepfake.web.choices import Choices
 from deepfake.web.compare import compare_models, name_of
 from deepfake.web.gradio_internals import PhotoInput, end_call, typed_answer
 from deepfake.web.language import CATALOGUES, DEFAULT
+from deepfake.web.uploads import Uploads
 from deepfake.web.visitors.admission import Admission
 
 # Programs are spoken to in English, whoever runs them.
@@ -39,11 +40,13 @@ class Endpoints:
     Args:
         choices: Choices. The models.
         admission: Admission. Counts the analyses.
+        uploads: Uploads. Where photos lie until they have been judged.
     """
 
-    def __init__(self, choices: Choices, admission: Admission):
+    def __init__(self, choices: Choices, admission: Admission, uploads: Uploads):
         self.choices = choices
         self.admission = admission
+        self.uploads = uploads
 
     def predict(
         self, photo: str | bytes | None, request: gr.Request | None, model: str | None = None
@@ -111,8 +114,12 @@ class Endpoints:
             check_threshold(threshold)
         self.admission.admit(request)
         # Told nothing, but not kept waiting for a model of somebody else's either.
-        with listening(lambda _: None):
-            yield photo
+        try:
+            with listening(lambda _: None):
+                yield photo
+        finally:
+            # Who is refused before tries again with it; who has had an answer sends it again.
+            self.uploads.remove(photo)
 
     def _report(self, photo: str | bytes, model: str | None, provenance: bool = False) -> Report:
         detector = self.choices.detector(model)

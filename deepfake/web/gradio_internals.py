@@ -6,25 +6,32 @@ Gradio's elements, as the style and script in `assets/` find them, are held by t
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from abc import ABCMeta
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from html import escape
 from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
 import gradio.routes
+import gradio.utils
 import httpx
 from gradio import networking
+from gradio.block_function import BlockFunction
 from gradio.blocks import BlocksConfig
 from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from gradio.routes import templates
+from gradio_client.utils import (  # type: ignore[import-untyped]
+    strip_invalid_filename_characters,
+)
 from jinja2 import ChoiceLoader, DictLoader
+from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from deepfake.web.language import current, speaking, wanted
@@ -33,9 +40,11 @@ from deepfake.web.texts import say
 from deepfake.web.told import told
 
 # Where events come in. What has been accepted is fetched with GET.
+JOIN = "/queue/join"
 EVENTS = re.compile(r"/gradio_api/(queue/join|call/.+)\Z", re.DOTALL)
 # Those that Gradio runs at once; `api_open=False` leaves only what takes no time.
 DIRECT = re.compile(r"/gradio_api/(run|api)/.+\Z", re.DOTALL)
+FILES = re.compile(r"/gradio_api/file[=/]")
 UPLOADS = re.compile(r"/gradio_api/upload/?\Z")
 # What else a page without further components is sent; some of the rest would stay on the disk.
 OTHERS = re.compile(r"(/gradio_api/(reset|cancel)|/login)/?\Z")
@@ -83,6 +92,30 @@ class Queue:
     def running(self) -> int:
         """How many events run."""
         return int(self._blocks._queue.get_active_worker_count())
+
+    def places(self, concurrency_id: str | None = None) -> list[Request]:
+        """The requests of all that waits or runs, or of what shares places by a name."""
+        queue = self._blocks._queue
+        lines = list(queue.event_queue_per_concurrency_id.values())
+        events = [event for line in lines for event in list(line.queue)]
+        events += [event for job in list(queue.active_jobs) for event in job or ()]
+        return [event.request for event in events if concurrency_id in (None, event.concurrency_id)]
+
+    def function(self, path: str, body: bytes) -> BlockFunction | None:
+        """What an event asks for; nothing where that cannot be told.
+
+        Args:
+            path: str. One of `EVENTS`.
+            body: bytes. What was sent.
+        """
+        functions = self._blocks.fns
+        if not path.rstrip("/").endswith(JOIN):
+            name = path.rstrip("/").rpartition("/")[2]
+            return next((one for one in functions.values() if one.api_name == name), None)
+        try:
+            return functions.get(json.loads(body)["fn_index"])
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return None
 
     @property
     def jobs(self) -> frozenset[str]:
@@ -150,7 +183,7 @@ def keep_names_private(blocks: gr.Blocks) -> None:
     Args:
         blocks: gradio.Blocks. The checks are Gradio's own, and come before any code of a component.
     """
-    take = blocks.preprocess_data
+    take, give = blocks.preprocess_data, blocks.postprocess_data
 
     async def preprocess_data(*arguments: Any, **options: Any) -> Any:
         try:
@@ -165,6 +198,15 @@ def keep_names_private(blocks: gr.Blocks) -> None:
             raise gr.Error(told(UNFIT), print_exception=False) from None
 
     blocks.preprocess_data = preprocess_data
+
+    async def postprocess_data(*arguments: Any, **options: Any) -> Any:
+        try:
+            return await give(*arguments, **options)
+        except OSError:
+            # The disk has filled since the photo came: pictures of an answer are files to Gradio.
+            raise gr.Error(say("upload.disk"), print_exception=False) from None
+
+    blocks.postprocess_data = postprocess_data
 
 
 def speak_to_visitors(blocks: gr.Blocks) -> None:
@@ -194,12 +236,15 @@ def lighten(blocks: gr.Blocks) -> None:
     the page anew: a quarter of its event loop's time, for links to a state that we do not offer.
     Its queue would look a thousand times a second for events, and for progress. And each open tab
     would hold a connection, of the six that browsers have for a host (HTTP/1.1), by which Gradio
-    learns of tabs that are closed: ours keep nothing that does not go by itself.
+    learns of tabs that are closed: ours keep nothing that does not go by itself. It would import
+    Matplotlib, if that is installed, for the first event.
 
     Args:
         blocks: gradio.Blocks. The page.
     """
     blocks.config["connect_heartbeat"] = False
+    # It minds Matplotlib's backend around each call, and imports it for that: a second, once.
+    gradio.utils.MatplotlibBackendMananger = nullcontext
     blocks._queue.sleep_when_free = QUEUE_SECONDS
     blocks._queue.progress_update_sleep_when_free = PROGRESS_SECONDS
     make = BlocksConfig.config_for_block
@@ -215,6 +260,21 @@ def lighten(blocks: gr.Blocks) -> None:
         return {**kept[key], "props": dict(kept[key]["props"])}
 
     BlocksConfig.config_for_block = staticmethod(config_for_block)
+
+
+def is_signed_in(request: Request) -> bool:
+    """Whether a request is of somebody whom Gradio would let in."""
+    app = request.scope["app"]
+    if app.auth is None and app.auth_dependency is None:
+        return True
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    return any(app.tokens.get(request.cookies.get(name)) is not None for name in names)
+
+
+def plain_name(name: str) -> str:
+    """A file's name without what file systems do not take, as Gradio spells it."""
+    plain: str = strip_invalid_filename_characters(Path(name).name)
+    return plain if plain.strip(".") else "photo"
 
 
 def end_call(request: gr.Request | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypedDict
 
+import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -26,11 +27,18 @@ class Readiness(TypedDict):
     status: Status
     model: Literal["loaded", "not loaded"]
     redis: RedisState
+    disk: Literal["ok", "full"]
     workers: Literal["moving", "stuck"]
 
 
 def readiness(
-    *, model: bool, redis: RedisState, denies: bool, stopping: bool, stuck: bool = False
+    *,
+    model: bool,
+    redis: RedisState,
+    denies: bool,
+    stopping: bool,
+    disk_is_full: bool = False,
+    stuck: bool = False,
 ) -> Readiness:
     """Put together what `/readyz` says.
 
@@ -39,12 +47,13 @@ def readiness(
         redis: str. State of the shared counts.
         denies: bool. Whether analyses are refused while Redis is away.
         stopping: bool. Whether the process is about to end.
+        disk_is_full: bool. Whether no photo can be taken. Defaults to not.
         stuck: bool. Whether no worker has got anywhere for a long time. Defaults to not.
     """
     status: Status = "ready"
     if stopping:
         status = "stopping"
-    elif not model or stuck or (redis == "down" and denies):
+    elif not model or disk_is_full or stuck or (redis == "down" and denies):
         status = "not ready"
     elif redis == "down":
         status = "degraded"
@@ -52,6 +61,7 @@ def readiness(
         "status": status,
         "model": "loaded" if model else "not loaded",
         "redis": redis,
+        "disk": "full" if disk_is_full else "ok",
         "workers": "stuck" if stuck else "moving",
     }
 
@@ -60,7 +70,7 @@ def health_routes(ask: Callable[[], Readiness]) -> list[Route]:
     """The two routes.
 
     Args:
-        ask: callable. Says what `/readyz` answers, without waiting for anything.
+        ask: callable. Says what `/readyz` answers; it may look at the disk.
 
     Returns:
         Routes for the app. `/readyz` has the code 503 where no analysis would be served.
@@ -70,7 +80,7 @@ def health_routes(ask: Callable[[], Readiness]) -> list[Route]:
         return JSONResponse({"status": "alive", "version": __version__}, headers=NO_STORE)
 
     async def ready(_request: Request) -> Response:
-        answer = ask()
+        answer = await anyio.to_thread.run_sync(ask)
         serves = answer["status"] in ("ready", "degraded")
         return JSONResponse(answer, status_code=200 if serves else 503, headers=NO_STORE)
 

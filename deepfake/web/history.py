@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any, get_args
 
 import gradio as gr
-import numpy as np
 from PIL import Image
 
 from deepfake import jpeg
 from deepfake.record.html import page
 from deepfake.record.making import Detail, pictures, record
+from deepfake.report import Report
 from deepfake.settings import Settings
 from deepfake.verdict import Verdict
 from deepfake.web.placed import placed
-from deepfake.web.session import Session
+from deepfake.web.session import Kept, Session
 from deepfake.web.texts import say
 
 THUMBNAIL_SIDE = 96
@@ -39,6 +38,19 @@ def words() -> dict[str, Any]:
     }
 
 
+def kept(shown: Image.Image, report: Report) -> Kept:
+    """Make the pictures that a browser keeps of a result.
+
+    Args:
+        shown: Image. The photo, as it is or smaller.
+        report: Report. The result.
+    """
+    small = pictures(shown, report, SMALL)
+    thumbnail = shown.copy()
+    thumbnail.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    return Kept(small, jpeg.address(thumbnail, quality=70))
+
+
 def history_row(session: Session, settings: Settings) -> dict[str, Any]:
     """One result, as the browser keeps it: with a small report, as a page and as JSON.
 
@@ -46,10 +58,8 @@ def history_row(session: Session, settings: Settings) -> dict[str, Any]:
         session: Session. The result.
         settings: Settings. The limits that it was made with.
     """
-    report, picture = session.report, Image.open(io.BytesIO(session.shown))
-    document = record(report, pictures(np.asarray(picture), report, SMALL), settings)
-    thumbnail = picture.copy()
-    thumbnail.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    report = session.report
+    document = record(report, session.kept.pictures, settings)
     return {
         "time": document["made"],
         "file": document["report"]["file"],
@@ -61,8 +71,8 @@ def history_row(session: Session, settings: Settings) -> dict[str, Any]:
         "p_fake": report.p_fake,
         "threshold": report.threshold,
         "faces": len(report.faces),
-        "model": f"{report.model['name']} {report.model['version']}",
-        "thumbnail": jpeg.address(thumbnail, quality=70),
+        "model": report.manifest.called,
+        "thumbnail": session.kept.thumbnail,
         "html": page(document),
         # The page has them.
         "record": {**document, "pictures": None},

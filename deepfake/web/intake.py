@@ -17,7 +17,7 @@ import gradio as gr
 from deepfake.web.gradio_internals import PhotoInput
 from deepfake.web.language import CATALOGUES, DEFAULT
 from deepfake.web.placed import placed
-from deepfake.web.texts import number, say
+from deepfake.web.texts import megabytes, say
 from deepfake.web.wording import REFUSED
 
 
@@ -101,14 +101,9 @@ def photo_words(max_bytes: int) -> dict[str, Any]:
     return {
         **{name.removeprefix("intake."): placed(say, name) for name in said},
         "failed": placed(say, REFUSED),
-        "too_large": placed(lambda: say("intake.too_large", size=_megabytes(max_bytes))),
+        "too_large": placed(lambda: say("intake.too_large", size=megabytes(max_bytes))),
         "max_bytes": max_bytes,
     }
-
-
-def _megabytes(count: int) -> str:
-    size = count / 1e6
-    return say("compare.size", megabytes=number(size, 0 if size.is_integer() else 1))
 
 
 def notice(name: str) -> gr.HTML:

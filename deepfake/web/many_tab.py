@@ -10,14 +10,13 @@ from typing import Any
 import gradio as gr
 
 from deepfake.errors import DeepfakeError, LimitError
-from deepfake.formatting import megabytes
 from deepfake.web import many, wording
 from deepfake.web.choices import Choices
 from deepfake.web.many_panel import ALL, FLAGGED, UNREAD, panel
 from deepfake.web.newest import Newest
 from deepfake.web.placed import placed
 from deepfake.web.session import SESSION_SECONDS
-from deepfake.web.texts import number, say
+from deepfake.web.texts import megabytes, number, say
 from deepfake.web.told import told
 from deepfake.web.visitors.admission import Admission
 
@@ -99,6 +98,10 @@ def _welcome() -> str:
     return panel((), ALL, [say("many.welcome")])
 
 
+def _limits(count: int, size: int) -> str:
+    return say("many.limits", count=count, size=megabytes(size))
+
+
 def _changes(
     shown: str,
     found: Sequence[many.Found] = (),
@@ -129,9 +132,8 @@ def many_tab(choices: Choices, admission: Admission, folder: Path) -> None:
     files = gr.File(
         label=placed(say, "many.files"), file_count="multiple", elem_id="many-files", height=160
     )  # fmt: skip
-    size = megabytes(settings.max_bytes)
     gr.Markdown(
-        placed(say, "many.limits", count=settings.max_many, size=size), elem_classes=["soft"]
+        placed(_limits, settings.max_many, settings.max_bytes), elem_classes=["soft"]
     )  # fmt: skip
     start = gr.Button(placed(say, "many.start"), variant="primary", elem_id="many-start")
     shown = gr.Radio(

@@ -31,7 +31,8 @@ INSTRUCTIONS = (
 )
 SENT = (
     "The photo, as data:image/jpeg;base64,… or as the path that the server answered with when the "
-    "file was posted to it: curl -F files=@photo.jpg ADDRESS/gradio_api/upload"
+    "file was posted to it: curl -F files=@photo.jpg ADDRESS/gradio_api/upload. It is deleted when "
+    "it has been judged: post it again for another question."
 )
 LOCAL = "The photo: its full path on this machine. Or its data, as data:image/jpeg;base64,…"
 # Of the endpoints' parameters.
@@ -53,7 +54,7 @@ def mcp_server(endpoints: Endpoints, door: Door) -> FastMCP[None]:
 
     Args:
         endpoints: Endpoints. What the tools do.
-        door: Door. Lets them in, and knows where uploads lie.
+        door: Door. Lets them in.
 
     Raises:
         SettingError: its package is missing.
@@ -87,9 +88,10 @@ def _tool(
 
     async def tool(photo: str, **options: Any) -> Any:
         request = server.get_context().request_context.request
+        assert request is not None  # noqa: S101  # each came over HTTP
         try:
-            source = _photo(photo, None if admission.is_own(request) else door.folder)
-            async with door.turn():
+            source = _photo(photo, None if admission.is_own(request) else endpoints.uploads.folder)
+            async with door.turn(request):
                 return await anyio.to_thread.run_sync(partial(endpoint, source, request, **options))
         except DeepfakeError as error:
             raise ValueError(error.public) from error

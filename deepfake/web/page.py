@@ -40,6 +40,7 @@ from deepfake.web.photo_tab import photo_tab
 from deepfake.web.placed import LanguageMiddleware, placed
 from deepfake.web.session import SESSIONS
 from deepfake.web.texts import say
+from deepfake.web.uploads import Uploads
 from deepfake.web.visitors.accounts import read_accounts
 from deepfake.web.visitors.admission import Admission
 from deepfake.web.visitors.sign_ins import TRIES, SignInMiddleware
@@ -66,7 +67,7 @@ class Page:
     Attributes:
         blocks: gradio.Blocks. What visitors see, and its endpoints.
         door: Door. Lets events and uploads in.
-        scratch: Path. The folder that visitors' pictures pass through.
+        uploads: Uploads. Visitors' pictures, and the folder that they pass through.
         routes: sequence of BaseRoute. What it says of itself, besides, its example photos, and the
             door for assistants.
         admission: Admission. Knows visitors' addresses.
@@ -77,7 +78,7 @@ class Page:
 
     blocks: gr.Blocks
     door: Door
-    scratch: Path
+    uploads: Uploads
     routes: Sequence[BaseRoute]
     admission: Admission
     sites: tuple[str, ...]
@@ -115,6 +116,9 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
     )  # fmt: skip
     choices = Choices(shelf)
     shelf.try_own()
+    uploads = Uploads(
+        folder, int(UPLOAD_SLACK * settings.max_bytes), UPLOADS_KEPT * settings.max_bytes, admission
+    )
     title, description = placed(say, "page.title"), placed(say, "page.intro")
     with gr.Blocks(
         title=title,
@@ -131,18 +135,20 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
                 placed(about, choices.detector(None).model), header_links=True, render=False,
                 elem_id="about",
             )  # fmt: skip
-            photo_tab(choices, admission, card)
+            photo_tab(choices, admission, uploads, card)
         if len(choices.labels) > 1:
             with gr.Tab(placed(say, "tab.compare")):
-                compare_tab(choices, admission)
+                compare_tab(choices, admission, uploads)
         with gr.Tab(placed(say, "tab.many")):
             many_tab(choices, admission, folder)
         with gr.Tab(placed(say, "tab.about")):
             card.render()
-        endpoints = Endpoints(choices, admission)
+        endpoints = Endpoints(choices, admission, uploads)
         add_endpoints(endpoints)
     blocks.queue(
         default_concurrency_limit=settings.interpreters, max_size=settings.max_queue,
+        # Not whenever one is done, to all who wait: that is work by the square of their number.
+        status_update_rate=1.0,
         # Nobody goes past the queue.
         api_open=False,
     )  # fmt: skip
@@ -150,20 +156,18 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
     gradio_internals.describe(title, description)
     gradio_internals.speak_to_visitors(blocks)
     door = Door(
-        gradio_internals.Queue(blocks), settings.max_queue, folder,
-        int(UPLOAD_SLACK * settings.max_bytes), UPLOADS_KEPT * settings.max_bytes,
-        settings.interpreters,
+        gradio_internals.Queue(blocks), settings.max_queue, admission, settings.interpreters,
+        settings.max_per_visitor,
     )  # fmt: skip
     vitals = Vitals(
-        door.queue, shelf, admission.limiter, folder, UPLOADS_KEPT * settings.max_bytes,
-        settings.max_queue, settings.interpreters,
-    )  # fmt: skip
+        door.queue, shelf, admission.limiter, uploads, settings.max_queue, settings.interpreters
+    )
     routes = _routes(settings, vitals, door)
     if not settings.mcp:
-        return Page(blocks, door, folder, routes, admission, sites, vitals)
+        return Page(blocks, door, uploads, routes, admission, sites, vitals)
     assistants = mcp_server(endpoints, door).streamable_http_app()
     return Page(
-        blocks, door, folder, [*routes, *assistants.routes], admission, sites, vitals,
+        blocks, door, uploads, [*routes, *assistants.routes], admission, sites, vitals,
         assistants.router.lifespan_context,
     )  # fmt: skip
 
@@ -184,7 +188,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
     host = settings.host.removeprefix("[").removesuffix("]")
     # Uvicorn would put what a header says in the place of the peer, and trust all of this machine.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
-    scratch.start_sweeper(page.scratch)
+    scratch.start_sweeper(page.uploads.folder, page.uploads.look)
     gradio_internals.stand_in_for_cors(partial(_outermost, page))
     try:
         launched = page.blocks.launch(
@@ -237,7 +241,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
                 "middleware": [
                     Middleware(LanguageMiddleware),
                     Middleware(SignInMiddleware, trusted=page.admission.trusted),
-                    Middleware(DoorMiddleware, door=page.door),
+                    Middleware(DoorMiddleware, door=page.door, uploads=page.uploads),
                 ],
             },
             **options,
@@ -306,6 +310,7 @@ def _routes(settings: Settings, vitals: Vitals, door: Door) -> list[BaseRoute]:
             redis="off" if limiter is None else limiter.redis,
             denies=settings.rate_limit_fallback == "deny",
             stopping=door.stopping,
+            disk_is_full=vitals.uploads.disk_is_full,
             stuck=vitals.are_stuck(),
         )
 

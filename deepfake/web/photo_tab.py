@@ -20,6 +20,7 @@ from deepfake.web.placed import placed
 from deepfake.web.record_panel import record_panel
 from deepfake.web.session import SESSION_SECONDS
 from deepfake.web.texts import say
+from deepfake.web.uploads import Uploads
 from deepfake.web.view import PhotoView
 from deepfake.web.visitors.admission import Admission
 
@@ -30,12 +31,13 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 LOADING: dict[str, Any] = {"concurrency_id": "load", "concurrency_limit": 2}
 
 
-def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None:
+def photo_tab(choices: Choices, admission: Admission, uploads: Uploads, card: gr.Markdown) -> None:
     """Lay the tab out.
 
     Args:
         choices: Choices. The models.
         admission: Admission. Counts the analyses.
+        uploads: Uploads. Where photos lie.
         card: gradio.Markdown. What is known of the model, shown elsewhere.
     """
     manifest = choices.manifest(None)
@@ -65,7 +67,7 @@ def photo_tab(choices: Choices, admission: Admission, card: gr.Markdown) -> None
                 session=session, row=row, picture=picture, card=card,
             )  # fmt: skip
             threshold = view.threshold
-    analyser = Analyser(choices, admission, view)
+    analyser = Analyser(choices, admission, view, uploads)
     handler = {
         "fn": analyser.analyse, "inputs": [photo, threshold, model, ticket],
         "outputs": view.result, "js": intake.sign,

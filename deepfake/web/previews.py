@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
-
 from deepfake import imaging, jpeg
 from deepfake.imaging.kinds import SNIFFED_BYTES
 from deepfake.settings import Settings
@@ -25,5 +23,4 @@ def preview(photo: str, settings: Settings) -> str:
     with Path(photo).open("rb") as file:
         if imaging.sniff(file.read(SNIFFED_BYTES)) not in UNSHOWN:
             return ""
-    shown, _ = drawing.shrink(imaging.read(photo, settings).pixels)
-    return jpeg.address(Image.fromarray(shown), 80)
+    return jpeg.address(drawing.shrink(imaging.read(photo, settings).image), 80)

@@ -6,7 +6,6 @@ import io
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from PIL import Image
 
 from deepfake.record import html
@@ -51,6 +50,6 @@ def full_record(session: Session, settings: Settings) -> dict[str, Any]:
         session: Session. The result.
         settings: Settings. The limits that it was made with.
     """
-    pixels = np.asarray(Image.open(io.BytesIO(session.shown)))
-    document = record(session.report, pictures(pixels, session.report), settings)
+    photo = Image.open(io.BytesIO(session.shown))
+    document = record(session.report, pictures(photo, session.report), settings)
     return {"file": document["report"]["file"], "html": html.page(document), "record": document}

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from deepfake.errors import SettingError
@@ -75,19 +76,21 @@ def lend_to_gradio(folder: Path) -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 
-def start_sweeper(folder: Path) -> None:
+def start_sweeper(folder: Path, look: Callable[[], object]) -> None:
     """Delete old files of a folder again and again, in the background.
 
     Gradio's own schedule knows finished uploads only, not those that broke off midway.
 
     Args:
         folder: Path. The scratch folder.
+        look: callable. Called after each time.
     """
 
     def sweep_for_ever() -> None:
         while True:
             time.sleep(SWEEP_SECONDS)
             sweep(folder, MAX_AGE_SECONDS)
+            look()
 
     threading.Thread(target=sweep_for_ever, daemon=True).start()
 
@@ -99,6 +102,9 @@ def sweep(folder: Path, max_age: float) -> None:
             old = time.time() - path.stat().st_mtime > max_age
             if old and path.is_file():
                 path.unlink()
+            elif old:
+                # Each upload has a folder of its own; one that is not empty stays.
+                path.rmdir()
         except OSError:
             # Deleted by Gradio in between, or in use: the next sweep looks again.
             continue

@@ -52,6 +52,12 @@ def percent(value: float, digits: int = 0) -> str:
     return say("number.percent", value=number(100 * value, digits))
 
 
+def megabytes(count: int) -> str:
+    """A number of bytes, for people."""
+    size = count / 1e6
+    return say("compare.size", megabytes=number(size, 0 if size.is_integer() else 1))
+
+
 def share(value: float) -> str:
     """A score as percent; "<1 %" and ">99 %", since none promises 0 or 100."""
     return say("number.percent", value=_bounded(100 * value))

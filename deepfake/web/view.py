@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from deepfake import evidence
 from deepfake.comparison import Comparison
 from deepfake.report import FaceReport, Report
 from deepfake.web import drawing, wording
@@ -87,7 +86,7 @@ class PhotoView:
         report = session.report
         return {
             self.session: session,
-            self.verdict: ticketed(wording.verdict_panel(report), session.ticket),
+            self.verdict: ticketed(wording.verdict_panel(report), session.ticket, session.preview),
             self.picture: session.marked(face),
             self.provenance: provenance_block(report),
             self.face: _choices(report, face),
@@ -128,11 +127,10 @@ class PhotoView:
     def _show_evidence(self, face: FaceReport | None) -> Changes:
         """The evidence, or the button for it; a face that was not judged has neither."""
         value, judged = None, face is not None and face.crop is not None
-        if face is not None and face.crop is not None and face.evidence is not None:
-            pair = (face.crop, evidence.overlay(face.crop, face.evidence))
+        if face is not None and face.crop is not None and face.overlay is not None:
             value = tuple(
                 drawing.as_in_picture(side, face.turn, EVIDENCE_SIDE, face.proportion)
-                for side in pair
+                for side in (face.crop, face.overlay)
             )
         return {
             self.evidence: gr.update(value=value, visible=value is not None),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
@@ -17,8 +16,9 @@ from deepfake.decoders.pool import Outcome
 from deepfake.errors import SettingError
 from deepfake.shelf import Shelf
 from deepfake.version import __version__
-from deepfake.web import metrics, scratch
+from deepfake.web import metrics
 from deepfake.web.gradio_internals import Queue
+from deepfake.web.uploads import Uploads
 from deepfake.web.visitors.limits import Limiter
 
 # The longest that an analysis may be seen at the same work, before the page no longer is ready.
@@ -51,8 +51,7 @@ class Vitals(Collector):
         queue: Queue. The page's.
         shelf: Shelf. Its models.
         limiter: Limiter. Its counts of visitors; nothing for none.
-        folder: Path. Where visitors' pictures lie.
-        upload_limit: int. Bytes that they may take.
+        uploads: Uploads. Visitors' pictures.
         places: int. How many analyses may wait.
         workers: int. How many may run at the same time.
     """
@@ -62,16 +61,14 @@ class Vitals(Collector):
         queue: Queue,
         shelf: Shelf,
         limiter: Limiter | None,
-        folder: Path,
-        upload_limit: int,
+        uploads: Uploads,
         places: int,
         workers: int,
     ):
         self.queue = queue
         self.shelf = shelf
         self.limiter = limiter
-        self.folder = folder
-        self.upload_limit = upload_limit
+        self.uploads = uploads
         self.places = places
         self.workers = workers
         # When each event that runs was first seen.
@@ -92,12 +89,12 @@ class Vitals(Collector):
             "queue_places": self.places,
             "workers": self.workers,
             "workers_stuck": self.are_stuck(),
-            "upload_bytes": scratch.size(self.folder),
-            "upload_limit_bytes": self.upload_limit,
+            "upload_bytes": self.uploads.size,
+            "upload_limit_bytes": self.uploads.max_bytes,
             "models_loaded": len(self.shelf.loaded),
         }
-        if self.folder.exists():
-            found["disk_free_bytes"] = shutil.disk_usage(self.folder).free
+        if self.uploads.folder.exists():
+            found["disk_free_bytes"] = shutil.disk_usage(self.uploads.folder).free
         if self.limiter is not None and self.limiter.redis != "off":
             found["redis_up"] = self.limiter.redis == "up"
         return found

@@ -201,8 +201,16 @@ def _reasons(report: Report) -> list[str]:
     if report.p_fake is None:
         return []
     left_out = sum(face.p_fake is None for face in report.faces)
-    lines = [
-        say(f"reason.{reason}") if has("reason", reason) else say("reason.other", reason=reason)
-        for reason in report.reasons
-    ]
+    rates = report.reason_error_rates
+    lines = []
+    for reason in report.reasons:
+        known = has("reason", reason)
+        line = say(f"reason.{reason}") if known else say("reason.other", reason=reason)
+        if reason in rates:
+            line += " " + say(
+                "reason.rates",
+                false_alarms=of_hundred(rates[reason].false_positive_rate),
+                found=of_hundred(rates[reason].true_positive_rate),
+            )
+        lines.append(line)
     return lines + ([say("left_out", faces=left_out)] if left_out else [])

@@ -1,7 +1,7 @@
 """What `ship_model.py` and `remeasure.py` leave open: forgeries, families left out, words of the card.
 
 finish_model.py FOLDER LEFT_OUT.npz TABLE TRAINED: TABLE lists the first edition, TRAINED is a JSON of
-{"training_data": …, "command": …, "data": …}. Afterwards `python -m deepfake.shipping.elsewhere`.
+{"training_data": …, "command": …, "data": …, "failures": …}. Afterwards `python -m deepfake.shipping.elsewhere`.
 """
 
 import json
@@ -59,7 +59,7 @@ report.amend(
         "protocols": rows,
         "blends": blends,
         "threshold_reached": trained["threshold_reached"],
-        "card": CardText(command=trained["command"], data=trained["data"]),
+        "card": CardText(**{name: trained[name] for name in ("command", "data", "failures")}),
     },
 )
 raw = json.loads((folder / "model.json").read_text())

@@ -9,8 +9,8 @@ import numpy as np
 import serving
 from table import Table, turn_of
 
+from deepfake.forging import augmentation
 from deepfake.imaging import Picture
-from deepfake.training import augmentation
 
 SIZE, CROP = 224, 1.3
 TIGHTEST, WIDEST = 0.9, 1.4

@@ -1,7 +1,8 @@
 """Thousands of broken, lying and malicious files, made by code; nothing of them is stored.
 
 `python -m tests.imaging.hostile` reads them all, in a process that is not allowed much, and prints
-a line for each before and after it: what is last on the list is what it died of.
+a line for each before and after it: what is last on the list is what it died of. With a number it
+has them read by so many decoders.
 """
 
 import io
@@ -240,7 +241,7 @@ def main():
     from deepfake.errors import ImageError
     from deepfake.settings import Settings
 
-    settings = Settings(max_pixels=2_000_000)
+    settings = Settings(max_pixels=2_000_000, decoders=int(sys.argv[1]) if sys.argv[1:] else 0)
     sys.stdout = io.TextIOWrapper(os.fdopen(sys.stdout.fileno(), "wb", 0), write_through=True)
     for name, data in files():
         print(json.dumps({"begins": name}))

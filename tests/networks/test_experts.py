@@ -70,6 +70,23 @@ def test_the_mirror_image_counts_for_the_experts_too(network, faces):
         assert said[name] == pytest.approx((pair[0][name] + pair[1][name]) / 2, abs=1e-4)
 
 
+def test_drawings_are_told_by_the_means_of_the_same_features_once_that_is_fitted(keras, faces):
+    network = networks.build(NAME, SIZE)
+    assert (network.predict_on_batch(faces)["drawing_logit"] < 0).all()
+    layer = network.get_layer("drawing")
+    weights = np.random.default_rng(1).normal(size=layer.get_weights()[0].shape)
+    layer.set_weights([weights.astype(np.float32), np.zeros(1, np.float32)])
+    pooled = [
+        keras.Model(network.input, network.get_layer(f"expert_maps{index}").input)
+        .predict_on_batch(faces)
+        .mean(axis=(1, 2))
+        for index in range(19)
+    ]
+    expected = np.concatenate(pooled, axis=1) @ weights
+    said = network.predict_on_batch(faces)["drawing_logit"]
+    assert said == pytest.approx(expected, abs=1e-2)
+
+
 def test_the_report_says_which_expert_spoke(network, portrait, tmp_path):
     network.save(tmp_path / "model.keras")
     from deepfake.files.digest import sha256_of

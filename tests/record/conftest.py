@@ -13,7 +13,7 @@ from deepfake.settings import Settings
 def recorded(detector, portrait):
     picture = imaging.read(portrait, Settings())
     report = detector.detect(picture, file=f"/home/somebody/{portrait.name}")
-    return record(report, pictures(picture.pixels, report), Settings())
+    return record(report, pictures(picture.image, report), Settings())
 
 
 @pytest.fixture

@@ -39,6 +39,22 @@ def test_a_verdict_that_was_tried_on_changed_pictures_is_tried_so_again(portrait
     assert "Face 1, changed (jpeg_60): P(fake) was" in capsys.readouterr().out
 
 
+def test_what_the_file_says_of_itself_is_read_again(portrait, tmp_path, capsys):
+    report = tmp_path / "report.json"
+    assert main(["detect", str(portrait), "--provenance", "--report", str(report)]) == 0
+    assert verify(report, portrait) == 0
+    document = json.loads(report.read_text())
+    # Another list is no other file.
+    document["report"]["provenance"]["trust_list_date"] = "2020-01-01"
+    report.write_text(json.dumps(document))
+    assert verify(report, portrait) == 0
+    document["report"]["provenance"]["metadata"]["camera"] = "Leica M3"
+    report.write_text(json.dumps(document))
+    capsys.readouterr()
+    assert verify(report, portrait) == 3
+    assert "other things of itself than the report has: metadata." in capsys.readouterr().out
+
+
 def test_the_limits_of_the_report_count_not_those_of_today(portrait, write, monkeypatch):
     monkeypatch.setenv("DEEPFAKE_MIN_FACE", "400")
     assert verify(write(), portrait) == 0

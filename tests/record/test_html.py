@@ -47,7 +47,7 @@ def test_its_pictures_have_no_metadata(detector, portrait, tmp_path):
     exif[0x013B] = "Jane Doe"
     Image.open(portrait).convert("RGB").save(tmp_path / "named.jpg", exif=exif)
     picture = imaging.read(tmp_path / "named.jpg", detector.settings)
-    address = pictures(picture.pixels, detector.detect(picture))["picture"]
+    address = pictures(picture.image, detector.detect(picture))["picture"]
     data = base64.b64decode(address.partition(",")[2])
     assert b"Jane Doe" in (tmp_path / "named.jpg").read_bytes() and b"Jane Doe" not in data
     assert not Image.open(io.BytesIO(data)).getexif()

@@ -57,6 +57,19 @@ def test_one_class_is_not_enough():
     assert elsewhere.measure(judged(("a", 0, [0.1])), 0.5, "x") is None
 
 
+def test_a_reason_has_rates_where_enough_of_both_classes_have_it():
+    fewest = elsewhere.FEWEST
+    rows = [("r", 0, ("small",), 0.9)] * fewest + [("f", 1, ("small", "dark"), 0.1)] * fewest
+    rows += [("other", 0, (), 0.1)] * 7 + [("f", 1, ("dark",), 0.9)] * 7
+    names, labels, reasons, p_fake = zip(*rows, strict=True)
+    faces = Judged(np.array(p_fake), np.array(labels), names, reasons)
+    # No real face is dark.
+    (rates,) = elsewhere.by_reason(faces, 0.5).values()
+    assert (rates.false_positive_rate, rates.true_positive_rate) == (1.0, 0.0)
+    assert (rates.reals, rates.fakes) == (fewest, fewest)
+    assert elsewhere.by_reason(Judged(*np.zeros((2, 1)), ("a",)), 0.5) == {}
+
+
 @pytest.fixture
 def model(tmp_path):
     """The default model without what it knows of elsewhere."""
@@ -104,7 +117,10 @@ def test_left_out_logits_of_other_networks_are_read(model, tmp_path):
     np.savez(
         tmp_path / "left_out.npz", path=np.array(["a", "b", "c"]), label=np.array([0, 1, 1]),
         source=np.array(["r", "f", "f"]), logit=np.array([-20.0, 20.0, -20.0]),
+        reasons=np.array(["small", "", "small turned"]),
     )  # fmt: skip
+    judged = elsewhere.read_logits(tmp_path / "left_out.npz", manifest)
+    assert judged.reasons == (("small",), (), ("small", "turned"))
     assert run(model, "--logits", tmp_path / "left_out.npz").returncode == 0
     point = verdict.operating_point(read_manifest(model), manifest.threshold, elsewhere=True)
     assert (point.false_positive_rate, point.true_positive_rate) == (0, 0.5)

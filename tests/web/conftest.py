@@ -61,7 +61,8 @@ def serve(settings, models=()):
     yield SimpleNamespace(
         url=f"http://127.0.0.1:{settings.port}",
         blocks=page.blocks,
-        scratch=page.scratch,
+        scratch=page.uploads.folder,
+        uploads=page.uploads,
         vitals=page.vitals,
     )
     page.blocks.close()

@@ -21,16 +21,19 @@ class Replica:
 
     Args:
         folder: Path. For its log.
+        temporary: Path. Where its uploads lie. Defaults to where they do.
         **settings: values of `DEEPFAKE_…`, by the name of the setting.
     """
 
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, temporary=None, **settings):
         self.port = free_port()
         host = settings.get("host", "127.0.0.1")
         self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
         self.log = folder / f"replica-{self.port}.log"
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("DEEPFAKE_")}
         self.environment.pop("GRADIO_TEMP_DIR", None)
+        if temporary is not None:
+            self.environment["GRADIO_TEMP_DIR"] = str(temporary)
         self.environment.update(
             {f"DEEPFAKE_{name.upper()}": str(value) for name, value in settings.items()}
         )
@@ -77,16 +80,23 @@ class Visitor:
     def __init__(self, url, picture, headers=()):
         self.api = f"{url}/gradio_api"
         self.client = httpx.Client(timeout=START_SECONDS, headers=dict(headers))
-        with picture.open("rb") as file:
-            (path,) = self.client.post(f"{self.api}/upload", files={"files": file}).json()
-        self.payload = {"photo": {"path": path, "meta": {"_type": "gradio.FileData"}}}
+        self.picture = picture
 
-    def send(self):
+    def upload(self):
+        """Send the picture: where it lies until it has been judged, as a parameter."""
+        with self.picture.open("rb") as file:
+            (path,) = self.client.post(f"{self.api}/upload", files={"files": file}).json()
+        return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+    def send(self, photo=None):
         """Hand an analysis in: the answer, with an `event_id` if it was taken on."""
-        return self.client.post(f"{self.api}/call/v2/detect", json=self.payload)
+        payload = {"photo": photo or self.upload()}
+        return self.client.post(f"{self.api}/call/v2/detect", json=payload)
 
     def result(self, sent):
         """Wait for an analysis: ("complete" or "error", what was said)."""
+        if sent.status_code != 200:
+            return "error", sent.json()
         event, data = "", ""
         url = f"{self.api}/call/detect/{sent.json()['event_id']}"
         with self.client.stream("GET", url) as answer:

@@ -19,6 +19,11 @@ def test_a_card_is_shown_with_its_own_pictures_and_none_from_elsewhere(make_mode
     assert "example.org" not in text and "![out" not in text
 
 
+def test_a_model_is_called_by_its_title(make_model):
+    text = about(load_model(make_model("runs-7", title="Face check"), Settings()))
+    assert "## Face check 1.0" in text and "runs-7" not in text
+
+
 def test_without_a_card_the_manifest_is_told_as_text(make_model):
     folder = make_model("plain", training_data="<script>*stars*</script>", operating_points=None)
     text = about(load_model(Path(folder), Settings()))

@@ -15,6 +15,7 @@ from deepfake.web.choices import Choices
 from deepfake.web.compare import Comparer
 from deepfake.web.endpoints import Endpoints
 from deepfake.web.page import build_page
+from deepfake.web.uploads import Uploads
 from deepfake.web.view import ComparisonView, PhotoView
 from deepfake.web.visitors.admission import Admission
 from tests.modelstore.conversion_files import keras_files
@@ -74,11 +75,14 @@ def test_the_page_starts_though_a_model_of_the_operator_cannot_be_compiled(tmp_p
 
 
 @pytest.mark.tensorflow
-def test_a_program_is_not_kept_waiting_for_a_model_of_another(choices, portrait, monkeypatch):
+def test_a_program_is_not_kept_waiting_for_a_model_of_another(
+    choices, portrait, monkeypatch, tmp_path
+):
     monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.01)
     settings = choices.shelf.settings
     lock = Path(settings.cache) / compiled.FOLDER / compiled.LOCK_FILE
     lock.parent.mkdir()
-    endpoints = Endpoints(choices, Admission(settings, {}))
+    admission = Admission(settings, {})
+    endpoints = Endpoints(choices, admission, Uploads(tmp_path, 1, 1, admission))
     with FileLock(lock), pytest.raises(ModelError, match="Try again in a minute"):
         endpoints.predict(str(portrait), None, "plain.h5")

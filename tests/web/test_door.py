@@ -1,12 +1,7 @@
 """What is let in to the page, and what is not."""
 
-import gradio as gr
 import httpx
 import pytest
-
-from deepfake.web import scratch
-from deepfake.web.door import Door
-from deepfake.web.gradio_internals import Queue
 
 
 @pytest.mark.parametrize(
@@ -36,39 +31,3 @@ def test_an_upload_larger_than_any_photo_is_refused_with_both_sizes(served):
     answer = httpx.post(f"{served.url}/gradio_api/upload", files=files, timeout=60)
     assert answer.status_code == 413
     assert "60,000,000 fit here" in answer.json()["detail"]
-
-
-@pytest.fixture
-def door(tmp_path):
-    return Door(Queue(gr.Blocks()), 10, tmp_path, 100_000, 100_000)
-
-
-@pytest.mark.anyio
-async def test_uploads_that_are_on_their_way_take_room(door):
-    assert await door.begin_upload(60_000)
-    assert not await door.begin_upload(60_000)
-    assert await door.begin_upload(40_000)
-    # What has come counts before the disk is looked at again.
-    door.end_upload(60_000)
-    assert not await door.begin_upload(1)
-
-
-@pytest.mark.anyio
-async def test_what_was_swept_makes_room(door, tmp_path, monkeypatch):
-    photo = tmp_path / "photo.jpg"
-    photo.write_bytes(b"x" * 90_000)
-    assert not await door.begin_upload(60_000)
-    photo.unlink()
-    monkeypatch.setattr("deepfake.web.door.LOOK_SECONDS", 0)
-    assert await door.begin_upload(60_000)
-
-
-def test_many_tiny_files_fill_the_disk_too(tmp_path):
-    for number in range(10):
-        (tmp_path / str(number)).write_bytes(b"x")
-    assert scratch.size(tmp_path) >= 10 * scratch.BLOCK_BYTES
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"

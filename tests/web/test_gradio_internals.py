@@ -1,12 +1,16 @@
 """What the page takes of Gradio's insides, name by name: the first to run after an upgrade."""
 
+import inspect
 import threading
 import time
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
+import gradio.route_utils
+import gradio.utils
 import httpx
 import pytest
 from gradio import networking
@@ -51,6 +55,14 @@ def test_the_queue_looks_no_more_often_than_it_must(served):
     queue = served.blocks._queue
     assert queue.sleep_when_free == gradio_internals.QUEUE_SECONDS
     assert queue.progress_update_sleep_when_free == gradio_internals.PROGRESS_SECONDS
+    # Word to all who wait once a second, not whenever one is served.
+    assert not queue.live_updates and queue.update_intervals == 1.0
+
+
+def test_no_event_imports_matplotlib(served):
+    assert gradio.utils.MatplotlibBackendMananger is nullcontext
+    used = inspect.getsource(gradio.route_utils.call_process_api)
+    assert "utils.MatplotlibBackendMananger()" in used
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ def test_the_page_is_alive_and_ready_outside_the_queue(served):
         "status": "ready",
         "model": "loaded",
         "redis": "off",
+        "disk": "ok",
         "workers": "moving",
     }
     assert ready.headers["cache-control"] == "no-store"
@@ -31,6 +32,7 @@ def test_the_page_is_alive_and_ready_outside_the_queue(served):
         ({"redis": "down"}, 200, "degraded"),
         ({"redis": "down", "denies": True}, 503, "not ready"),
         ({"model": False}, 503, "not ready"),
+        ({"disk_is_full": True}, 503, "not ready"),
         ({"stopping": True}, 503, "stopping"),
         ({"stuck": True}, 503, "not ready"),
     ],

@@ -10,7 +10,7 @@ from deepfake.settings import Settings
 from tests.programs import free_port
 from tests.web.conftest import serve
 from tests.web.test_browser import set_threshold
-from tests.web.visitor import open_page, upload
+from tests.web.visitor import open_page, rows, upload
 
 SENTENCE = "JSON.parse(localStorage.getItem('deepfake-history'))[0].sentence"
 
@@ -19,10 +19,6 @@ SENTENCE = "JSON.parse(localStorage.getItem('deepfake-history'))[0].sentence"
 def page(browser, served):
     with open_page(browser, served.url) as page:
         yield page
-
-
-def rows(page):
-    return page.locator("#history-rows tbody tr")
 
 
 def saved(page, button):

@@ -1,10 +1,12 @@
 """A result belongs to its photo, whatever is slow, lost or refused: in a real Chromium."""
 
+import re
 import signal
 import threading
 from contextlib import contextmanager
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
@@ -14,7 +16,7 @@ from deepfake.settings import Settings
 from tests.programs import free_port
 from tests.web.conftest import serve
 from tests.web.replica import Replica, Visitor
-from tests.web.visitor import open_page, remove_photo
+from tests.web.visitor import open_page, remove_photo, rows
 
 # What stands on the page, frame by frame: the photo by its size, the verdict, the marked picture.
 WATCH = """([name, photo, panel, faces]) => {
@@ -111,10 +113,6 @@ def page(browser, served_several):
         yield page
 
 
-def history(page):
-    return page.locator("#history-rows tbody tr")
-
-
 @pytest.mark.parametrize("name", TABS)
 @pytest.mark.parametrize("way", ["upload", "example"])
 def test_the_photo_that_was_chosen_last_is_judged(page, portrait, faceless, monkeypatch, name, way):
@@ -136,8 +134,8 @@ def test_the_photo_that_was_chosen_last_is_judged(page, portrait, faceless, monk
         expect(tab.said()).to_be_hidden()
     assert tab.check() == {"", "not_applicable"}
     if name == "photo":
-        expect(history(page)).to_have_count(1)
-        expect(history(page)).to_contain_text("coffee.png")
+        expect(rows(page)).to_have_count(1)
+        expect(rows(page)).to_contain_text("coffee.png")
 
 
 @pytest.mark.parametrize("name", TABS)
@@ -158,7 +156,7 @@ def test_a_photo_that_was_removed_gets_no_verdict(page, portrait, faceless, monk
         page.wait_for_timeout(1000)
         expect(tab.verdict("none")).to_be_visible()
     assert tab.check() == {"", "not_applicable"}
-    expect(history(page)).to_have_count(1 if name == "photo" else 0)
+    expect(rows(page)).to_have_count(1 if name == "photo" else 0)
 
 
 @pytest.fixture
@@ -386,5 +384,16 @@ def test_a_picture_of_the_camera_is_a_photo_like_any_other(page, faceless):
     expect(page.locator("#photo img")).to_be_visible()
     # The test's camera shows a green surface with a moving ball.
     expect(tab.verdict("not_applicable")).to_be_visible()
-    expect(history(page)).to_have_count(2)
-    expect(history(page).first).to_contain_text("image.png")
+    expect(rows(page)).to_have_count(2)
+    expect(rows(page).first).to_contain_text("image.png")
+
+
+@pytest.mark.parametrize("name", TABS)
+def test_a_photo_that_browsers_do_not_show_is_shown_as_a_jpeg(page, faceless, tmp_path, name):
+    pillow_heif.from_pillow(Image.open(faceless).convert("RGB")).save(tmp_path / "coffee.heic")
+    tab = Tab(page, name)
+    tab.choose(tmp_path / "coffee.heic")
+    expect(tab.verdict("not_applicable").first).to_be_visible()
+    shown = page.locator(f"{tab.photo} img").first
+    expect(shown).to_have_attribute("src", re.compile("data:image/jpeg"))
+    assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") == 600

@@ -110,7 +110,7 @@ def test_workers_that_do_not_move_make_the_page_not_ready(monkeypatch, tmp_path)
     blocks.launch(server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
     clock = [0.0]
     monkeypatch.setattr(vitals.time, "monotonic", lambda: clock[0])
-    one = Vitals(Queue(blocks), None, None, tmp_path, 1, 1, workers=2)
+    one = Vitals(Queue(blocks), None, None, None, 1, workers=2)
     try:
         for _ in range(2):
             httpx.post(f"http://127.0.0.1:{port}/gradio_api/call/wait", json={"data": []})

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from deepfake import imaging
+from deepfake.manifest import ErrorRates
 from deepfake.report import Experts
 from deepfake.web import wording
 from tests.web.measured import elsewhere
@@ -84,6 +85,19 @@ def test_what_weakens_a_verdict_is_said_beside_it(report):
     face = replace(report.faces[0], reasons=("dark", "turned"))
     panel = wording.verdict_panel(replace(report, faces=(face,)))
     assert "The face is dark" in panel and "The face is turned" in panel
+
+
+def test_how_often_the_model_errs_on_such_faces_is_said_with_the_reason(report):
+    face = replace(report.faces[0], reasons=("dark", "turned"))
+    rates = ErrorRates(false_positive_rate=0.04, true_positive_rate=0.22, reals=60, fakes=70)
+    manifest = report.manifest.model_copy(update={"reason_error_rates": {"dark": rates}})
+    report = replace(report, faces=(face,), manifest=manifest)
+    panel = wording.verdict_panel(report)
+    said = "Of 100 such real faces from elsewhere, 4 were called fake; of 100 such fakes, 22"
+    assert panel.count(said) == panel.count("Of 100 such") == 1
+    assert report.to_dict()["reason_error_rates"]["dark"]["reals"] == 60
+    moved = report.at(report.threshold / 2)
+    assert moved.reason_error_rates == {} and "Of 100 such" not in wording.verdict_panel(moved)
 
 
 def test_a_picture_without_a_face_has_no_score(detector, faceless):

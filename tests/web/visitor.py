@@ -51,3 +51,8 @@ def upload(page, path, place="photo"):
     if remover(page, place).count():
         remove_photo(page, place)
     page.set_input_files(f"#{place} input[type=file]", path)
+
+
+def rows(page):
+    """The list of earlier results."""
+    return page.locator("#history-rows tbody tr")

@@ -57,6 +57,12 @@ class KerasBackend:
         import tensorflow as tf
 
         check(network, manifest)
+        drawing = manifest.output.drawing
+        if drawing and drawing not in dict(getattr(model, "output", {})):
+            raise ModelError(
+                f"The manifest names the output {drawing!r}, which the model does not have. "
+                "Correct 'drawing' in it."
+            )
         self.model = model
         self._output, self._columns = manifest.output, manifest.columns
         named_score = network.score or network.choices
@@ -270,7 +276,8 @@ def check(network: Network, manifest: ModelManifest) -> None:
             f"the model returns {network.kind} of {network.columns}. Correct 'kind' or 'labels' in "
             "the manifest."
         )
-    named = (output.score, *output.beside_score)
+    # What tells drawings is looked for where it is used: no file says of itself that it was fitted.
+    named = (output.score, *(name for name in output.beside_score if name != output.drawing))
     had = (network.score, *filter(None, [network.evidence]), *(network.experts or ()))
     if (network.score and output.score != network.score) or not set(named[1:]) <= set(had[1:]):
         raise ModelError(

@@ -16,6 +16,8 @@ OutputKind = Literal["logit", "sigmoid", "logits", "softmax"]
 # What networks of `deepfake train` call their outputs; the latter two are those of experts.
 LOGIT, EVIDENCE = "logit", "evidence"
 SEAMS, SYNTHESIS = "seam_logit", "synthesis_logit"
+# An output that only manifests name: those whose training fitted it.
+DRAWING = "drawing_logit"
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,14 @@ class Scores:
             where the network has no such output.
         experts: float32 array (count, 2), logits of the experts for seams and for synthesis; None
             where the network has none.
+        drawings: bool array (count,), whether the face was drawn rather than photographed; None
+            where the network does not tell.
     """
 
     raw: np.ndarray
     evidence: np.ndarray | None
     experts: np.ndarray | None = None
+    drawings: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -47,24 +52,34 @@ class Scores:
             output: Output. The manifest's `output`.
 
         Raises:
-            ModelError: an expert returned something else than one number a face.
+            ModelError: another output than the map returned something else than one number a face.
         """
 
         def joined(name: str) -> np.ndarray:
             return np.concatenate([np.asarray(batch[name], np.float32) for batch in batches])
 
-        evidence = joined(output.evidence) if output.evidence else None
-        if output.experts is None:
-            return cls(raw, evidence)
-        experts = [joined(name) for name in (output.experts.seams, output.experts.synthesis)]
-        if any(expert.size != len(raw) for expert in experts):
-            raise ModelError(
-                "The manifest names experts, but the outputs are not one number a face: "
-                f"{[list(expert.shape[1:]) for expert in experts]}. Correct 'experts' in it."
-            )
-        logits = np.stack([expert.reshape(len(raw)) for expert in experts], axis=1)
-        require_numbers(logits)
-        return cls(raw, evidence, logits)
+        def one_each(name: str, field: str) -> np.ndarray:
+            numbers = joined(name)
+            if numbers.size != len(raw):
+                raise ModelError(
+                    f"The manifest names the output {name!r} in {field!r}, but it is not one "
+                    f"number a face: {list(numbers.shape[1:])}. Correct {field!r} in it."
+                )
+            require_numbers(numbers)
+            return numbers.reshape(len(raw))
+
+        experts, drawings = None, None
+        if output.experts is not None:
+            names = (output.experts.seams, output.experts.synthesis)
+            experts = np.stack([one_each(name, "experts") for name in names], axis=1)
+        if output.drawing:
+            drawings = one_each(output.drawing, "drawing") > 0
+        return cls(raw, joined(output.evidence) if output.evidence else None, experts, drawings)
+
+    def of_faces(self, rows: Sequence[int]) -> Scores:
+        """Those of some faces of the batch."""
+        parts = (self.evidence, self.experts, self.drawings)
+        return Scores(self.raw[rows], *(None if part is None else part[rows] for part in parts))
 
 
 class Backend(Protocol):
@@ -191,7 +206,11 @@ def usual_outputs(names: Iterable[str]) -> tuple[str | None, tuple[str, str] | N
     """
     found = set(names)
     experts = found & {SEAMS, SYNTHESIS}
-    if LOGIT not in found or found - {LOGIT, EVIDENCE, SEAMS, SYNTHESIS} or len(experts) == 1:
+    if (
+        LOGIT not in found
+        or found - {LOGIT, EVIDENCE, SEAMS, SYNTHESIS, DRAWING}
+        or len(experts) == 1
+    ):
         return None
     return EVIDENCE if EVIDENCE in found else None, (SEAMS, SYNTHESIS) if experts else None
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from deepfake.errors import ModelError
 from deepfake.manifest import MAX_CLASSES, Input
@@ -27,9 +27,10 @@ LABELS_FILE = "labels.txt"
 MAX_BYTES = 1_000_000
 # Most of these networks were trained on cut-out faces, some on whole pictures, and the files do not
 # say which. Their own pipeline scores the whole picture, and their published figures are of that.
-TRAINING_DATA = (
-    "Not known: see the model's card. It looks at the whole picture, as its own pipeline on the "
-    "Hub does. If it was trained on cut-out faces, as many are, `--crop face` suits it better."
+SEE_THE_CARD = "Not known: see the model's card."
+WHOLE_PICTURES = (
+    " It looks at the whole picture, as its own pipeline on the Hub does. If it was trained on "
+    "cut-out faces, as many are, `--crop face` suits it better."
 )
 
 
@@ -45,7 +46,6 @@ class Convention:
         problem: str. Why `input` is None although a file says it, and what to do; "" otherwise.
         remark: str. What is done otherwise than the repository says; "" for nothing.
         architecture: str. Its name in `config.json`; "unknown" without one.
-        training_data: str. For the manifest: that it is not known, and what the crop means.
     """
 
     names: tuple[str, ...] = ()
@@ -54,7 +54,10 @@ class Convention:
     problem: str = ""
     remark: str = ""
     architecture: str = "unknown"
-    training_data: str = TRAINING_DATA
+
+    def training_data(self, crop: float | Literal["full"]) -> str:
+        """For the manifest: that it is not known, and what the crop means."""
+        return SEE_THE_CARD + (WHOLE_PICTURES if self.input and crop == "full" else "")
 
     @property
     def size(self) -> int | None:
@@ -168,4 +171,5 @@ def _architecture(config: Mapping[str, Any]) -> str:
     names = config.get("architectures")
     if isinstance(names, list) and names:
         return str(names[0])
-    return str(config.get("model_type") or "unknown")
+    # The latter is timm's.
+    return str(config.get("model_type") or config.get("architecture") or "unknown")

@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import gradio as gr
+from starlette.requests import HTTPConnection
 
 from deepfake.settings import Settings
 from deepfake.web.visitors import clients
 from deepfake.web.visitors.limits import DEFAULT_RATE, NO_LIMIT, Limiter
 
 logger = logging.getLogger(__name__)
+# Gradio's is one of Starlette's in a wrapping.
+Request: TypeAlias = gr.Request | HTTPConnection
 
 
 class Admission:
@@ -51,27 +55,52 @@ class Admission:
         )
         self._lumped = False
 
-    def admit(self, request: gr.Request | None) -> None:
+    def admit(self, request: Request | None) -> None:
         """Count an analysis.
 
         Args:
-            request: gradio.Request. Nothing for a call from Python, which is not counted.
+            request: Request. Nothing for a call from Python, which is not counted.
 
         Raises:
             LimitError: the visitor has to wait.
         """
+        client = self.client(request)
+        if client is not None and self.limiter is not None:
+            self.limiter.check(client)
+
+    def peek(self, request: Request) -> None:
+        """Ask whether an analysis would be refused, and count nothing.
+
+        Args:
+            request: Request.
+
+        Raises:
+            LimitError: as of `admit`.
+        """
+        client = self.client(request)
+        if client is not None and self.limiter is not None:
+            self.limiter.peek(client)
+
+    def client(self, request: Request | None) -> str | None:
+        """Whom a request is counted for; nothing where it is not counted.
+
+        Args:
+            request: Request. Nothing for a call from Python.
+        """
         if self.limiter is None or request is None:
-            return
+            return None
         if self.exempts_direct and self.is_own(request):
-            return
-        headers = request.headers
-        peer = request.client.host if request.client else None
-        client = clients.client_of(peer, headers.getlist("x-forwarded-for"), self.trusted)
+            return None
         if _is_proxied(request) and not self.trusted:
             self._warn_once()
-        self.limiter.check(client)
+        return self.address(request)
 
-    def is_own(self, request: gr.Request) -> bool:
+    def address(self, request: Request) -> str:
+        """Where a request comes from, as `clients.client_of` names it."""
+        peer = request.client.host if request.client else None
+        return clients.client_of(peer, request.headers.getlist("x-forwarded-for"), self.trusted)
+
+    def is_own(self, request: Request) -> bool:
         """Whether a request is of somebody at this machine, to a page that is for this machine."""
         host = request.headers.get("host")
         elsewhere = host is not None and not clients.is_loopback(host)
@@ -87,5 +116,5 @@ class Admission:
             )
 
 
-def _is_proxied(request: gr.Request) -> bool:
+def _is_proxied(request: Request) -> bool:
     return any(name in request.headers for name in clients.FORWARDING_HEADERS)

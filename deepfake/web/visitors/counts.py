@@ -34,6 +34,8 @@ PROBE = "probe"
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
+# `take` or `wait`.
+Question = Callable[[MemoryStorage | RedisStorage, Sequence[RateLimitItem], str], float]
 
 
 class LocalCount:
@@ -46,10 +48,10 @@ class LocalCount:
         self._lock = threading.Lock()
         self._sweep_at = SWEEP_FROM
 
-    def take(self, limits: Sequence[RateLimitItem], client: str) -> float:
-        """Count one, as `take`."""
+    def ask(self, question: Question, limits: Sequence[RateLimitItem], client: str) -> float:
+        """Ask `take` or `wait`."""
         with self._lock:
-            seconds = take(self._storage, limits, client)
+            seconds = question(self._storage, limits, client)
             if len(self) >= self._sweep_at:
                 self._forget_idle_clients()
         return seconds
@@ -94,12 +96,12 @@ class SharedCount:
         self._look()
         threading.Thread(target=self._watch, daemon=True, name="redis-watch").start()
 
-    def take(self, limits: Sequence[RateLimitItem], client: str) -> float | None:
-        """Count one, as `take`; nothing is returned while Redis is away."""
+    def ask(self, question: Question, limits: Sequence[RateLimitItem], client: str) -> float | None:
+        """Ask `take` or `wait`; nothing is returned while Redis is away."""
         if not self.up:
             return None
         try:
-            return _within_deadline(lambda: take(self._storage, limits, client))
+            return _within_deadline(lambda: question(self._storage, limits, client))
         except Exception as error:  # whatever a network and its client can raise
             self._lost(error)
             return None
@@ -152,11 +154,25 @@ def take(
     limiter = MovingWindowRateLimiter(storage)
     if all(limiter.hit(limit, client) for limit in limits):
         return 0.0
+    # The window can have moved on since the refusal.
+    return max(1.0, wait(storage, limits, client))
+
+
+def wait(
+    storage: MemoryStorage | RedisStorage, limits: Sequence[RateLimitItem], client: str
+) -> float:
+    """Seconds until an analysis would be within all limits; 0 where it is now. Counts nothing.
+
+    Args:
+        storage: limits.storage.Storage. As in `take`.
+        limits: sequence of RateLimitItem. As in `take`.
+        client: str. Whose analysis it would be.
+    """
+    limiter = MovingWindowRateLimiter(storage)
     now = time.time()
     windows = [limiter.get_window_stats(limit, client) for limit in limits]
     waits = [window.reset_time - now for window in windows if window.remaining <= 0]
-    # The window can have moved on since the refusal.
-    return max([1.0, *waits])
+    return max([0.0, *waits])
 
 
 def _redis_storage(url: str) -> RedisStorage:

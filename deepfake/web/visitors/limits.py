@@ -16,7 +16,7 @@ from limits import RateLimitItem, parse_many
 
 from deepfake.errors import LimitError, SettingError
 from deepfake.web import metrics
-from deepfake.web.visitors.counts import LocalCount, SharedCount
+from deepfake.web.visitors.counts import LocalCount, Question, SharedCount, take, wait
 
 DEFAULT_RATE = "5/minute"
 NO_LIMIT = "off"
@@ -24,6 +24,7 @@ RedisState = Literal["off", "up", "down"]
 # What is done while Redis is away, and how the log says it.
 FALLBACKS = {"local": "Each replica counts for itself", "deny": "Analyses are refused"}
 SECONDS_UP_TO = 120
+UNCOUNTED_SECONDS = 60
 UNCOUNTED = (
     "The page cannot count its visitors' analyses at the moment and therefore takes none. "
     "Please try again in a minute."
@@ -75,15 +76,29 @@ class Limiter:
         Raises:
             LimitError: the client has to wait; the sentence says how long.
         """
-        seconds = None if self._shared is None else self._shared.take(self.limits, client)
+        self._ask(client, take)
+
+    def peek(self, client: str) -> None:
+        """Ask whether a client would be refused, and count nothing.
+
+        Args:
+            client: str. As in `check`.
+
+        Raises:
+            LimitError: as of `check`.
+        """
+        self._ask(client, wait)
+
+    def _ask(self, client: str, question: Question) -> None:
+        seconds = None if self._shared is None else self._shared.ask(question, self.limits, client)
         if seconds is None:
             if self._shared is not None and self.fallback == "deny":
                 metrics.count("refusals", "uncounted")
-                raise LimitError(UNCOUNTED)
-            seconds = self._local.take(self.limits, client)
+                raise LimitError(UNCOUNTED, UNCOUNTED_SECONDS)
+            seconds = self._local.ask(question, self.limits, client)
         if seconds > 0:
             metrics.count("refusals", "rate")
-            raise LimitError(over_limit(self.limits, seconds))
+            raise LimitError(over_limit(self.limits, seconds), seconds)
 
     def close(self) -> None:
         """Stop looking after Redis."""

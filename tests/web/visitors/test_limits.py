@@ -239,10 +239,10 @@ def test_clients_that_have_gone_are_forgotten(monkeypatch):
     local = counts.LocalCount()
     (limit,) = parse_rate("1/second")
     for number in range(49):
-        local.take([limit], f"client {number}")
+        local.ask(counts.take, [limit], f"client {number}")
     time.sleep(1.1)
     for number in range(10):
-        local.take([limit], f"another {number}")
+        local.ask(counts.take, [limit], f"another {number}")
     assert len(local) <= 10
 
 
