@@ -17,7 +17,7 @@ from deepfake.scan.journal import Journal
 if TYPE_CHECKING:
     from deepfake.documents import ScanRowDocument
 
-NOT_SCANNED = "Videos are not scanned yet; this one was passed over."
+NOT_SCANNED = "A video: it was passed over. `deepfake video` judges one at a time."
 # What a row has where its file gave nothing.
 EMPTY: dict[str, Any] = {
     "bytes": None, "format": None, "width": None, "height": None, "verdict": None, "p_fake": None,

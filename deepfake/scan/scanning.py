@@ -19,7 +19,8 @@ from deepfake.scan.judging import Look
 BATCH = 16
 # Names that the listing hands over at a time, and how many such parts may wait.
 PART, PARTS = 500, 20
-# How often a file may have its worker die on it, when it is the worker's only one.
+# How often a file that is the worker's only one may have it die, or take too long: once may be
+# because the machine is busy.
 MAX_DEATHS = 2
 MAX_FAILED_STARTS = 5
 # Loading a model takes a second; being given a place in a cluster may take long.
@@ -232,9 +233,9 @@ class Scan:
                 self._start(worker)
         for worker, job in list(self._busy.items()):
             if now - job.started > self._seconds:
-                self._bury(worker, f"It takes longer than {self._seconds:g} seconds.", final=True)
+                self._bury(worker, f"It takes longer than {self._seconds:g} seconds.")
 
-    def _bury(self, worker: int, sentence: str, *, final: bool = False) -> None:
+    def _bury(self, worker: int, sentence: str) -> None:
         """A worker is gone, or has to go; its files are tried again, each alone."""
         job = self._busy.pop(worker, None)
         self._idle.discard(worker)
@@ -248,7 +249,7 @@ class Scan:
             return
         ((number, item),) = files
         self._deaths[number] += 1
-        if not final and self._deaths[number] < MAX_DEATHS:
+        if self._deaths[number] < MAX_DEATHS:
             self._alone.append((number, item))
             return
         why = sentence or "The process that read it ended each time, as damaged files can cause."
