@@ -254,9 +254,8 @@ class ModelManifest(Part):
     `origin` is the address on the Hub that the model came from, with the commit. `ensemble_weight`
     is what its P(fake) counts for in an average with other models. `operating_points` were measured
     on the sources that it was trained with, `operating_points_elsewhere` on others: these tell what
-    to expect of the next picture.
-    `reason_error_rates` hold for faces that a reason of the Report weakens, such as "small"; they
-    are of the same others.
+    to expect of the next picture. `reason_error_rates` hold for faces that a reason of the Report
+    weakens, such as "small"; they are of the same others.
     """
 
     format: Literal[1]

@@ -207,6 +207,8 @@ def preprocess_input_of_resnet50(keras):
 
 
 def operations_between_layers(keras):
+    import numpy as np
+
     if "tf" in keras.__name__:
         import tensorflow as tf
 
@@ -217,7 +219,7 @@ def operations_between_layers(keras):
         relu, concat, mean, resize = ops.relu, ops.concatenate, ops.mean, ops.image.resize
     layers = keras.layers
     inputs = layers.Input((32, 32, 3))
-    turned = resize(inputs, (24, 24))[..., ::-1] / [0.2, 0.3, 0.4]
+    turned = resize(inputs, (24, 24))[..., ::-1] / np.float32([0.2, 0.3, 0.4])
     a, b = layers.Conv2D(4, 3)(turned), layers.Conv2D(4, 3)(1.0 - turned)
     x = mean(concat([relu(a + b), a * b, a - b], axis=-1), axis=[1, 2])
     return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))

@@ -39,8 +39,6 @@ def test_every_message_that_is_asked_for_is_there_and_every_one_there_is_asked_f
         "gradio",
         *(f.rstrip(".") for f in FAMILIES),
     }
-    # On their way in other branches.
-    families |= {"upload", "door"}
     others = {name for name in ENGLISH if name.split(".")[0] not in families}
     unused = {name for name in others if not re.search(f"[\"']{name}[\"']", SOURCES)}
     assert unused == set(), f"Nothing says these any more: take them out of {HERE}/."

@@ -46,7 +46,6 @@ PROBLEMS = {
     "busy": "The page is busy: 32 are waiting. Please try again in about 12 s.",
     "busy for a moment": "The page is busy: 1,032 are waiting. Please try again in a moment.",
     "restart": door.STOPPING,
-    "no room": door.FULL_SENTENCE,
     "gone": gradio_internals.GONE,
 }
 

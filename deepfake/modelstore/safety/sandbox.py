@@ -252,6 +252,10 @@ def _readable(path: Sequence[str], named: Sequence[Path]) -> list[str]:
     for entry in path:
         if Path(entry).is_file() or any(Path(entry).glob("*.dist-info")):
             installed.add(entry)
+            # Some installers link packages from elsewhere.
+            with contextlib.suppress(OSError):
+                links = [item.path for item in os.scandir(entry) if item.is_symlink()]
+                installed.update(str(Path(link).resolve()) for link in links)
     # A link to a file is followed when it is opened, so the file itself is what has to be named.
     named_real = [str(item.resolve()) for item in named]
     home = Path.home().resolve()

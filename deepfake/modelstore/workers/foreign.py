@@ -7,13 +7,14 @@ import queue
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from deepfake.errors import ModelError
+from deepfake.errors import MissingPackageError, ModelError
 from deepfake.files.digest import size_of
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.backends.protocol import Network, Opened, Scores, require_numbers
@@ -63,6 +64,7 @@ class ForeignFile:
         Raises:
             ModelError: as of the backend; or it took too long or too much memory, or crashed.
         """
+        _need(self.row)
         worker = self.start(settings)
         told, _ = worker.ask({"do": "open"}, seconds=self.patience, what="Opening the model")
         try:
@@ -225,6 +227,18 @@ class ForeignBackend:
             seconds=self._file.patience, what="Opening the model",
         )  # fmt: skip
         return str(told.get("name", ""))[:40]
+
+
+def _need(row: Format) -> None:
+    if not row.package:
+        return  # of Keras, which says itself what it needs
+    try:
+        metadata.version(row.package)
+    except metadata.PackageNotFoundError as error:
+        raise MissingPackageError(
+            f"Models in {row.name} format need a package more. Install it with: "
+            f"pip install {row.package}"
+        ) from error
 
 
 def _joined(parts: Sequence[dict[str, np.ndarray]], name: str) -> np.ndarray | None:
