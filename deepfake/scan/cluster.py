@@ -39,13 +39,21 @@ class RayActors:
                 "--engine ray needs a package that is not here. Run: pip install 'deepfake[ray]'"
             ) from error
         self._ray = ray
-        try:
-            ray.init(
-                address=address or None, num_cpus=None if address else workers,
-                log_to_driver=False, logging_level="error", include_dashboard=False,
-            )  # fmt: skip
-        except Exception as error:
-            raise ScanError(f"There is no Ray cluster at {address or 'here'}: {error}") from error
+        # Ray gives up its own start after half a minute, which is little on a busy machine.
+        for tries_left in (0,) if address else (1, 0):
+            try:
+                ray.init(
+                    address=address or None, num_cpus=None if address else workers,
+                    log_to_driver=False, logging_level="error", include_dashboard=False,
+                )  # fmt: skip
+                break
+            except Exception as error:
+                ray.shutdown()
+                if not tries_left:
+                    what = f"There is no Ray cluster at {address}"
+                    raise ScanError(
+                        f"{what if address else 'Ray cannot be started'}: {error}"
+                    ) from error
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         # What dies is started again by `scanning`, which knows what it was busy with.
         self._actor = ray.remote(num_cpus=1, max_restarts=0)(_Actor)

@@ -20,7 +20,7 @@ def begin(files, output, *more):
     """A scan that has judged something, and not all."""
     process = start(files, "-o", output, "--workers", "1", *more)
     log = output.with_name(f"{output.name}.unfinished-wal")
-    end = time.monotonic() + 60
+    end = time.monotonic() + 150
     while not log.exists() or log.stat().st_size < FIRST_BATCH_BYTES:
         assert process.poll() is None and time.monotonic() < end, process.communicate()
         time.sleep(0.02)
