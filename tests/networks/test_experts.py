@@ -76,12 +76,8 @@ def test_drawings_are_told_by_the_means_of_the_same_features_once_that_is_fitted
     layer = network.get_layer("drawing")
     weights = np.random.default_rng(1).normal(size=layer.get_weights()[0].shape)
     layer.set_weights([weights.astype(np.float32), np.zeros(1, np.float32)])
-    pooled = [
-        keras.Model(network.input, network.get_layer(f"expert_maps{index}").input)
-        .predict_on_batch(faces)
-        .mean(axis=(1, 2))
-        for index in range(19)
-    ]
+    maps = [network.get_layer(f"expert_maps{index}").input for index in range(19)]
+    pooled = [x.mean(axis=(1, 2)) for x in keras.Model(network.input, maps).predict_on_batch(faces)]
     expected = np.concatenate(pooled, axis=1) @ weights
     said = network.predict_on_batch(faces)["drawing_logit"]
     assert said == pytest.approx(expected, abs=1e-2)
