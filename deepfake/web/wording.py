@@ -39,7 +39,8 @@ def verdict_panel(report: Report) -> str:
     """The verdict in one sentence, one bar, what it is worth, and what weakens it."""
     weaker = [*map(escape, _reasons(report)), *map(told_html, report.notes)]
     lines = "".join(f"<li>{line}</li>" for line in weaker)
-    model = {key: str(report.model[key]) for key in ("name", "version")}
+    manifest = report.manifest
+    model = {"name": manifest.title or manifest.name, "version": manifest.version}
     return (
         f'<section class="verdict verdict-{report.verdict}" role="status">'
         f'<h2 tabindex="-1"><span aria-hidden="true">{ICONS[report.verdict]}</span> '

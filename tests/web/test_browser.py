@@ -67,7 +67,7 @@ def test_removing_the_photo_removes_its_verdict(page, portrait):
 
 def test_with_one_model_there_is_nothing_to_choose(page, portrait):
     upload(page, portrait)
-    expect(verdict(page)).to_contain_text("Model default")
+    expect(verdict(page)).to_contain_text("Model Face check")
     expect(page.locator("#model")).to_have_count(0)
     expect(page.get_by_role("tab", name="Compare models")).to_have_count(0)
 

@@ -41,7 +41,7 @@ def open_tab(page, name):
 
 def test_another_model_brings_its_threshold_its_verdict_and_its_card(page, other_portrait):
     upload(page, other_portrait)
-    expect(page.locator("#verdict")).to_contain_text("Model default")
+    expect(page.locator("#verdict")).to_contain_text("Model Face check")
     choose(page, "plain 1.0")
     expect(page.locator("#verdict")).to_contain_text("Model plain 1.0")
     page.locator("#adjust button").first.click()
@@ -52,7 +52,7 @@ def test_another_model_brings_its_threshold_its_verdict_and_its_card(page, other
     expect(page.locator("#about")).to_contain_text("nothing <much>")
     open_tab(page, "Photo")
     choose(page, default_model.TITLE)
-    expect(page.locator("#verdict")).to_contain_text("Model default")
+    expect(page.locator("#verdict")).to_contain_text("Model Face check")
     expect(page.locator("#threshold input[type=number]")).to_have_value(
         str(default_model.MANIFEST.threshold)
     )
@@ -82,7 +82,7 @@ def test_a_model_without_its_own_map_shows_what_it_looked_at_on_request(page, po
 
 def test_a_broken_model_says_so_and_the_page_goes_on(page, portrait):
     upload(page, portrait)
-    expect(page.locator("#verdict")).to_contain_text("Model default")
+    expect(page.locator("#verdict")).to_contain_text("Model Face check")
     choose(page, "changed 1.0")
     expect(page.locator("#verdict [role=alert]")).to_contain_text("This model cannot be used")
     expect(page.locator("#verdict")).to_contain_text("model.tflite is not the file")
@@ -92,7 +92,7 @@ def test_a_broken_model_says_so_and_the_page_goes_on(page, portrait):
 
 def test_a_visitor_cannot_have_files_of_the_server_loaded(page, portrait):
     upload(page, portrait)
-    expect(page.locator("#verdict")).to_contain_text("Model default")
+    expect(page.locator("#verdict")).to_contain_text("Model Face check")
     page.locator("#model input").fill("/etc/passwd")
     page.keyboard.press("Enter")
     expect(page.locator("#verdict [role=alert]")).to_contain_text(

@@ -64,6 +64,8 @@
     const giving = document.activeElement;
     if (heading?.matches("[tabindex]") && (giving === document.body || giving.closest("#giving"))) {
       heading.focus({ preventScroll: true });
+      // On a phone it lies below the photo; who took an example at the page's end is below it.
+      heading.closest("section").scrollIntoView({ block: "nearest" });
     }
   };
 
