@@ -26,6 +26,7 @@ from deepfake.imaging.pixels import as_array
 from deepfake.imaging.reduced import STREAMED, WHOLE, read_smaller, times_allowed
 from deepfake.imaging.source import read_path
 from deepfake.imaging.upright import turn_upright
+from deepfake.imaging.webp import canvas_of
 from deepfake.settings import Settings
 
 # Pictures above this are decoded one at a time: each may need a few hundred megabytes.
@@ -159,6 +160,12 @@ def _is_empty(pixels: np.ndarray) -> bool:
     return float((high - low).max()) < EMPTY_SPREAD
 
 
+def _read_webp(data: bytes, kind: str, settings: Settings) -> Pixels:
+    # libwebp takes memory for the whole canvas when a file is opened, before its size is told.
+    check_dimensions(*canvas_of(data), settings, WHOLE)
+    return _read_plain(data, kind, settings)
+
+
 def _read_jpeg(data: bytes, kind: str, settings: Settings) -> Pixels:
     end = jpeg.end_of(data)
     try:
@@ -236,6 +243,7 @@ _READERS = {
     "HEIF": _read_with_boxes,
     "BMP": _read_bmp,
     "TIFF": _read_tiff,
+    "WEBP": _read_webp,
 }
 
 

@@ -20,8 +20,8 @@ def findings(page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(browser, served, two_faces, tmp_path, scheme):
-    # 422: what is no picture has no preview.
-    with open_page(browser, served.url, ("422",), color_scheme=scheme) as page:
+    # 415: what is no picture is not taken.
+    with open_page(browser, served.url, ("415",), color_scheme=scheme) as page:
         assert findings(page) == set()
         upload(page, two_faces)
         expect(page.locator("#verdict [role=status]")).to_be_visible()
@@ -31,7 +31,7 @@ def test_axe_finds_nothing_serious(browser, served, two_faces, tmp_path, scheme)
         assert findings(page) == set()
         (tmp_path / "bad.jpg").write_bytes(b"this is no picture at all")
         upload(page, tmp_path / "bad.jpg")
-        expect(page.locator("#verdict [role=alert]")).to_be_visible()
+        expect(page.locator("#notice [role=alert]")).to_be_visible()
         assert findings(page) == set()
         page.get_by_role("tab", name="About this model").click()
         expect(page.locator("#about h3").first).to_be_visible()

@@ -11,7 +11,8 @@ from tests.web.visitor import open_page, remove_photo, upload
 
 @pytest.fixture
 def page(browser, served):
-    with open_page(browser, served.url) as page:
+    # 415: what is no picture is not taken.
+    with open_page(browser, served.url, ("415",)) as page:
         yield page
 
 
@@ -123,7 +124,7 @@ def test_garbage_gets_our_sentence_and_the_page_goes_on(page, portrait, tmp_path
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"this is no picture at all")
     upload(page, bad)
-    expect(verdict(page).locator("[role=alert]")).to_contain_text("This is a text file")
+    expect(page.locator("#notice [role=alert]")).to_contain_text("This is a text file")
     upload(page, portrait)
     expect(verdict(page).locator("[role=status]")).to_contain_text("No signs of manipulation")
 
@@ -135,7 +136,7 @@ def test_what_a_file_is_called_does_not_matter(page, portrait, tmp_path):
     ):
         (tmp_path / name).write_bytes(data)
         upload(page, tmp_path / name)
-        expect(verdict(page)).to_contain_text(expected)
+        expect(page.locator("#verdict, #notice").filter(has_text=expected)).to_be_visible()
 
 
 def test_a_file_that_is_too_large_gets_our_sentence(page, tmp_path):

@@ -221,7 +221,8 @@ def check(folder: Path, settings: Settings) -> tuple[bytes, float]:
         weights = opened.read()
     # It was made by a process that read a file from anywhere.
     said = sandbox.run(
-        parity.MODULE, [str(folder), str(settings.threads)], readable=[folder], writable=[],
+        parity.MODULE, [str(folder.absolute()), str(settings.threads)],
+        readable=[folder], writable=[],
         seconds=parity.SECONDS, memory=parity.MEMORY + parity.MEMORY_PER_BYTE * len(weights),
     )  # fmt: skip
     difference = float(said.strip().rpartition("\n")[2])

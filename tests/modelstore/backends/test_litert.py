@@ -57,7 +57,9 @@ def test_threads_get_their_own_answers(model, faces):
         pytest.param(lambda d: d["input"].update(size=64), "64", id="another input size"),
         pytest.param(lambda d: d["output"].update(kind="softmax"), "softmax", id="softmax"),
         pytest.param(
-            lambda d: d["output"].update(evidence="logit", experts=None), "rows", id="evidence"
+            lambda d: d["output"].update(evidence="logit", experts=None, drawing=None),
+            "rows",
+            id="evidence",
         ),
         pytest.param(lambda d: d["output"].update(score="x"), "outputs", id="another output"),
         pytest.param(

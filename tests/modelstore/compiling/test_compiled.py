@@ -42,7 +42,9 @@ def file_of(name, **said):
 
 
 def scores(opened, name="model"):
-    manifest = Answers(positive="fake").complete(opened.network, name, {name: "0" * 64})
+    manifest = Answers(positive="fake", scale="0..1").complete(
+        opened.network, name, {name: "0" * 64}
+    )
     backend = opened.backend(manifest, Settings())
     return backend.name, backend.scores(BATCH)
 
