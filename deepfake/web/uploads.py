@@ -31,6 +31,7 @@ from deepfake.imaging.kinds import SNIFFED_BYTES
 from deepfake.web import metrics, scratch
 from deepfake.web.gradio_internals import is_signed_in, plain_name
 from deepfake.web.texts import say
+from deepfake.web.told import told
 from deepfake.web.visitors.admission import Admission
 from deepfake.web.visitors.counts import LocalCount, take
 
@@ -273,7 +274,7 @@ class Uploads:
             raise RefusedError("malformed", say("upload.form"))
         await anyio.to_thread.run_sync(form.write)
         if len(form.files) == 1 and form.files[0].fault:
-            raise RefusedError("upload_kind", form.files[0].fault)
+            raise RefusedError("upload_kind", told(form.files[0].fault))
 
     def _count(self, one: Kept, size: int) -> None:
         self.size += size

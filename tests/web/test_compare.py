@@ -26,7 +26,8 @@ SIZE = f"{(default_model.FOLDER / 'model.tflite').stat().st_size / 1e6:.1f} MB"
 
 @pytest.fixture
 def page(browser, served_several):
-    with open_page(browser, served_several.url) as page:
+    # 415: what is no picture is not taken.
+    with open_page(browser, served_several.url, ("415",)) as page:
         yield page
 
 
@@ -244,7 +245,7 @@ def test_a_file_that_is_no_picture_gets_its_sentence(page, tmp_path):
     page.locator("#compare").click()
     expect(page.locator("#comparison [role=alert]")).to_contain_text("Choose a photo first")
     upload(page, bad, "compare-photo")
-    expect(page.locator("#comparison [role=alert]")).to_contain_text("This is a text file")
+    expect(page.locator("#compare-notice [role=alert]")).to_contain_text("This is a text file")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

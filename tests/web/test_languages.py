@@ -18,7 +18,7 @@ def test_an_arabic_browser_gets_an_arabic_page_from_right_to_left(
     browser, served, two_faces, tmp_path
 ):
     # 422: what is no picture has no preview.
-    with open_page(browser, served.url, ("422",), locale="ar-EG") as page:
+    with open_page(browser, served.url, ("415",), locale="ar-EG") as page:
         root = page.locator("html")
         expect(root).to_have_attribute("dir", "rtl")
         expect(root).to_have_attribute("lang", "ar")
@@ -52,7 +52,7 @@ def test_an_arabic_browser_gets_an_arabic_page_from_right_to_left(
         shows(page, "#verdict", ARABIC["adjusted.fake"])
         (tmp_path / "bad.jpg").write_bytes(b"this is no picture at all")
         upload(page, tmp_path / "bad.jpg")
-        shows(page, "#verdict [role=alert]", ARABIC["error.file"], ARABIC["what.text"])
+        shows(page, "#notice [role=alert]", ARABIC["what.text"])
         page.get_by_role("tab", name=ARABIC["tab.about"]).click()
         shows(page, "#about", ARABIC["about.what_text"], ARABIC["failure.filters"])
         card = page.locator("#about [lang=en]").first

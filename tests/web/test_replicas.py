@@ -87,11 +87,12 @@ def events(answers):
 
 def test_two_replicas_share_a_limit_exactly_and_a_restart_keeps_it(replicas, portrait):
     visitors = [Visitor(r.url, portrait, forwarded("203.0.113.1")) for r in replicas]
-    with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(lambda n: visitors[n % 2].detect(), range(50)))
+    # As many as one visitor may send at the same time, and in a minute.
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda n: visitors[n % 2].detect(), range(20)))
     assert events(answers).count("complete") == 5
     refusals = [data for event, data in answers if event == "error"]
-    assert len(refusals) == 45
+    assert len(refusals) == 15
     assert all(LIMIT_SENTENCE.search(data["error"]) for data in refusals)
 
     assert replicas[0].stop() == 0
