@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfake.commands.options import add_answers
+from deepfake.commands.options import add_answers, add_threshold
 from deepfake.errors import ImageError, RecordError, SettingError
 from deepfake.formatting import on_one_line, printable
 from deepfake.modelstore.answers import Answers
@@ -44,10 +44,7 @@ def add_command(commands: Any) -> None:
         help="a photo, a folder of photos, whatever their endings, or - for standard input",
     )  # fmt: skip
     detect.add_argument("--json", action="store_true", help="one JSON document a line")
-    detect.add_argument(
-        "--threshold", type=float, metavar="P",
-        help="P(fake) from which on a face is called fake (default: the model's)",
-    )  # fmt: skip
+    add_threshold(detect)
     detect.add_argument(
         "--model", action="append", metavar="MODEL",
         help="'default', a model's folder or file, or hf://OWNER/REPO; several, each after its own "

@@ -83,6 +83,19 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_threshold(parser: argparse.ArgumentParser, judged: str = "face") -> None:
+    """Add `--threshold` of a command that uses one model at a time.
+
+    Args:
+        parser: ArgumentParser.
+        judged: str. What gets a verdict. Defaults to a face.
+    """
+    parser.add_argument(
+        "--threshold", type=float, metavar="P",
+        help=f"P(fake) from which on a {judged} is called fake (default: the model's)",
+    )  # fmt: skip
+
+
 def joined(arguments: Sequence[str]) -> list[str]:
     """Arguments in which `--scale -1..1` is one, since argparse takes its value for an option."""
     kept: list[str] = []

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfake.commands.options import add_answers, add_model, require_positive
+from deepfake.commands.options import add_answers, add_model, add_threshold, require_positive
 from deepfake.errors import ScanError, SettingError
 from deepfake.formatting import on_one_line
 from deepfake.modelstore.answers import Answers
@@ -58,10 +58,7 @@ def add_command(commands: Any) -> None:
         help="what is written: .parquet, .csv or .jsonl",
     )  # fmt: skip
     add_model(scan)
-    scan.add_argument(
-        "--threshold", type=float, metavar="P",
-        help="P(fake) from which on a face is called fake (default: the model's)",
-    )  # fmt: skip
+    add_threshold(scan)
     scan.add_argument(
         "--workers", type=int, metavar="N",
         help="how many work at a time, each with the model (default: one for each core)",

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfake.commands.options import add_model
+from deepfake.commands.options import add_model, add_threshold
 from deepfake.errors import SettingError, VideoError
 from deepfake.formatting import on_one_line, printable
 from deepfake.video.aggregation import AGGREGATIONS, DEFAULT
@@ -42,10 +42,7 @@ def add_command(commands: Any) -> None:
         "--annotate", type=Path, metavar="FILE.mp4",
         help="also write a copy with boxes, scores and a bar of time (of one video)",
     )  # fmt: skip
-    video.add_argument(
-        "--threshold", type=float, metavar="P",
-        help="P(fake) from which on a person is called fake (default: the model's)",
-    )  # fmt: skip
+    add_threshold(video, "person")
     video.add_argument(
         "--aggregation", choices=list(AGGREGATIONS), default=DEFAULT,
         help="how the frames of a person are put together (default: %(default)s; docs/video.md)",

@@ -13,19 +13,18 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from deepfake import errors
 from deepfake.decoders.segments import Segments, file_in_memory
+from deepfake.decoders.starting import command, environment
 from deepfake.errors import DeepfakeError, ImageError
 from deepfake.settings import Settings
 
@@ -40,15 +39,12 @@ START_SECONDS = 60
 TASK = struct.Struct("<QQ")
 # Messages are short: arrays lie in the segment.
 MAX_MESSAGE = 16_000_000
-# So that no token or password of the operator comes along.
-KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
 # The C library keeps what a picture took for the next one, instead of asking the system anew for
 # each page: a quarter of a decoder's time. No more than this, since it may wait for long.
 SET = {
     "MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "33554432",
     "MALLOC_TRIM_THRESHOLD_": "67108864", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
 }  # fmt: skip
-CODE = "import sys; sys.path[:] = {path!r}; from {module} import main; main(*{arguments!r})"
 BROKE = (
     "The program that decodes pictures broke off at this file, so nothing is known of it. Export "
     "the photo again."
@@ -159,20 +155,15 @@ class _Child:
         life, ours_of_life = os.pipe()
         self._life: int | None = ours_of_life
         handed = (theirs.fileno(), turn, life)
-        path = [str(Path(entry).resolve()) for entry in sys.path]
-        code = CODE.format(
-            path=path, module=f"{__package__}.child", arguments=(*handed, seconds, memory)
-        )
-        environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         try:
             self._process = subprocess.Popen(  # noqa: S603  # our own module, no shell
-                [sys.executable, "-I", "-B", "-X", "utf8", "-c", code],
+                command(f"{__package__}.child", *handed, seconds, memory),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 # Libraries print what strangers wrote into their files.
                 stderr=subprocess.DEVNULL,
                 pass_fds=handed,
-                env={**environment, **SET},
+                env=environment(**SET),
                 # Ctrl-C is for the parent, which ends the child.
                 start_new_session=True,
             )

@@ -6,7 +6,6 @@ One request on standard input names both files and what to draw; a line of JSON 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from bisect import bisect_left
 from fractions import Fraction
@@ -17,7 +16,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from deepfake.video.decoding import RefusalError, demuxer_of, upright
+from deepfake.video.decoding import RefusalError, keep_to, opened, upright
 
 # Okabe and Ito's colours, which most colour-blind people tell apart, as on the page.
 COLOURS = {"fake": "#d55e00", "uncertain": "#e69f00", "real": "#0072b2", "not_applicable": "#999"}
@@ -29,10 +28,7 @@ HOLD_SECONDS = 0.5
 def main() -> None:
     """Write one file."""
     request = json.loads(sys.stdin.readline())
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (request["cpu_seconds"],) * 2)
-    resource.setrlimit(resource.RLIMIT_AS, (request["memory"],) * 2)
-    av.logging.set_level(av.logging.PANIC)
+    keep_to(request)
     try:
         _write(request)
         print(json.dumps({"end": True}))
@@ -43,10 +39,7 @@ def main() -> None:
 
 
 def _write(request: dict[str, Any]) -> None:
-    path = Path(request["path"])
-    with path.open("rb") as file:
-        demuxer = demuxer_of(file.read(16))
-    source = av.open(path.open("rb"), "r", format=demuxer)
+    source = opened(Path(request["path"]))
     target = av.open(request["target"], "w", format="mp4")
     shown = source.streams.video[0]
     shown.thread_type = "AUTO"

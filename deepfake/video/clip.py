@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +12,12 @@ from typing import IO, Any
 
 import numpy as np
 
+from deepfake.decoders.starting import command, environment
 from deepfake.errors import VideoError
 from deepfake.settings import Settings
 
 # Decoding every frame of five minutes of 4K takes about as long on one processor.
 CPU_SECONDS, MEMORY = 300, 4_000_000_000
-CODE = "import sys; sys.path[:] = {path!r}; from deepfake.video.{module} import main; main()"
-KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH")
 MISSING = "Videos need one more package: pip install av"
 BROKE_OFF = (
     "The program that decodes videos broke off here: this file takes too long or too much memory, "
@@ -34,12 +31,10 @@ class Frame:
 
     Attributes:
         time: float. Seconds from the first frame.
-        is_key: bool. Whether it is compressed without others.
         pixels: uint8 array (height, width, 3). RGB, upright.
     """
 
     time: float
-    is_key: bool
     pixels: np.ndarray
 
 
@@ -118,7 +113,7 @@ class Clip:
             if len(data) < shape[0] * shape[1] * 3:
                 raise VideoError(BROKE_OFF)
             pixels = np.frombuffer(data, np.uint8).reshape(shape)
-            yield Frame(said["time"], said["key"], pixels)
+            yield Frame(said["time"], pixels)
 
     def close(self) -> None:
         """End the child."""
@@ -160,16 +155,13 @@ def start(module: str) -> subprocess.Popen[bytes]:
     """
     if importlib.util.find_spec("av") is None:
         raise VideoError(MISSING)
-    path = [str(Path(entry).resolve()) for entry in sys.path]
-    # So that no token or password of the operator comes along.
-    environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     return subprocess.Popen(  # noqa: S603  # our own module, no shell
-        [sys.executable, "-I", "-B", "-X", "utf8", "-c", CODE.format(path=path, module=module)],
+        command(f"{__package__}.{module}"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         # FFmpeg prints what strangers wrote into their files.
         stderr=subprocess.DEVNULL,
-        env=environment,
+        env=environment(),
         start_new_session=True,
     )
 

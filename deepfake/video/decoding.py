@@ -36,10 +36,7 @@ class RefusalError(Exception):
 def main() -> None:
     """Serve one file: its path and limits come as the first request."""
     limits = json.loads(sys.stdin.readline())
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"],) * 2)
-    resource.setrlimit(resource.RLIMIT_AS, (limits["memory"],) * 2)
-    av.logging.set_level(av.logging.PANIC)
+    keep_to(limits)
     # Libraries that print do not come between our lines.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -48,9 +45,9 @@ def main() -> None:
         _say(answers, clip.facts())
         for line in sys.stdin:
             request = json.loads(line)
-            for time, is_key, pixels in clip.frames(request["times"], request.get("side")):
+            for time, pixels in clip.frames(request["times"], request.get("side")):
                 height, width = pixels.shape[:2]
-                _say(answers, {"time": time, "key": is_key, "width": width, "height": height})
+                _say(answers, {"time": time, "width": width, "height": height})
                 answers.write(pixels.tobytes())
             _say(answers, {"end": True, "broken": clip.broken})
     except RefusalError as refusal:
@@ -67,12 +64,9 @@ class Clip:
     """
 
     def __init__(self, limits: Request):
-        path = Path(limits["path"])
-        with path.open("rb") as file:
-            demuxer = demuxer_of(file.read(16))
         self.broken = 0
         try:
-            self.container = av.open(path.open("rb"), "r", format=demuxer)
+            self.container = opened(Path(limits["path"]))
         except av.FFmpegError:
             raise RefusalError(
                 "This video cannot be opened: it is damaged, or only a part of it is here. Export "
@@ -111,7 +105,7 @@ class Clip:
 
     def frames(
         self, times: Sequence[float], side: int | None = None
-    ) -> Iterator[tuple[float, bool, np.ndarray]]:
+    ) -> Iterator[tuple[float, np.ndarray]]:
         """The frames at times of the index, in their order.
 
         Args:
@@ -119,8 +113,8 @@ class Clip:
             side: int. Longest side of what is returned. Defaults to the frame's own.
 
         Returns:
-            (seconds, whether it is a key frame, uint8 array (height, width, 3)). Frames that
-            cannot be decoded are left out and counted as `broken`.
+            (seconds, uint8 array (height, width, 3)). Frames that cannot be decoded are left out
+            and counted as `broken`.
         """
         decoder: Iterator[Any] | None = None
         shown = -1.0
@@ -137,7 +131,7 @@ class Clip:
                     shown = round(frame.time - self.start, 6)
                     if shown >= time - EPSILON:
                         self.broken += bool(frame.is_corrupt)
-                        yield shown, bool(frame.key_frame), upright(frame, side)
+                        yield shown, upright(frame, side)
                         break
                 else:
                     decoder, self.broken = None, self.broken + 1
@@ -175,6 +169,30 @@ class Clip:
     def _ticks(self, time: float) -> int:
         base = self.stream.time_base
         return round((time + self.start) / float(base)) if base else 0
+
+
+def keep_to(limits: Request) -> None:
+    """Have the kernel end this process at its limits, and FFmpeg print nothing.
+
+    Args:
+        limits: dict. "cpu_seconds" and "memory" in bytes.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"],) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (limits["memory"],) * 2)
+    av.logging.set_level(av.logging.PANIC)
+
+
+def opened(path: Path) -> av.container.InputContainer:
+    """A file as the container that its first bytes say.
+
+    Raises:
+        RefusalError: it is none that we take.
+        av.FFmpegError: it is damaged.
+    """
+    with path.open("rb") as file:
+        demuxer = demuxer_of(file.read(16))
+    return av.open(path.open("rb"), "r", format=demuxer)
 
 
 def demuxer_of(first: bytes) -> str:

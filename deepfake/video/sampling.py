@@ -112,7 +112,7 @@ def closer_times(
     """
     widest = sorted(doubtful, key=lambda part: part[0] - part[1])[:CLOSER]
     chosen = {_nearest(times, (start + end) / 2, (end - start) / 2) for start, end in widest}
-    return sorted(time for time in chosen if time is not None and time not in set(known))
+    return sorted(time for time in chosen - set(known) if time is not None)
 
 
 def _nearest(times: Sequence[float], time: float, within: float) -> float | None:

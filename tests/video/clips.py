@@ -25,19 +25,20 @@ def film(path, photos, seconds=3.0, *, codec="libx264", sound=False, key_every=1
                 container.mux(stream.encode(av.VideoFrame.from_image(frame)))
         container.mux(stream.encode())
         if track is not None:
-            silence = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), "fltp", "mono")
-            silence.rate = 44100
-            container.mux(track.encode(silence))
-            container.mux(track.encode())
+            _be_silent(container, track)
     return path
 
 
 def sound_only(path):
     """A film without a picture."""
     with av.open(str(path), "w") as container:
-        track = container.add_stream("aac", rate=44100)
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), "fltp", "mono")
-        silence.rate = 44100
-        container.mux(track.encode(silence))
-        container.mux(track.encode())
+        _be_silent(container, container.add_stream("aac", rate=44100))
     return path
+
+
+def _be_silent(container, track):
+    """A second of it."""
+    silence = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), "fltp", "mono")
+    silence.rate = 44100
+    container.mux(track.encode(silence))
+    container.mux(track.encode())
