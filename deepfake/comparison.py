@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deepfake import verdict
-from deepfake.errors import ModelError
+from deepfake.errors import LateError, ModelError
 from deepfake.imaging import Picture
 from deepfake.manifest import OperatingPoint
 from deepfake.report import FaceReport, Report
@@ -240,6 +240,7 @@ def compare(
         The Comparison. A model that fails has its sentence in its row.
 
     Raises:
+        LateError: time is over (`deadline`).
         SettingError: the threshold is out of range.
     """
     if threshold is not None:
@@ -251,6 +252,8 @@ def compare(
         try:
             detector = shelf.detector(name)
             report = detector.detect(picture, file=file, found=found)
+        except LateError:
+            raise
         except Exception as error:  # see failure_of: the other models still answer
             rows.append(Row(name, shelf.title(name), None, failure_of(name, error)))
             continue
@@ -303,6 +306,8 @@ def _explained(row: Row, shelf: Shelf) -> Row:
         return row
     try:
         looked_at = shelf.detector(row.model).explain(face)
+    except LateError:
+        raise
     except Exception as error:  # see failure_of: the other maps still appear
         return replace(row, map_error=failure_of(row.model, error))
     faces = (replace(face, evidence=looked_at), *report.faces[1:])

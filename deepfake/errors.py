@@ -116,5 +116,12 @@ class LimitError(DeepfakeError):
         self.seconds = seconds
 
 
+class LateError(LimitError):
+    """An analysis that was not done in time."""
+
+    def __init__(self, sentence: str = "There was no answer in time. Please try again."):
+        super().__init__(sentence)
+
+
 class ScanError(DeepfakeError):
     """A scan that cannot begin or go on: nothing to scan, no room, a file in the way."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ai_edge_litert.interpreter import Interpreter
 
+from deepfake import deadline
 from deepfake.errors import ModelError
 
 _SILENCE = threading.Lock()
@@ -42,8 +43,9 @@ class InterpreterPool:
 
         Raises:
             ModelError: the file is missing or is not a LiteRT model.
+            LateError: time is over (`deadline`).
         """
-        interpreter = self._free.get()
+        interpreter = deadline.take(self._free)
         try:
             if interpreter is None:
                 interpreter = self._make()

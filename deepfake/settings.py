@@ -68,6 +68,8 @@ class Settings:
         max_queue: int. How many analyses may wait for their turn.
         max_per_visitor: int. How many analyses of a visitor may wait or run at the same time, where
             analyses are limited.
+        analysis_seconds: int. How long a visitor waits for an analysis at most, from its place in
+            the queue to its answer; then it is stopped.
         max_many: int. How many photos the tab Many files takes at a time.
         host: str. Address that the page listens on.
         port: int. Port that the page listens on.
@@ -110,6 +112,7 @@ class Settings:
     trusted_proxies: str = ""
     max_queue: int = 20
     max_per_visitor: int = 2
+    analysis_seconds: int = 120
     max_many: int = 100
     host: str = "127.0.0.1"
     port: int = 7860

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
+from deepfake import deadline
 from deepfake.detector import Detector, Source
 from deepfake.errors import DeepfakeError, ModelError
 from deepfake.faces import FaceDetector
@@ -187,11 +189,13 @@ class Shelf:
         try:
             if name not in self.names:
                 self._check_other(name)
-            detector = Detector(name, settings=self.settings, faces=self.faces)
-            # A file can load and still not run; and the first visitor should not wait for what
-            # some runtimes do at their first run.
-            blank = np.zeros((PROBE_SIDE, PROBE_SIDE, 3), np.uint8)
-            detector.detect(blank)
+            # For those who come later, too: a visitor's time is no limit to it.
+            with deadline.until(math.inf):
+                detector = Detector(name, settings=self.settings, faces=self.faces)
+                # A file can load and still not run; and the first visitor should not wait for what
+                # some runtimes do at their first run.
+                blank = np.zeros((PROBE_SIDE, PROBE_SIDE, 3), np.uint8)
+                detector.detect(blank)
         except Exception as error:
             with self._lock:
                 now = time.monotonic()

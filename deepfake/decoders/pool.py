@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from deepfake import errors
+from deepfake import deadline, errors
 from deepfake.decoders.segments import Segments, file_in_memory
 from deepfake.decoders.starting import command, environment
 from deepfake.errors import DeepfakeError, ImageError
@@ -99,8 +99,9 @@ class Pool:
         Raises:
             DeepfakeError: what the task raised.
             ImageError: it took too long, or its child came to an end.
+            LateError: time is over (`deadline`); its child was ended.
         """
-        child = self._idle.get()
+        child = deadline.take(self._idle)
         try:
             if not child.lives:
                 child = self._renewed(child)
@@ -108,6 +109,7 @@ class Pool:
         except _EndedError as error:
             self.counts[error.outcome] += 1
             logger.warning("A decoder was replaced: %s.", error)
+            deadline.check()
             raise ImageError(error.sentence) from None
         finally:
             # Now, so that the next one does not wait for its start.
@@ -243,7 +245,7 @@ class _Child:
             self._life = None
 
     def _hear(self, seconds: float) -> bytes:
-        if not self._messages.poll(seconds):
+        if not self._messages.poll(deadline.left(seconds)):
             raise TimeoutError("no answer")
         return self._messages.recv_bytes(MAX_MESSAGE)
 

@@ -15,6 +15,7 @@ from deepfake import imaging, jpeg, provenance
 from deepfake.detector import Detector
 from deepfake.errors import DeepfakeError, LimitError, ModelError
 from deepfake.progress import listening
+from deepfake.report import Report
 from deepfake.web import drawing, metrics, wording
 from deepfake.web.about import about
 from deepfake.web.adjust import meaning
@@ -23,6 +24,7 @@ from deepfake.web.history import history_row, kept
 from deepfake.web.newest import Newest
 from deepfake.web.session import Session
 from deepfake.web.texts import say
+from deepfake.web.time_limit import TimeLimit
 from deepfake.web.told import told
 from deepfake.web.uploads import Uploads
 from deepfake.web.view import Changes, PhotoView, stays
@@ -71,11 +73,6 @@ class Analyser:
         """Judge the photo."""
         self.newest.note(request, ticket)
         self._note_shown(photo, request)
-        try:
-            if photo:
-                self.admission.admit(request)
-        except LimitError as error:
-            return self._failure(error, threshold, model, ticket, wording.REFUSED)
         return self._judge(photo, threshold, model, ticket, request, progress)
 
     def _judge(
@@ -86,27 +83,38 @@ class Analyser:
         ticket: str,
         request: gr.Request | None,
         progress: gr.Progress,
+        costs: bool = True,
     ) -> Changes:
-        try:
-            detector = self._load(model, progress)
-        except ModelError as error:
-            metrics.count("failures", "model")
-            return self._failure(error, threshold, model, ticket, wording.UNUSABLE_MODEL)
-        if not photo:
-            return self._failure(say("photo.first"), threshold, model, ticket, wording.NO_PHOTO)
-        progress(0.3, desc=say("progress.faces"))
-        try:
+        """As `analyse`; unless it `costs` nothing, since it has been counted."""
+        limit = self._limit(request)
+
+        def judge(photo: str, detector: Detector) -> tuple[Image.Image, Report]:
             data = imaging.read_path(photo, detector.settings)
             picture = imaging.read(data, detector.settings)
             report = detector.detect(picture, file=Path(photo).name, fragility=True).at(threshold)
-            report = replace(report, provenance=provenance.read(data, detector.settings))
+            found = provenance.read(data, detector.settings)
+            return picture.image, replace(report, provenance=found)
+
+        try:
+            if photo and costs:
+                self.admission.admit(request)
+            detector = limit.run(lambda: self._load(model, progress), stops=False)
+            if not photo:
+                return self._failure(say("photo.first"), threshold, model, ticket, wording.NO_PHOTO)
+            progress(0.3, desc=say("progress.faces"))
+            image, report = limit.run(lambda: judge(photo, detector))
+        except LimitError as error:
+            return self._failure(error, threshold, model, ticket, wording.REFUSED)
+        except ModelError as error:
+            metrics.count("failures", "model")
+            return self._failure(error, threshold, model, ticket, wording.UNUSABLE_MODEL)
         except DeepfakeError as error:
             metrics.count("failures", "picture")
             return self._failure(error, threshold, model, ticket)
         metrics.judged(report)
         if not self.newest.holds(request, ticket):
             return stays()
-        shown = drawing.shrink(picture.image)
+        shown = drawing.shrink(image)
         session = Session(report, jpeg.encode(shown, 92), kept(shown, report), model, ticket)
         return self.view.show(session, self._row(session))
 
@@ -152,17 +160,17 @@ class Analyser:
         """Judge the photo, if there is one, with the model just chosen, as in `analyse`."""
         self.newest.note(request, ticket)
         counted = self._take_counted(model, request)
+        if photo:
+            return self._judge(photo, threshold, model, ticket, request, progress, not counted)
         try:
-            if not counted and (photo or not self._costs_nothing(model)):
+            if not counted and not self._costs_nothing(model):
                 self.admission.admit(request)
-            self._load(model, progress)
+            self._limit(request).run(lambda: self._load(model, progress), stops=False)
         except LimitError as error:
             return self._failure(error, threshold, model, ticket, wording.REFUSED)
         except ModelError as error:
             return self._failure(error, threshold, model, ticket, wording.UNUSABLE_MODEL)
-        if not photo:
-            return self.forget(threshold, model, ticket, request)
-        return self._judge(photo, threshold, model, ticket, request, progress)
+        return self.forget(threshold, model, ticket, request)
 
     def decide_again(
         self,
@@ -205,7 +213,8 @@ class Analyser:
             progress(0.2, desc=say("progress.hiding"))
             detector = self.choices.detector(session.model)
             chosen = session.report.faces[index]
-            chosen = replace(chosen, evidence=detector.explain(chosen))
+            evidence = self._limit(request).run(lambda: detector.explain(chosen))
+            chosen = replace(chosen, evidence=evidence)
         except DeepfakeError as error:
             raise gr.Error(told(error.public), print_exception=False) from error
         if not self.newest.holds(request, ticket):
@@ -225,6 +234,9 @@ class Analyser:
 
     def _row(self, session: Session) -> dict[str, Any]:
         return history_row(session, self.choices.shelf.settings)
+
+    def _limit(self, request: gr.Request | None) -> TimeLimit:
+        return TimeLimit(request, self.choices.shelf.settings.analysis_seconds)
 
     def _load(self, model: str | None, progress: gr.Progress) -> Detector:
         if not self.choices.is_ready(model):

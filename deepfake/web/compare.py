@@ -17,6 +17,7 @@ from deepfake.web.choices import Choices
 from deepfake.web.newest import Newest
 from deepfake.web.previews import preview
 from deepfake.web.texts import say
+from deepfake.web.time_limit import TimeLimit
 from deepfake.web.told import told
 from deepfake.web.uploads import Uploads
 from deepfake.web.view import Changes, ComparisonView, stays
@@ -66,11 +67,14 @@ class Comparer:
         def tell(done: int, title: str) -> None:
             progress((done, len(models)), desc=say("progress.asking", model=title), unit="")
 
-        try:
-            self.admission.admit(request)
+        def judge() -> tuple[Comparison, str]:
             with listening(lambda sentence: progress(None, desc=sentence)):
                 found = compare_models(self.choices, photo, models, tell)
-            shown = preview(photo, self.choices.shelf.settings)
+            return found, preview(photo, self.choices.shelf.settings)
+
+        try:
+            self.admission.admit(request)
+            found, shown = self._limit(request).run(judge)
             if not self.newest.holds(request, ticket):
                 return stays()
             return self.view.show(_slim(found), ticket, shown)
@@ -99,11 +103,13 @@ class Comparer:
         try:
             # All maps together count as one analysis, like the one of the picture tab.
             self.admission.admit(request)
+            explained = self._limit(request).run(
+                lambda: explain(comparison, self.choices.shelf, progress=tell)
+            )
         except LimitError as error:
             # The comparison stays: it is of the same photo.
             gr.Warning(told(error.public), title=say(wording.REFUSED))
             return stays()
-        explained = explain(comparison, self.choices.shelf, progress=tell)
         if not self.newest.holds(request, ticket):
             return stays()
         return self.view.show(explained, ticket)
@@ -118,6 +124,9 @@ class Comparer:
         """The photo before is no longer needed; this one is: for other models."""
         if self.uploads is not None and request is not None:
             self.uploads.show(request.session_hash, "compare", photo)
+
+    def _limit(self, request: gr.Request | None) -> TimeLimit:
+        return TimeLimit(request, self.choices.shelf.settings.analysis_seconds)
 
     def _failure(self, problem: DeepfakeError | str, ticket: str) -> Changes:
         return self.view.show_nothing(ticket, wording.error_panel(problem))

@@ -32,6 +32,7 @@ from deepfake.web.gradio_internals import (
     Queue,
 )
 from deepfake.web.texts import say
+from deepfake.web.time_limit import note_place
 from deepfake.web.told import told
 from deepfake.web.uploads import Uploads
 from deepfake.web.visitors.admission import Admission
@@ -174,6 +175,7 @@ class Door:
         )
         if refusal is not None:
             raise LimitError(*refusal)
+        note_place(connection.scope)
         self._beside[client] += 1
         try:
             async with self._places:
@@ -271,6 +273,7 @@ class DoorMiddleware:
                     await send(message)
 
             async with door.entering(client):
+                note_place(scope)
                 await self._checked(scope, _once(body, receive), unless_full)
             if not full:
                 return

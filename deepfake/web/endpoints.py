@@ -25,6 +25,7 @@ from deepfake.web.choices import Choices
 from deepfake.web.compare import compare_models, name_of
 from deepfake.web.gradio_internals import PhotoInput, end_call, typed_answer
 from deepfake.web.language import CATALOGUES, DEFAULT
+from deepfake.web.time_limit import TimeLimit
 from deepfake.web.uploads import Uploads
 from deepfake.web.visitors.admission import Admission
 
@@ -53,7 +54,7 @@ class Endpoints:
     ) -> LabelsDocument:
         """P(fake) and 1 − P(fake) of the most suspicious face of a photo."""
         with self._admitted(photo, request) as source:
-            labels = self._report(source, model).labels()
+            labels = self._report(source, request, model).labels()
             return {"Fake": labels["Fake"], "Real": labels["Real"]}
 
     def detect(
@@ -66,7 +67,7 @@ class Endpoints:
     ) -> ReportDocument:
         """The verdict on a photo and on each of its faces, and what weakens them."""
         with self._admitted(photo, request, threshold) as source:
-            report = self._report(source, model, provenance)
+            report = self._report(source, request, model, provenance)
             return (report if threshold is None else report.at(threshold)).to_dict()
 
     def compare(
@@ -79,7 +80,9 @@ class Endpoints:
         """The verdicts of several models on a photo, side by side and taken together."""
         with self._admitted(photo, request, threshold) as source:
             names = models or self.choices.labels
-            found = compare_models(self.choices, source, names, threshold=threshold)
+            found = self._limit(request).run(
+                lambda: compare_models(self.choices, source, names, threshold=threshold)
+            )
             return found.to_dict(public=True)
 
     @property
@@ -121,11 +124,23 @@ class Endpoints:
             # Who is refused before tries again with it; who has had an answer sends it again.
             self.uploads.remove(photo)
 
-    def _report(self, photo: str | bytes, model: str | None, provenance: bool = False) -> Report:
-        detector = self.choices.detector(model)
-        report = detector.detect(photo, file=name_of(photo), provenance=provenance)
+    def _report(
+        self,
+        photo: str | bytes,
+        request: gr.Request | None,
+        model: str | None,
+        provenance: bool = False,
+    ) -> Report:
+        limit = self._limit(request)
+        detector = limit.run(lambda: self.choices.detector(model), stops=False)
+        report = limit.run(
+            lambda: detector.detect(photo, file=name_of(photo), provenance=provenance)
+        )
         metrics.judged(report)
         return report
+
+    def _limit(self, request: gr.Request | None) -> TimeLimit:
+        return TimeLimit(request, self.choices.shelf.settings.analysis_seconds)
 
 
 def add_endpoints(endpoints: Endpoints) -> None:

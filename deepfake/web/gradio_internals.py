@@ -117,12 +117,6 @@ class Queue:
         except (ValueError, LookupError, TypeError, RecursionError):
             return None
 
-    @property
-    def jobs(self) -> frozenset[str]:
-        """Numbers of the events that run."""
-        jobs = list(self._blocks._queue.active_jobs)
-        return frozenset(event._id for job in jobs for event in job or ())
-
     def seconds_of_work(self) -> int:
         """How long those who wait take together, as far as that has been measured."""
         queue = self._blocks._queue

@@ -17,6 +17,7 @@ from deepfake.web.newest import Newest
 from deepfake.web.placed import placed
 from deepfake.web.session import SESSION_SECONDS
 from deepfake.web.texts import megabytes, number, say
+from deepfake.web.time_limit import TimeLimit
 from deepfake.web.told import told
 from deepfake.web.visitors.admission import Admission
 
@@ -69,13 +70,17 @@ class ManyFiles:
             pace = many.Pace()
             detector = self._choices.detector(None)
             self._admission.admit(request)
+            limit = TimeLimit(request, settings.analysis_seconds)
+            judging = many.judge(chosen, detector)
             try:
-                for one in many.judge(chosen, detector):
+                while (one := limit.run(lambda: next(judging, None))) is not None:
                     if not self._newest.holds(request, ticket):
                         return
                     found.append(one)
                     if len(found) % COUNTED == 0 and len(found) < len(chosen):
                         self._admission.admit(request)
+                        # From now on, and not from when the first one was sent.
+                        limit = TimeLimit(None, settings.analysis_seconds)
                     if pace.is_due():
                         rate = number(pace.rate(len(found)), 1)
                         now = say(

@@ -30,7 +30,7 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "failures": (
         "Analyses that ended without a verdict, by whose fault it was",
         "fault",
-        ("picture", "model", "page"),
+        ("picture", "model", "page", "time"),
     ),
     "failed_sign_ins": ("Wrong names or passwords", "outcome", ("wrong", "refused")),
 }  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -18,18 +17,17 @@ from deepfake.shelf import Shelf
 from deepfake.version import __version__
 from deepfake.web import metrics
 from deepfake.web.gradio_internals import Queue
+from deepfake.web.time_limit import overdue
 from deepfake.web.uploads import Uploads
 from deepfake.web.visitors.limits import Limiter
 
-# The longest that an analysis may be seen at the same work, before the page no longer is ready.
-STUCK_SECONDS = 120.0
 # Each gauge with what it says.
 GAUGES = {
     "queue_waiting": "Analyses that wait",
     "queue_running": "Analyses that run",
     "queue_places": "Analyses that may wait",
     "workers": "Analyses that may run at the same time",
-    "workers_stuck": "1 if all workers have been at the same work for too long",
+    "workers_overdue": "Analyses that run though their time is over; as many as workers: stuck",
     "upload_bytes": "What visitors' pictures take of the disk",
     "upload_limit_bytes": "What they may take together",
     "disk_free_bytes": "What is left of the disk that they lie on",
@@ -71,15 +69,10 @@ class Vitals(Collector):
         self.uploads = uploads
         self.places = places
         self.workers = workers
-        # When each event that runs was first seen.
-        self._since: dict[str, float] = {}
 
     def are_stuck(self) -> bool:
-        """Whether all workers have been at the same work for `STUCK_SECONDS`, as far as is seen."""
-        now = time.monotonic()
-        self._since = {job: self._since.get(job, now) for job in self.queue.jobs}
-        old = sum(now - since >= STUCK_SECONDS for since in self._since.values())
-        return old >= self.workers
+        """Whether as many analyses as may run do not end, though their time is over."""
+        return overdue() >= self.workers
 
     def numbers(self) -> dict[str, float]:
         """Each of `GAUGES`."""
@@ -88,7 +81,7 @@ class Vitals(Collector):
             "queue_running": self.queue.running,
             "queue_places": self.places,
             "workers": self.workers,
-            "workers_stuck": self.are_stuck(),
+            "workers_overdue": overdue(),
             "upload_bytes": self.uploads.size,
             "upload_limit_bytes": self.uploads.max_bytes,
             "models_loaded": len(self.shelf.loaded),

@@ -5,15 +5,16 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from deepfake import decoders, imaging, provenance
+from deepfake import deadline, decoders, imaging, provenance
 from deepfake.decoders import pool as pools
-from deepfake.errors import ImageError
+from deepfake.errors import ImageError, LateError
 from deepfake.imaging import Picture
 from deepfake.settings import Settings
 from tests.conftest import EXAMPLES
@@ -176,3 +177,16 @@ def test_a_process_that_was_forked_has_decoders_of_its_own(portrait):
         os._exit(0 if imaging.read(portrait, THERE).width == 512 else 1)
     assert os.waitpid(number, 0)[1] == 0
     assert imaging.read(portrait, THERE).width == 512
+
+
+def test_a_decoder_is_ended_when_nobody_waits_for_it_any_more(pool):
+    for _ in range(2):
+        with pytest.raises(LateError), deadline.until(time.monotonic() + 0.3):
+            pool.run(tasks.sleep, b"")
+    # Nor is one waited for.
+    children = [pool._idle.get() for _ in range(2)]
+    with pytest.raises(LateError), deadline.until(time.monotonic() + 0.1):
+        pool.run(tasks.number, b"")
+    for child in children:
+        pool._idle.put(child)
+    assert pool.run(tasks.number, b"")

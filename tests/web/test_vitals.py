@@ -2,10 +2,8 @@
 
 import json
 import re
-import threading
 from pathlib import Path
 
-import gradio as gr
 import httpx
 import pytest
 from gradio_client import Client, handle_file
@@ -13,8 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deepfake.errors import SettingError
 from deepfake.web import metrics, vitals
-from deepfake.web.gradio_internals import Queue
-from deepfake.web.vitals import Vitals, open_metrics
+from deepfake.web.vitals import open_metrics
 from tests.programs import free_port
 
 BOARD = Path(__file__).parents[2] / "deploy" / "grafana.json"
@@ -97,31 +94,3 @@ def test_a_name_or_kind_that_is_not_listed_is_a_mistake_of_ours():
 def test_a_wrong_address_gets_a_sentence(served, address):
     with pytest.raises(SettingError, match="DEEPFAKE_METRICS must be an address"):
         open_metrics(address, served.vitals)
-
-
-def test_workers_that_do_not_move_make_the_page_not_ready(monkeypatch, tmp_path):
-    go_on, started = threading.Event(), threading.Barrier(3, timeout=30)
-
-    def wait():
-        started.wait()
-        go_on.wait(30)
-
-    with gr.Blocks(analytics_enabled=False) as blocks:
-        gr.Button().click(wait, api_name="wait", concurrency_limit=2)
-    port = free_port()
-    blocks.launch(server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
-    clock = [0.0]
-    monkeypatch.setattr(vitals.time, "monotonic", lambda: clock[0])
-    one = Vitals(Queue(blocks), None, None, None, 1, workers=2)
-    try:
-        for _ in range(2):
-            httpx.post(f"http://127.0.0.1:{port}/gradio_api/call/wait", json={"data": []})
-        started.wait()
-        assert not one.are_stuck()
-        clock[0] = vitals.STUCK_SECONDS - 1
-        assert not one.are_stuck()
-        clock[0] += 2
-        assert one.are_stuck()
-    finally:
-        go_on.set()
-        blocks.close()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from deepfake import deadline
 from deepfake.errors import MissingPackageError, ModelError
 from deepfake.files.digest import size_of
 from deepfake.manifest import ModelManifest
@@ -209,7 +210,7 @@ class ForeignBackend:
 
     @contextmanager
     def _borrowed(self) -> Iterator[Worker]:
-        worker = self._free.get()
+        worker = deadline.take(self._free)
         try:
             if worker is None or not worker.alive:
                 worker = self._file.start(self._settings)

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from deepfake import deadline
 from deepfake.errors import ModelError
 from deepfake.modelstore.safety import endings, sandbox
 from deepfake.modelstore.workers import messages
@@ -92,8 +93,10 @@ class Worker:
         Raises:
             ModelError: the child's own sentence, or it took too long or too much memory, crashed,
                 or answered something else. `alive` is then False, but for the first.
+            LateError: time is over (`deadline`); the child was killed.
         """
-        timer = threading.Timer(seconds, self._stop)
+        deadline.check()
+        timer = threading.Timer(deadline.left(seconds), self._stop)
         timer.daemon = True
         timer.start()
         child = self._child
@@ -102,7 +105,9 @@ class Worker:
             messages.send(child.stdin, document, arrays)  # type: ignore[arg-type]
             answer, found = messages.receive(child.stdout, MAX_ANSWER)  # type: ignore[arg-type]
         except (OSError, EOFError, ValueError) as error:
-            raise self._why(seconds, what) from error
+            why = self._why(seconds, what)
+            deadline.check()
+            raise why from error
         finally:
             timer.cancel()
         if "error" in answer:

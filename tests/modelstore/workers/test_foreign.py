@@ -12,7 +12,8 @@ import psutil
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 
-from deepfake.errors import ModelError
+from deepfake import deadline
+from deepfake.errors import LateError, ModelError
 from deepfake.modelstore import made_here
 from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends.litert import LiteRTBackend
@@ -129,6 +130,9 @@ def test_what_never_ends_on_a_photo_is_stopped_and_the_next_photo_is_judged(
     with pytest.raises(ModelError, match="longer than 2 seconds and was stopped"):
         model.backend.scores(PHOTO)
     monkeypatch.undo()
+    # Nor when whoever asked waits no longer.
+    with pytest.raises(LateError), deadline.until(time.monotonic() + 0.5):
+        model.backend.scores(PHOTO)
     assert model.backend.scores(NOISE).raw == pytest.approx([0.5], abs=0.05)
 
 

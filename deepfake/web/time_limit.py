@@ -1,0 +1,110 @@
+"""How long an analysis may take, from its place in the queue to its answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+from starlette.types import Scope
+
+from deepfake import deadline
+from deepfake.errors import LateError
+from deepfake.web import metrics
+
+Answer = TypeVar("Answer")
+
+# Where the door notes in a request when it got its place.
+SINCE = "deepfake.since"
+# What looks at the time ends by itself; what is not back after so much more is left alone.
+GRACE_SECONDS = 2.0
+
+_overdue: set[threading.Thread] = set()
+_LOCK = threading.Lock()
+
+
+def note_place(scope: Scope) -> None:
+    """A request has got its place, in the queue or beside it."""
+    scope[SINCE] = time.monotonic()
+
+
+def overdue() -> int:
+    """How many analyses still run although nobody waits for them any more."""
+    with _LOCK:
+        return len(_overdue)
+
+
+class TimeLimit:
+    """Until when an analysis has an answer.
+
+    Work that looks at the time (`deadline`: networks, decoders, workers of other models) stops when
+    it is over, and what runs in a process of its own is killed. Other work cannot be stopped: its
+    thread is left alone, so that its place is free and the visitor is told.
+
+    Args:
+        request: gradio.Request or starlette Request. Whose place it is; nothing for one from now.
+        seconds: int. How long it may take.
+    """
+
+    def __init__(self, request: Any, seconds: int):
+        # Gradio's wraps the one that came in by the door.
+        scope = getattr(getattr(request, "request", request), "scope", None) or {}
+        self._end = scope.get(SINCE, time.monotonic()) + seconds
+        self._seconds = seconds
+
+    def run(self, work: Callable[[], Answer], stops: bool = True) -> Answer:
+        """Do work, in a thread of its own.
+
+        Args:
+            work: callable.
+            stops: bool. Whether it is to stop when time is over; what is of use to the next visitor
+                as well, such as loading a model, goes on. Defaults to True.
+
+        Returns:
+            What it returns.
+
+        Raises:
+            LateError: time is over.
+            Exception: what the work raises.
+        """
+        try:
+            with deadline.until(self._end):
+                deadline.check()
+            return self._run(work, stops)
+        except LateError:
+            metrics.count("failures", "time")
+            raise LateError(
+                f"There was no answer within {self._seconds} seconds. Please try again (the "
+                "operator's limit is DEEPFAKE_ANALYSIS_SECONDS)."
+            ) from None
+
+    def _run(self, work: Callable[[], Answer], stops: bool) -> Answer:
+        answer: Future[Answer] = Future()
+
+        def do() -> None:
+            try:
+                if not stops:
+                    answer.set_result(work())
+                    return
+                with deadline.until(self._end):
+                    answer.set_result(work())
+            except BaseException as error:  # whatever it is, it is for whoever waits
+                answer.set_exception(error)
+            finally:
+                with _LOCK:
+                    _overdue.discard(threading.current_thread())
+
+        thread = threading.Thread(
+            target=copy_context().run, args=(do,), daemon=True, name="analysis"
+        )
+        thread.start()
+        patience = self._end - time.monotonic() + (GRACE_SECONDS if stops else 0.0)
+        if wait([answer], patience).done:
+            return answer.result()
+        with _LOCK:
+            if stops and thread.is_alive():
+                _overdue.add(thread)
+        raise LateError
