@@ -186,6 +186,21 @@ class Detector:
             ),
         )
 
+    def find(
+        self, picture: Picture, near: Sequence[Face] = (), *, newcomers: bool = True
+    ) -> list[Face]:
+        """Find the faces of a picture, for `detect` to judge.
+
+        Args:
+            picture: Picture.
+            near: sequence of Face. Those of an earlier frame, where the picture is one of a video.
+            newcomers: bool. As of `FaceDetector.follow`.
+
+        Returns:
+            The faces, the largest first.
+        """
+        return self._faces.follow(picture, near, newcomers=newcomers)
+
     def explain(self, face: FaceReport) -> np.ndarray:
         """What the network looked at in a face.
 

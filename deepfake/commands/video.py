@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,12 +66,17 @@ def run(options: argparse.Namespace) -> int:
         SettingError: an option does not fit.
     """
     from deepfake.detector import Detector
+    from deepfake.settings import Settings
     from deepfake.video.annotate import annotate
     from deepfake.video.detector import VideoDetector
 
     if (options.csv or options.annotate) and len(options.files) > 1:
         raise SettingError("--csv and --annotate are of one video. Name one file.")
-    judge = VideoDetector(Detector(options.model, threshold=options.threshold), options.aggregation)
+    # While one frame is judged, the next one is decoded and searched for faces: further threads
+    # would only be in the way.
+    settings = replace(Settings.from_environment(), threads=1)
+    detector = Detector(options.model, threshold=options.threshold, settings=settings)
+    judge = VideoDetector(detector, options.aggregation)
     code = RAN
     for name in options.files:
         try:

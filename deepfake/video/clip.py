@@ -90,19 +90,23 @@ class Clip:
         """From the first frame to the last."""
         return self.times[-1]
 
-    def frames(self, times: Sequence[float], side: int | None = None) -> Iterator[Frame]:
+    def frames(
+        self, times: Sequence[float], side: int | None = None, *, exact: bool = True
+    ) -> Iterator[Frame]:
         """Frames, one after the other; what cannot be decoded is left out, and counts as broken.
 
         Args:
             times: sequence of float. Of `times`, ascending.
             side: int. Longest side of what is returned, in pixels. Defaults to the frame's own.
+            exact: bool. Whether it must be those; else those shortly after may come in their place,
+                in half of the time. Defaults to those.
 
         Raises:
             VideoError: the decoder broke off; what came before is good.
         """
         if not times:
             return
-        self._ask({"times": list(times), "side": side})
+        self._ask({"times": list(times), "side": side, "exact": exact})
         while True:
             said = self._hear()
             if "end" in said:

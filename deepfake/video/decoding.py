@@ -14,8 +14,10 @@ import resource
 import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from math import inf
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import av
 import numpy as np
@@ -27,6 +29,11 @@ BT_601, BT_709, UNSPECIFIED = 5, 1, 2  # ITU-T H.273, matrix coefficients
 HDR = {16: "PQ", 18: "HLG"}  # ITU-T H.273, transfer characteristics
 EPSILON = 1e-4
 Request = dict[str, Any]
+# Which frames are not decoded: none; those that no other is compressed from, and none where that
+# gives nothing.
+Skipped = Literal["DEFAULT", "NONREF"]
+EXACT: tuple[Skipped, ...] = ("DEFAULT",)
+QUICK: tuple[Skipped, ...] = ("NONREF", "DEFAULT")
 
 
 class RefusalError(Exception):
@@ -45,7 +52,9 @@ def main() -> None:
         _say(answers, clip.facts())
         for line in sys.stdin:
             request = json.loads(line)
-            for time, pixels in clip.frames(request["times"], request.get("side")):
+            for time, pixels in clip.frames(
+                request["times"], request.get("side"), exact=request["exact"]
+            ):
                 height, width = pixels.shape[:2]
                 _say(answers, {"time": time, "width": width, "height": height})
                 answers.write(pixels.tobytes())
@@ -65,6 +74,9 @@ class Clip:
 
     def __init__(self, limits: Request):
         self.broken = 0
+        # Where decoding has got to.
+        self._decoder: Iterator[Any] | None = None
+        self._last = -1.0
         try:
             self.container = opened(Path(limits["path"]))
         except av.FFmpegError:
@@ -104,39 +116,62 @@ class Clip:
         }
 
     def frames(
-        self, times: Sequence[float], side: int | None = None
+        self, times: Sequence[float], side: int | None = None, *, exact: bool = True
     ) -> Iterator[tuple[float, np.ndarray]]:
         """The frames at times of the index, in their order.
 
         Args:
             times: sequence of float. Seconds, ascending.
             side: int. Longest side of what is returned. Defaults to the frame's own.
+            exact: bool. Whether it must be those. Else it may be one shortly after it, and frames
+                that no other is compressed from are not decoded: half of the work, and what is
+                returned is less compressed. Defaults to those.
 
         Returns:
             (seconds, uint8 array (height, width, 3)). Frames that cannot be decoded are left out
             and counted as `broken`.
         """
-        decoder: Iterator[Any] | None = None
-        shown = -1.0
-        for time in times:
-            key = self.keys[max(0, bisect_right(self.keys, time + EPSILON) - 1)]
+        found = -1.0
+        for time, until in zip_longest(times, times[1:], fillvalue=inf):
+            for skipped in EXACT if exact else QUICK:
+                frame = self._at(time, skipped)
+                # Not again the one before, and not the next one's.
+                if frame is not None and found < (shown := self._shown(frame)) < until:
+                    found = shown
+                    self.broken += bool(frame.is_corrupt)
+                    yield shown, upright(frame, side)
+                    break
+            else:
+                self.broken += frame is None
+
+    def _at(self, time: float, skipped: Skipped) -> Any:
+        """The first frame from a time on, without those of a kind; None if there is none."""
+        key = self.keys[max(0, bisect_right(self.keys, time + EPSILON) - 1)]
+        context = self.stream.codec_context
+        try:
             # Forward to it, unless a key frame lies in between.
-            if decoder is None or key > shown or time < shown:
+            if (
+                self._decoder is None
+                or key > self._last
+                or time <= self._last + EPSILON
+                or context.skip_frame != skipped
+            ):
                 self.container.seek(self._ticks(key), stream=self.stream)
-                decoder = self.container.decode(self.stream)
-            try:
-                for frame in decoder:
-                    if frame.time is None:
-                        continue
-                    shown = round(frame.time - self.start, 6)
-                    if shown >= time - EPSILON:
-                        self.broken += bool(frame.is_corrupt)
-                        yield shown, upright(frame, side)
-                        break
-                else:
-                    decoder, self.broken = None, self.broken + 1
-            except (av.FFmpegError, ValueError):
-                decoder, self.broken = None, self.broken + 1
+                context.skip_frame = skipped
+                self._decoder = self.container.decode(self.stream)
+            for frame in self._decoder:
+                if frame.time is None:
+                    continue
+                self._last = self._shown(frame)
+                if self._last >= time - EPSILON:
+                    return frame
+        except (av.FFmpegError, ValueError):
+            pass
+        self._decoder = None
+        return None
+
+    def _shown(self, frame: Any) -> float:
+        return float(round(frame.time - self.start, 6))
 
     def _index(self, longest: float) -> None:
         """Read when frames are shown, without decoding one."""

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
 from deepfake import verdict
 from deepfake.detector import Detector
 from deepfake.errors import SettingError, VideoError
+from deepfake.faces import Face
 from deepfake.files.digest import sha256_of
 from deepfake.imaging import Picture
-from deepfake.report import FaceReport
+from deepfake.report import FaceReport, Report
 from deepfake.verdict import Verdict
 from deepfake.video import sampling
 from deepfake.video.aggregation import AGGREGATIONS, DEFAULT, fake_stretches
-from deepfake.video.clip import Clip
+from deepfake.video.clip import Clip, Frame
 from deepfake.video.people import follow
 from deepfake.video.report import Person, Sample, VideoReport
-from deepfake.video.sampling import Shot
+from deepfake.video.sampling import Shot, number_of
 
 FEW = 4
 UNMEASURED = (
@@ -31,6 +32,10 @@ NEEDED_STRETCHES = 2
 # (judged so far, of how many) is told after each frame; who does not want more raises.
 Progress = Callable[[int, int], None]
 Looked = dict[float, tuple[FaceReport, ...]]
+# In between, faces are looked for where they were a sample before.
+NEWCOMERS_EVERY = 4
+# Frames that wait to be judged, in memory.
+AHEAD = 2
 
 
 class VideoDetector:
@@ -80,25 +85,23 @@ class VideoDetector:
         path = Path(path)
         with Clip(path, self._detector.settings) as clip:
             notes = _notes(clip)
-            small = list(clip.frames(sampling.small_times(clip.times, clip.keys),
-                                     sampling.SMALL_SIDE))  # fmt: skip
-            shots = sampling.shots(
-                [frame.time for frame in small], [frame.pixels for frame in small], clip.seconds
-            )
+            seen = _Seen(clip)
+            shots = seen.shots()
             chosen = sampling.sample_times(shots, clip.times, clip.keys)
             times = [moment for of_shot in chosen for moment in of_shot]
-            looked: Looked = {}
-            size = (0, 0)
             try:
-                size = self._look(clip, times, looked, len(times), report)
-                more = sampling.closer_times(self._doubtful(looked, shots), clip.times, times)
-                self._look(clip, more, looked, len(times) + len(more), report)
+                self._look(clip, times, seen, len(times), report)
+                shots = seen.shots()
+                doubtful = self._doubtful(seen.looked, shots)
+                more = sampling.closer_times(doubtful, clip.times, clip.keys, list(seen.looked))
+                self._look(clip, more, seen, len(times) + len(more), report)
             except VideoError as error:
-                if not looked:
+                if not seen.looked:
                     raise
                 notes.append(f"Only the first part was judged. {error}")
             if clip.broken:
                 notes.append("Parts of this video are damaged; what could be decoded was judged.")
+            looked, size = seen.looked, seen.size
             if not looked:
                 raise VideoError("No frame of this video can be decoded. Export it again.")
             people = self._people(looked, shots)
@@ -131,14 +134,30 @@ class VideoDetector:
             )
 
     def _look(
-        self, clip: Clip, times: Sequence[float], looked: Looked, total: int, report: Progress
-    ) -> tuple[int, int]:
-        size = (0, 0)
-        for frame in clip.frames(times):
-            size = (frame.pixels.shape[1], frame.pixels.shape[0])
-            looked[frame.time] = self._detector.detect(Picture.from_array(frame.pixels)).faces
-            report(len(looked), total)
-        return size
+        self, clip: Clip, times: Sequence[float], seen: _Seen, total: int, report: Progress
+    ) -> None:
+        """Judge frames: while one is judged, faces are looked for in the next one already."""
+        waiting: deque[tuple[float, Future[Report]]] = deque()
+        shots = seen.shots()
+
+        def take() -> None:
+            moment, judged = waiting.popleft()
+            seen.looked[moment] = judged.result().faces
+            report(len(seen.looked), total)
+
+        with ThreadPoolExecutor(1) as pool:
+            for number, frame in enumerate(clip.frames(times, exact=False)):
+                picture = Picture(frame.pixels, "frame", frame.pixels.nbytes, "")
+                near = seen.near(frame.time, shots)
+                newcomers = number % NEWCOMERS_EVERY == 0
+                faces = self._detector.find(picture, near, newcomers=newcomers)
+                seen.add(frame, faces)
+                judged = pool.submit(self._detector.detect, picture, found=faces)
+                waiting.append((frame.time, judged))
+                if len(waiting) > AHEAD:
+                    take()
+            while waiting:
+                take()
 
     def _doubtful(self, looked: Looked, shots: Sequence[Shot]) -> list[tuple[float, float]]:
         """Between neighbouring samples of one shot whose scores lie about the threshold."""
@@ -152,10 +171,9 @@ class VideoDetector:
         return found
 
     def _people(self, looked: Looked, shots: Sequence[Shot]) -> list[Person]:
-        starts = [shot.start for shot in shots]
         by_shot: dict[int, list[float]] = {}
         for moment in sorted(looked):
-            by_shot.setdefault(max(0, bisect_right(starts, moment) - 1), []).append(moment)
+            by_shot.setdefault(number_of(shots, moment), []).append(moment)
         tracks = [
             (shot, [Sample(moments[number], face) for number, face in track])
             for shot, moments in by_shot.items()
@@ -189,6 +207,47 @@ class VideoDetector:
     def _band(self, people: int) -> tuple[float, float]:
         manifest = self._detector.model.manifest
         return verdict.uncertain_band(manifest, self._detector.threshold, max(1, people))
+
+
+class _Seen:
+    """What has been seen of a clip so far.
+
+    Args:
+        clip: Clip. Its small frames are looked at, to know its shots.
+
+    Attributes:
+        looked: dict. Time → faces of a frame.
+        size: (width, height) of the frames that were judged.
+    """
+
+    def __init__(self, clip: Clip):
+        self.looked: Looked = {}
+        self.size = (0, 0)
+        self._found: dict[float, list[Face]] = {}
+        self._keys, self._end = clip.keys, clip.seconds
+        times = sampling.small_times(clip.times, clip.keys)
+        found = clip.frames(times, sampling.SMALL_SIDE, exact=False)
+        self._small = {frame.time: frame.pixels for frame in found}
+
+    def near(self, time: float, shots: Sequence[Shot]) -> list[Face]:
+        """The faces of the frame that is nearest in time in the same shot, of those seen so far."""
+        shot = number_of(shots, time)
+        others = (other for other in self._found if number_of(shots, other) == shot)
+        nearest = min(others, key=lambda other: abs(other - time), default=None)
+        return [] if nearest is None else self._found[nearest]
+
+    def add(self, frame: Frame, faces: list[Face]) -> None:
+        """A frame that is judged, and the faces in it: a cut before it may show."""
+        self._found[frame.time] = faces
+        self.size = (frame.pixels.shape[1], frame.pixels.shape[0])
+        shape = next((pixels.shape for pixels in self._small.values()), None)
+        if shape is not None and frame.time not in self._small:
+            self._small[frame.time] = sampling.small(frame.pixels, shape)
+
+    def shots(self) -> list[Shot]:
+        """As they are known so far."""
+        times = sorted(self._small)
+        return sampling.shots(times, [self._small[time] for time in times], self._keys, self._end)
 
 
 def _common(reasons: Iterable[Sequence[str]]) -> list[str]:

@@ -5,16 +5,18 @@ Neighbouring frames say the same, so 8 to 16 of them recover most of what all wo
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from PIL import Image
 
 PER_SHOT, MOST, CLOSER = 16, 64, 32
-# Small frames that shots are told by: this side in pixels, at least this often.
-SMALL_SIDE, EVERY_SECONDS, MOST_SMALL = 64, 1.0, 400
+# Small frames that shots are told by: this side in pixels; so often where key frames, by which they
+# are told else, are further apart than most encoders set them.
+SMALL_SIDE, EVERY_SECONDS, MOST_SMALL, KEYS_SECONDS = 64, 1.0, 400, 12.0
 BINS = 16
 # Two small frames are of different shots when their colours are distributed otherwise (as in
 # PySceneDetect's HistogramDetector, which motion within a shot leaves alone) and their places look
@@ -33,38 +35,52 @@ class Shot:
 def small_times(times: Sequence[float], keys: Sequence[float]) -> list[float]:
     """When to look for cuts: at key frames, which encoders put there, where they are close enough.
 
+    Others show in the samples themselves.
+
     Args:
         times: sequence of float. Of all frames, ascending.
         keys: sequence of float. Of key frames.
     """
+    if times[-1] / max(1, len(keys)) <= KEYS_SECONDS:
+        return list(keys[:: max(1, len(keys) // MOST_SMALL)])
     step = max(EVERY_SECONDS, times[-1] / MOST_SMALL)
     wanted = np.arange(0.0, times[-1] + 1e-9, step)
-    chosen = {_nearest(keys, time, step / 2) for time in wanted}
-    if times[-1] / max(1, len(keys)) > 4 * EVERY_SECONDS:
-        chosen |= {_nearest(times, time, step) for time in wanted}
-    else:
-        chosen |= set(keys[:: max(1, len(keys) // MOST_SMALL)])
-    return sorted(time for time in chosen if time is not None)
+    return sorted({t for time in wanted if (t := _nearest(times, time, step)) is not None})
 
 
-def shots(times: Sequence[float], small: Sequence[np.ndarray], end: float) -> list[Shot]:
+def small(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A frame as small as those that shots are told by: uint8 array of their shape."""
+    image = Image.fromarray(pixels).reduce(max(1, min(pixels.shape[:2]) // (2 * shape[0])))
+    return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BOX))
+
+
+def shots(
+    times: Sequence[float], frames: Sequence[np.ndarray], keys: Sequence[float], end: float
+) -> list[Shot]:
     """Cut a video where it looks otherwise.
 
     Args:
         times: sequence of float. Of the small frames, ascending.
-        small: sequence of uint8 array (height, width, 3). Of one size, but for broken files.
+        frames: sequence of uint8 array (height, width, 3). Of one size, but for broken files.
+        keys: sequence of float. Of key frames. A cut before one of them is at it.
         end: float. When the last frame is shown.
 
     Returns:
         At least one Shot; the first starts at 0, the last ends at `end`.
     """
+    known = set(keys)
     cuts = [
-        (earlier + later) / 2
-        for earlier, later, one, other in zip(times, times[1:], small, small[1:], strict=False)
+        later if later in known else (earlier + later) / 2
+        for earlier, later, one, other in zip(times, times[1:], frames, frames[1:], strict=False)
         if _is_cut(one, other)
     ]
     edges = [0.0, *cuts, end]
     return [Shot(start, stop) for start, stop in pairwise(edges)]
+
+
+def number_of(found: Sequence[Shot], time: float) -> int:
+    """The number of the shot that a moment is in."""
+    return max(0, bisect_right([shot.start for shot in found], time) - 1)
 
 
 def sample_times(
@@ -98,20 +114,28 @@ def sample_times(
 
 
 def closer_times(
-    doubtful: Sequence[tuple[float, float]], times: Sequence[float], known: Sequence[float]
+    doubtful: Sequence[tuple[float, float]],
+    times: Sequence[float],
+    keys: Sequence[float],
+    known: Sequence[float],
 ) -> list[float]:
     """Up to `CLOSER` more frames, where the score is near the threshold.
 
     Args:
         doubtful: sequence of (start, end). Between neighbouring samples, in seconds.
         times: sequence of float. Of all frames, ascending.
+        keys: sequence of float. Of key frames, which are taken where one is near.
         known: sequence of float. Of those that have been judged.
 
     Returns:
         Times between them, ascending.
     """
     widest = sorted(doubtful, key=lambda part: part[0] - part[1])[:CLOSER]
-    chosen = {_nearest(times, (start + end) / 2, (end - start) / 2) for start, end in widest}
+    rest = [time for time in keys if time not in set(known)]
+    chosen = set()
+    for start, end in widest:
+        middle, within = (start + end) / 2, (end - start) / 2
+        chosen.add(_nearest(rest, middle, within / 2) or _nearest(times, middle, within))
     return sorted(time for time in chosen - set(known) if time is not None)
 
 
