@@ -16,6 +16,7 @@ from typing import Annotated, Any, Self
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
     SerializerFunctionWrapHandler,
@@ -30,6 +31,8 @@ from deepfake.formatting import interval, number, percent
 INTERVAL = "_95"
 
 Interval = tuple[float, float]
+# Of clips.
+MAX_KIND, MAX_CLIP_KINDS = 80, 32
 
 
 class Part(BaseModel):
@@ -288,3 +291,53 @@ POOLED_LINE = _columns(
 )
 # What the Hub shows beside a model.
 HUB = _columns("roc_auc", "balanced_accuracy", "ece")
+
+
+class ClipRates(Part):
+    """How clips are judged.
+
+    Attributes:
+        kind: What they are, such as "CRF 23"; "" for all.
+        reals: How many real ones were judged.
+        fakes: How many fake ones.
+        roc_auc: Of the highest P(fake) of a clip's people.
+        reals_called_fake: How many real ones got the verdict "fake".
+        fakes_caught: How many fake ones did.
+        fakes_called_real: How many fake ones got the verdict "real".
+    """
+
+    kind: str = Field(default="", max_length=MAX_KIND)
+    reals: int = Field(gt=0)
+    fakes: int = Field(gt=0)
+    roc_auc: float = Field(ge=0, le=1)
+    reals_called_fake: int = Field(ge=0)
+    fakes_caught: int = Field(ge=0)
+    fakes_called_real: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.reals_called_fake > self.reals or (
+            self.fakes_caught + self.fakes_called_real > self.fakes
+        ):
+            raise ValueError("there cannot be more verdicts than clips")
+        return self
+
+
+class ClipFigures(Part):
+    """What was measured of verdicts on videos, at the model's own threshold.
+
+    Attributes:
+        measured_on: The clips, and how the networks that judged them knew their sources.
+        aggregation: How the frames of a person were put together; for others nothing is known.
+        temperature: Of the calibration of the people's logits, as of the faces'.
+        bias: Likewise.
+        all: All clips.
+        by_kind: The same by kind.
+    """
+
+    measured_on: str
+    aggregation: str
+    temperature: float = Field(gt=0)
+    bias: float
+    all: ClipRates
+    by_kind: tuple[ClipRates, ...] = Field(default=(), max_length=MAX_CLIP_KINDS)

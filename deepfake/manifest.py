@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_serializer, model_validator
 
 from deepfake.errors import ModelError, ModelNotFoundError
-from deepfake.figures import MainFigures, Part, Told
+from deepfake.figures import ClipFigures, MainFigures, Part, Told
 from deepfake.model_input import Input as Input  # a part of the manifest, for whoever reads it
 
 MANIFEST_NAME = "model.json"
@@ -255,7 +255,8 @@ class ModelManifest(Part):
     is what its P(fake) counts for in an average with other models. `operating_points` were measured
     on the sources that it was trained with, `operating_points_elsewhere` on others: these tell what
     to expect of the next picture. `reason_error_rates` hold for faces that a reason of the Report
-    weakens, such as "small"; they are of the same others.
+    weakens, such as "small"; they are of the same others. `clips` is how videos are judged; of a
+    model without it that is not known.
     """
 
     format: Literal[1]
@@ -272,6 +273,7 @@ class ModelManifest(Part):
     operating_points: OperatingPoints | None = None
     operating_points_elsewhere: OperatingPointsElsewhere | None = None
     reason_error_rates: dict[Name, ErrorRates] = Field(default_factory=dict, max_length=MAX_KINDS)
+    clips: ClipFigures | None = None
     files: dict[str, str] = Field(min_length=1)
     licence: str
     training_data: str

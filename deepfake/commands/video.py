@@ -111,7 +111,8 @@ def _lines(report: VideoReport) -> str:
         f"  {len(report.sampled)} of {report.frames} frames judged, {len(report.shots)} shots, "
         f"{report.seconds:.1f} s of video in {report.seconds_spent:.1f} s"
     )
-    return "\n".join([*lines, *(f"  {note}" for note in report.notes)])
+    rates = [report.rates_sentence] if report.clips is not None else []
+    return "\n".join([*lines, *(f"  {note}" for note in (*rates, *report.notes))])
 
 
 def _write(path: Path, text: str) -> None:

@@ -19,7 +19,7 @@ def logits(p_fakes: Sequence[float]) -> np.ndarray:
 
 def mean_logit(p_fakes: Sequence[float]) -> float:
     """The frames as independent witnesses of one odds: a geometric mean of the odds."""
-    return _probability(float(logits(p_fakes).mean()))
+    return probability(float(logits(p_fakes).mean()))
 
 
 def median(p_fakes: Sequence[float]) -> float:
@@ -29,7 +29,7 @@ def median(p_fakes: Sequence[float]) -> float:
 
 def top_k(p_fakes: Sequence[float]) -> float:
     """Mean logit of the five most suspicious frames: a fake may show in a few only."""
-    return _probability(float(np.sort(logits(p_fakes))[-TOP:].mean()))
+    return probability(float(np.sort(logits(p_fakes))[-TOP:].mean()))
 
 
 def confident(p_fakes: Sequence[float]) -> float:
@@ -56,20 +56,23 @@ AGGREGATIONS: dict[str, Callable[[Sequence[float]], float]] = {
 DEFAULT = "mean_logit"
 
 
-def fake_stretches(times: Sequence[float], p_fakes: Sequence[float], threshold: float) -> int:
+def fake_stretches(
+    p_fakes: Sequence[float], together: Callable[[Sequence[float]], float], threshold: float
+) -> int:
     """How many of four equal parts of a person's samples are fake by themselves.
 
     Args:
-        times: sequence of float. Of the samples, ascending.
-        p_fakes: sequence of float. Of the samples.
+        p_fakes: sequence of float. Of the samples, in order of time.
+        together: callable. The P(fake) of a part from that of its samples.
         threshold: float in [0, 1].
 
     Returns:
         0 to 4.
     """
-    parts = [part for part in np.array_split(np.arange(len(times)), 4) if len(part)]
-    return sum(mean_logit([p_fakes[i] for i in part]) >= threshold for part in parts)
+    parts = [part for part in np.array_split(np.asarray(p_fakes, np.float64), 4) if len(part)]
+    return sum(together(part.tolist()) >= threshold for part in parts)
 
 
-def _probability(logit: float) -> float:
-    return float(1 / (1 + np.exp(-logit)))
+def probability(logit: float) -> float:
+    """A logit as a probability in [0, 1]."""
+    return float(1 / (1 + np.exp(-np.clip(logit, -LIMIT, LIMIT))))

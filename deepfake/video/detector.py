@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -16,19 +16,17 @@ from deepfake.faces import Face
 from deepfake.files.digest import sha256_of
 from deepfake.imaging import Picture
 from deepfake.report import FaceReport, Report
-from deepfake.verdict import Verdict
 from deepfake.video import sampling
-from deepfake.video.aggregation import AGGREGATIONS, DEFAULT, fake_stretches
+from deepfake.video.aggregation import AGGREGATIONS, DEFAULT
 from deepfake.video.clip import Clip, Frame
-from deepfake.video.people import follow
+from deepfake.video.people import FEW, Rule, follow
 from deepfake.video.report import Person, Sample, VideoReport
 from deepfake.video.sampling import Shot, number_of
 
-FEW = 4
 UNMEASURED = (
-    "How often verdicts on videos are wrong has not been measured; the model learned from photos."
+    "How often verdicts on videos are wrong has not been measured for this model, aggregation and "
+    "threshold; the model learned from photos."
 )
-NEEDED_STRETCHES = 2
 # (judged so far, of how many) is told after each frame; who does not want more raises.
 Progress = Callable[[int, int], None]
 Looked = dict[float, tuple[FaceReport, ...]]
@@ -61,7 +59,9 @@ class VideoDetector:
                 f"Received: {aggregation!r}."
             )
         self._detector = detector or Detector()
-        self._aggregation = aggregation
+        clips = self._detector.model.manifest.clips
+        threshold, measured_at = self._detector.threshold, self._detector.model.manifest.threshold
+        self._rule = Rule(aggregation, threshold, clips, is_own=threshold == measured_at)
 
     def detect(
         self, path: str | Path, *, file: str | None = None, progress: Progress | None = None
@@ -83,8 +83,9 @@ class VideoDetector:
         began = time.perf_counter()
         report = progress or (lambda _done, _all: None)
         path = Path(path)
+        clips = self._rule.measured
         with Clip(path, self._detector.settings) as clip:
-            notes = _notes(clip)
+            notes = _notes(clip, measured=clips is not None)
             seen = _Seen(clip)
             shots = seen.shots()
             chosen = sampling.sample_times(shots, clip.times, clip.keys)
@@ -122,13 +123,14 @@ class VideoDetector:
                 p_fake=max((p.p_fake for p in people if p.p_fake is not None), default=None),
                 threshold=self._detector.threshold,
                 uncertain_band=self._band(len(people)),
-                aggregation=self._aggregation,
+                aggregation=self._rule.aggregation,
                 model={
                     "name": self._detector.model.manifest.name,
                     "version": self._detector.model.manifest.version,
                     "sha256": self._detector.model.sha256,
                     "backend": self._detector.model.backend.name,
                 },
+                clips=clips,
                 notes=tuple(notes),
                 seconds_spent=time.perf_counter() - began,
             )
@@ -145,19 +147,25 @@ class VideoDetector:
             seen.looked[moment] = judged.result().faces
             report(len(seen.looked), total)
 
+        broke_off: VideoError | None = None
         with ThreadPoolExecutor(1) as pool:
-            for number, frame in enumerate(clip.frames(times, exact=False)):
-                picture = Picture(frame.pixels, "frame", frame.pixels.nbytes, "")
-                near = seen.near(frame.time, shots)
-                newcomers = number % NEWCOMERS_EVERY == 0
-                faces = self._detector.find(picture, near, newcomers=newcomers)
-                seen.add(frame, faces)
-                judged = pool.submit(self._detector.detect, picture, found=faces)
-                waiting.append((frame.time, judged))
-                if len(waiting) > AHEAD:
-                    take()
+            try:
+                for number, frame in enumerate(clip.frames(times, exact=False)):
+                    picture = Picture(frame.pixels, "frame", frame.pixels.nbytes, "")
+                    near = seen.near(frame.time, shots)
+                    newcomers = number % NEWCOMERS_EVERY == 0
+                    faces = self._detector.find(picture, near, newcomers=newcomers)
+                    seen.add(frame, faces)
+                    judged = pool.submit(self._detector.detect, picture, found=faces)
+                    waiting.append((frame.time, judged))
+                    if len(waiting) > AHEAD:
+                        take()
+            except VideoError as error:
+                broke_off = error
             while waiting:
                 take()
+        if broke_off is not None:
+            raise broke_off
 
     def _doubtful(self, looked: Looked, shots: Sequence[Shot]) -> list[tuple[float, float]]:
         """Between neighbouring samples of one shot whose scores lie about the threshold."""
@@ -184,25 +192,8 @@ class VideoDetector:
             (shot, track) for shot, track in tracks if len(track) > 1 or len(by_shot[shot]) < FEW
         ]
         band = self._band(len(kept))
-        people = [self._judged(shot, track, band) for shot, track in kept]
+        people = [self._rule.judged(shot, track, band) for shot, track in kept]
         return sorted(people, key=lambda p: -1.0 if p.p_fake is None else p.p_fake, reverse=True)
-
-    def _judged(self, shot: int, track: Sequence[Sample], band: tuple[float, float]) -> Person:
-        scored = [(s.time, s.face.p_fake) for s in track if s.face.p_fake is not None]
-        reasons = list(_common(sample.face.reasons for sample in track))
-        if not scored:
-            return Person(shot, tuple(track), None, "not_applicable", tuple(reasons))
-        times, p_fakes = [t for t, _ in scored], [p for _, p in scored]
-        p_fake = AGGREGATIONS[self._aggregation](p_fakes)
-        threshold = self._detector.threshold
-        said: Verdict = verdict.decide(p_fake, threshold, band)
-        if len(scored) < FEW:
-            reasons.append("few_frames")
-            said = "uncertain" if said == "fake" else said
-        elif said == "fake" and fake_stretches(times, p_fakes, threshold) < NEEDED_STRETCHES:
-            reasons.append("one_stretch")
-            said = "uncertain"
-        return Person(shot, tuple(track), p_fake, said, tuple(reasons))
 
     def _band(self, people: int) -> tuple[float, float]:
         manifest = self._detector.model.manifest
@@ -250,15 +241,8 @@ class _Seen:
         return sampling.shots(times, [self._small[time] for time in times], self._keys, self._end)
 
 
-def _common(reasons: Iterable[Sequence[str]]) -> list[str]:
-    """Reasons of more than half."""
-    found = [set(of_one) for of_one in reasons]
-    counts = Counter(reason for of_one in found for reason in of_one)
-    return [reason for reason, count in counts.items() if 2 * count > len(found)]
-
-
-def _notes(clip: Clip) -> list[str]:
-    notes = [UNMEASURED]
+def _notes(clip: Clip, *, measured: bool) -> list[str]:
+    notes = [] if measured else [UNMEASURED]
     if clip.has_sound:
         notes.append("Sound is not analysed.")
     if clip.hdr:

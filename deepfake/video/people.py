@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from deepfake import verdict
+from deepfake.figures import ClipFigures
 from deepfake.report import FaceReport
+from deepfake.verdict import Verdict
+from deepfake.video.aggregation import AGGREGATIONS, fake_stretches, logits, probability
+from deepfake.video.report import Person, Sample
 
 # In sides of the face: how far its key points may have moved on average, and by which factor it
 # may have grown, from one sample to the next.
@@ -14,6 +21,64 @@ MOVED, GROWN = 0.9, 1.7
 # Samples in which a face may be missed before it counts as gone.
 MISSED = 3
 Sighting = tuple[int, FaceReport]
+# Of fewer judged faces nobody is called fake, and neither where fewer parts of the time look so.
+FEW, NEEDED_STRETCHES = 4, 2
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a person's samples become a verdict.
+
+    Attributes:
+        aggregation: str. A name of `aggregation.AGGREGATIONS`.
+        threshold: float. P(fake) that verdicts are made at.
+        clips: ClipFigures. What was measured of the model on clips, if anything was. Its
+            calibration holds for the aggregation that it was measured with.
+        is_own: bool. Whether the threshold is the model's own, which that was measured at.
+    """
+
+    aggregation: str
+    threshold: float
+    clips: ClipFigures | None = None
+    is_own: bool = True
+
+    @property
+    def measured(self) -> ClipFigures | None:
+        """What is known of verdicts by this rule."""
+        fits = self.clips is not None and self.clips.aggregation == self.aggregation
+        return self.clips if fits and self.is_own else None
+
+    def p_fake(self, p_fakes: Sequence[float]) -> float:
+        """P(fake) of a person, or of a part of the samples, from that of the samples."""
+        together = AGGREGATIONS[self.aggregation](p_fakes)
+        if self.clips is None or self.clips.aggregation != self.aggregation:
+            return together
+        logit = float(logits([together])[0])
+        return probability(logit / self.clips.temperature + self.clips.bias)
+
+    def judged(self, shot: int, track: Sequence[Sample], band: tuple[float, float]) -> Person:
+        """The verdict on a person.
+
+        Args:
+            shot: int. The number of the shot.
+            track: sequence of Sample. In order of time.
+            band: (low, high). The uncertain band, for as many people as there are.
+        """
+        scored = [s.face.p_fake for s in track if s.face.p_fake is not None]
+        reasons = list(_common(sample.face.reasons for sample in track))
+        if not scored:
+            return Person(shot, tuple(track), None, "not_applicable", tuple(reasons))
+        p_fake = self.p_fake(scored)
+        said: Verdict = verdict.decide(p_fake, self.threshold, band)
+        if len(scored) < FEW:
+            reasons.append("few_frames")
+            said = "uncertain" if said == "fake" else said
+        elif said == "fake" and (
+            fake_stretches(scored, self.p_fake, self.threshold) < NEEDED_STRETCHES
+        ):
+            reasons.append("one_stretch")
+            said = "uncertain"
+        return Person(shot, tuple(track), p_fake, said, tuple(reasons))
 
 
 def follow(frames: Sequence[Sequence[FaceReport]]) -> list[list[Sighting]]:
@@ -51,3 +116,10 @@ def _distance(earlier: FaceReport, later: FaceReport) -> float:
         return float("inf")
     moved = np.linalg.norm(earlier.keypoints - later.keypoints, axis=1).mean()
     return float(moved / (sum(sides) / 2))
+
+
+def _common(reasons: Iterable[Sequence[str]]) -> list[str]:
+    """Reasons of more than half."""
+    found = [set(of_one) for of_one in reasons]
+    counts = Counter(reason for of_one in found for reason in of_one)
+    return [reason for reason, count in counts.items() if 2 * count > len(found)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deepfake import verdict
+from deepfake.figures import ClipFigures
 from deepfake.report import FaceReport
 from deepfake.verdict import Verdict
 
@@ -112,6 +113,8 @@ class VideoReport:
         uncertain_band: (low, high). Around the threshold, for so many people.
         aggregation: str. How the frames were put together.
         model: dict. name, version, sha256 and backend.
+        clips: ClipFigures. How often such verdicts were right on clips; None where that was not
+            measured for this model, aggregation and threshold.
         notes: tuple of str. Sentences on what could not be read or was not looked at.
         seconds_spent: float. How long the analysis took.
     """
@@ -134,6 +137,7 @@ class VideoReport:
     uncertain_band: tuple[float, float]
     aggregation: str
     model: Any = field(repr=False)
+    clips: ClipFigures | None = None
     notes: tuple[str, ...] = ()
     seconds_spent: float = 0.0
 
@@ -143,6 +147,24 @@ class VideoReport:
         said = SENTENCES[self.verdict]
         shown = self.verdict == "fake" and self.p_fake is not None
         return f"{said} ({verdict.percent(self.p_fake or 0.0)})" if shown else said
+
+    @property
+    def share_judged(self) -> float:
+        """Of the frames that were looked at, in how many a face was judged."""
+        judged = {sample.time for person in self.people for sample in person.judged}
+        return len(judged) / max(1, len(self.sampled))
+
+    @property
+    def rates_sentence(self) -> str:
+        """How often such verdicts were right, in counts of clips; "" where that is not known."""
+        if self.clips is None:
+            return ""
+        all_of = self.clips.all
+        return (
+            f"Measured on clips: {all_of.reals_called_fake} of {all_of.reals} real ones were "
+            f"called fake, {all_of.fakes_caught} of {all_of.fakes} fake ones were caught and "
+            f"{all_of.fakes_called_real} called real ({self.clips.measured_on})."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """What goes into JSON: everything but the pixels."""
@@ -164,7 +186,9 @@ class VideoReport:
             "uncertain_band": list(self.uncertain_band),
             "sentence": self.sentence,
             "aggregation": self.aggregation,
+            "error_rates": None if self.clips is None else self.clips.model_dump(mode="json"),
             "sampled": list(self.sampled),
+            "share_judged": round(self.share_judged, 4),
             "shots": [list(shot) for shot in self.shots],
             "people": [person.to_dict() for person in self.people],
             "model": self.model,
