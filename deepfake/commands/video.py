@@ -43,6 +43,11 @@ def add_command(commands: Any) -> None:
         "--annotate", type=Path, metavar="FILE.mp4",
         help="also write a copy with boxes, scores and a bar of time (of one video)",
     )  # fmt: skip
+    video.add_argument(
+        "--hints", action="store_true",
+        help="also say how the face of the person who is seen most moves: whether it stands still, "
+        "flickers, blinks; facts, no part of the verdict",
+    )  # fmt: skip
     add_threshold(video, "person")
     video.add_argument(
         "--aggregation", choices=list(AGGREGATIONS), default=DEFAULT,
@@ -80,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     code = RAN
     for name in options.files:
         try:
-            report = judge.detect(name)
+            report = judge.detect(name, hints=options.hints)
             if options.csv:
                 _write(options.csv, report.to_csv())
             if options.annotate:
@@ -111,8 +116,9 @@ def _lines(report: VideoReport) -> str:
         f"  {len(report.sampled)} of {report.frames} frames judged, {len(report.shots)} shots, "
         f"{report.seconds:.1f} s of video in {report.seconds_spent:.1f} s"
     )
+    moves = [hint.sentence for hint in report.hints]
     rates = [report.rates_sentence] if report.clips is not None else []
-    return "\n".join([*lines, *(f"  {note}" for note in (*rates, *report.notes))])
+    return "\n".join([*lines, *(f"  {note}" for note in (*rates, *moves, *report.notes))])
 
 
 def _write(path: Path, text: str) -> None:

@@ -103,8 +103,12 @@ def judge(table: Path, model: Path, left_out: str, kept: Path) -> list[Judged]:
             with kept.open("a") as file:
                 file.write(json.dumps(known[row["path"]]) + "\n")
             print(f"{row['path']}: {report.verdict}, {len(report.sampled)} frames", flush=True)
-        people = tuple(tuple(scores) for scores in known[row["path"]]["people"])
-        found.append(Judged(label, row.get("rate") or "", row.get("fold") or "", people))
+        found.append(
+            Judged(
+                label, row.get("rate") or "", row.get("fold") or "",
+                tuple(tuple(scores) for scores in known[row["path"]]["people"]),
+            )
+        )  # fmt: skip
     return found
 
 
@@ -135,7 +139,7 @@ def measure(
     for part in sorted(set(parts.tolist())):
         rest = parts != part
         rule = _calibrated(aggregation, manifest, raw[rest], labels[rest])
-        for index in np.flatnonzero(~rest):
+        for index in np.flatnonzero(~rest).tolist():
             said[index] = clips[index].verdict(rule, manifest)
     whole = _calibrated(aggregation, manifest, raw, labels).clips
     assert whole is not None  # noqa: S101  # it was just made

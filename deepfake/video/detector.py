@@ -19,8 +19,9 @@ from deepfake.report import FaceReport, Report
 from deepfake.video import sampling
 from deepfake.video.aggregation import AGGREGATIONS, DEFAULT
 from deepfake.video.clip import Clip, Frame
+from deepfake.video.hints import look
 from deepfake.video.people import FEW, Rule, follow
-from deepfake.video.report import Person, Sample, VideoReport
+from deepfake.video.report import Hint, Person, Sample, VideoReport
 from deepfake.video.sampling import Shot, number_of
 
 UNMEASURED = (
@@ -64,13 +65,20 @@ class VideoDetector:
         self._rule = Rule(aggregation, threshold, clips, is_own=threshold == measured_at)
 
     def detect(
-        self, path: str | Path, *, file: str | None = None, progress: Progress | None = None
+        self,
+        path: str | Path,
+        *,
+        file: str | None = None,
+        hints: bool = False,
+        progress: Progress | None = None,
     ) -> VideoReport:
         """Judge a video.
 
         Args:
             path: str or Path. MP4, MOV, WebM, MKV or AVI.
             file: str. What the report calls it. Defaults to the path.
+            hints: bool. Whether to look besides at how the person who is seen most moves
+                (`video.hints`), which takes some seconds. Defaults to not.
             progress: callable. Told (frames judged, frames to judge). What it raises ends the
                 analysis, and the decoder with it.
 
@@ -106,6 +114,12 @@ class VideoDetector:
             if not looked:
                 raise VideoError("No frame of this video can be decoded. Export it again.")
             people = self._people(looked, shots)
+            moves: tuple[Hint, ...] = ()
+            if hints:
+                try:
+                    moves = look(clip, people, size[0], self._detector.settings)
+                except VideoError as error:
+                    notes.append(f"How the face moves was not looked at. {error}")
             return VideoReport(
                 file=str(path) if file is None else file,
                 sha256=sha256_of(path),
@@ -131,6 +145,7 @@ class VideoDetector:
                     "backend": self._detector.model.backend.name,
                 },
                 clips=clips,
+                hints=moves,
                 notes=tuple(notes),
                 seconds_spent=time.perf_counter() - began,
             )

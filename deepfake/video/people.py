@@ -16,8 +16,8 @@ from deepfake.video.aggregation import AGGREGATIONS, fake_stretches, logits, pro
 from deepfake.video.report import Person, Sample
 
 # In sides of the face: how far its key points may have moved on average, and by which factor it
-# may have grown, from one sample to the next.
-MOVED, GROWN = 0.9, 1.7
+# may have grown, from one sample to the next; and how far where nobody else can be meant.
+MOVED, GROWN, MOVED_ALONE = 0.9, 1.7, 3.0
 # Samples in which a face may be missed before it counts as gone.
 MISSED = 3
 Sighting = tuple[int, FaceReport]
@@ -103,6 +103,14 @@ def follow(frames: Sequence[Sequence[FaceReport]]) -> list[list[Sighting]]:
         for distance, who, which in pairs:
             if distance <= MOVED and who not in taken_people and which not in taken_faces:
                 taken_people.add(who)
+                taken_faces.add(which)
+                people[who].append((number, faces[which]))
+        # Samples lie a second apart and more: whoever walks is further away by then.
+        missing = {who for _, who, _ in pairs} - taken_people
+        new = set(range(len(faces))) - taken_faces
+        if len(missing) == len(new) == 1:
+            (who,), (which,) = missing, new
+            if _distance(people[who][-1][1], faces[which]) <= MOVED_ALONE:
                 taken_faces.add(which)
                 people[who].append((number, faces[which]))
         people += [[(number, face)] for which, face in enumerate(faces) if which not in taken_faces]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from deepfake import verdict
 from deepfake.figures import ClipFigures
@@ -91,6 +91,36 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Hint:
+    """A fact about how a person moves.
+
+    Attributes:
+        name: str. "frozen", "flicker" or "blinks".
+        noticeable: bool. Whether it is unusual.
+        value: float. Seconds that stood still; levels of 255 that brightness jumps by; blinks a
+            minute.
+        seconds: float. How long was looked at.
+        sentence: str. For people.
+    """
+
+    name: Literal["frozen", "flicker", "blinks"]
+    noticeable: bool
+    value: float
+    seconds: float
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """What goes into JSON."""
+        return {
+            "name": self.name,
+            "noticeable": self.noticeable,
+            "value": round(self.value, 3),
+            "seconds": round(self.seconds, 2),
+            "sentence": self.sentence,
+        }
+
+
+@dataclass(frozen=True)
 class VideoReport:
     """Everything said of one video.
 
@@ -115,6 +145,8 @@ class VideoReport:
         model: dict. name, version, sha256 and backend.
         clips: ClipFigures. How often such verdicts were right on clips; None where that was not
             measured for this model, aggregation and threshold.
+        hints: tuple of Hint. How the person who is seen most moves, where that was asked for; no
+            part of the verdict.
         notes: tuple of str. Sentences on what could not be read or was not looked at.
         seconds_spent: float. How long the analysis took.
     """
@@ -138,6 +170,7 @@ class VideoReport:
     aggregation: str
     model: Any = field(repr=False)
     clips: ClipFigures | None = None
+    hints: tuple[Hint, ...] = ()
     notes: tuple[str, ...] = ()
     seconds_spent: float = 0.0
 
@@ -191,6 +224,7 @@ class VideoReport:
             "share_judged": round(self.share_judged, 4),
             "shots": [list(shot) for shot in self.shots],
             "people": [person.to_dict() for person in self.people],
+            "hints": [hint.to_dict() for hint in self.hints],
             "model": self.model,
             "notes": list(self.notes),
             "seconds_spent": round(self.seconds_spent, 2),

@@ -29,6 +29,18 @@ def film(path, photos, seconds=3.0, *, codec="libx264", sound=False, key_every=1
     return path
 
 
+def written(path, frames, rate=RATE):
+    """A film of the given pictures."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = *frames[0].size, "yuv420p"
+        stream.options = {"crf": "18"}
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_image(frame)))
+        container.mux(stream.encode())
+    return path
+
+
 def sound_only(path):
     """A film without a picture."""
     with av.open(str(path), "w") as container:
