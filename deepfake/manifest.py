@@ -273,7 +273,8 @@ class ModelManifest(Part):
     operating_points: OperatingPoints | None = None
     operating_points_elsewhere: OperatingPointsElsewhere | None = None
     reason_error_rates: dict[Name, ErrorRates] = Field(default_factory=dict, max_length=MAX_KINDS)
-    clips: ClipFigures | None = None
+    # Left out where nothing was measured, as manifests were written before there were videos.
+    clips: ClipFigures | None = Field(default=None, exclude_if=lambda clips: clips is None)
     files: dict[str, str] = Field(min_length=1)
     licence: str
     training_data: str

@@ -138,7 +138,13 @@ def fit(work):
             for s in set(source[own & (label == 1)])
             for k in [own & ((label == 0) | (source == s))]
         ]
-        print(name, "AUC over fake sources", np.mean(aucs), "all", roc_auc_score(label[own], logit[own]))  # noqa: E501
+        print(
+            name,
+            "AUC over fake sources",
+            np.mean(aucs),
+            "all",
+            roc_auc_score(label[own], logit[own]),
+        )  # noqa: E501
     for k in ("swap", "self_blend"):
         own = (fold >= 0) & ((label == 0) | (kind == k)) & (kind != "damaged")
         print(k, roc_auc_score(label[own], logit[own]))
