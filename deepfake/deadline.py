@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import queue
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,19 +19,22 @@ Item = TypeVar("Item")
 MARGIN_SECONDS = 0.02
 
 _end: ContextVar[float] = ContextVar("end", default=math.inf)
+_off: ContextVar[threading.Event | None] = ContextVar("off", default=None)
 
 
 @contextmanager
-def until(end: float) -> Iterator[None]:
+def until(end: float, off: threading.Event | None = None) -> Iterator[None]:
     """Within this, and in this thread, work has to be done by a time.
 
     Args:
         end: float. As of `time.monotonic`; infinite for whenever it is done.
+        off: threading.Event. Set by who no longer wants it: then there is no time left.
     """
-    before = _end.set(end)
+    before, off_before = _end.set(end), _off.set(off)
     try:
         yield
     finally:
+        _off.reset(off_before)
         _end.reset(before)
 
 
@@ -40,6 +44,9 @@ def left(most: float = math.inf) -> float:
     Args:
         most: float. Defaults to however many there are.
     """
+    off = _off.get()
+    if off is not None and off.is_set():
+        return 0.0
     return max(0.0, min(most, _end.get() - time.monotonic()))
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from pathlib import Path
 
 from deepfake.errors import VideoError
-from deepfake.video.clip import BROKE_OFF, CPU_SECONDS, MEMORY, start
+from deepfake.video.clip import CPU_SECONDS, MEMORY, Answers, send, start
 from deepfake.video.report import VideoReport
 
 # Every frame is decoded, drawn on and compressed again.
@@ -25,6 +24,7 @@ def annotate(path: str | Path, report: VideoReport, target: str | Path) -> None:
 
     Raises:
         VideoError: it cannot be decoded or written.
+        LateError: time is over (`deadline`); nothing was written.
     """
     target = Path(target)
     if target.suffix.lower() != ".mp4":
@@ -47,13 +47,11 @@ def annotate(path: str | Path, report: VideoReport, target: str | Path) -> None:
     }
     child = start("annotating")
     try:
-        said, _ = child.communicate(json.dumps(request).encode() + b"\n")
-        answer = json.loads(said.splitlines()[-1]) if said.strip() else {"error": BROKE_OFF}
-        if "error" in answer:
-            raise VideoError(answer["error"])
+        send(child, request)
+        Answers(child).next()
         made.chmod(0o644)
         made.replace(target)
     finally:
         child.kill()
-        child.wait()
+        child.communicate()
         made.unlink(missing_ok=True)

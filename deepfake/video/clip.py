@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import select
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,10 +14,14 @@ from typing import IO, Any
 
 import numpy as np
 
+from deepfake import deadline
 from deepfake.decoders.starting import command, environment
-from deepfake.errors import VideoError
+from deepfake.errors import DeepfakeError, VideoError
 from deepfake.settings import Settings
 
+# Between two looks whether what a child does is still wanted.
+POLL_SECONDS = 0.1
+PIECE = 1 << 20
 # Decoding every frame of five minutes of 4K takes about as long on one processor.
 CPU_SECONDS, MEMORY = 300, 4_000_000_000
 MISSING = "Videos need one more package: pip install av"
@@ -56,6 +62,7 @@ class Clip:
 
     Raises:
         VideoError: it cannot be opened, is no video, or passes a limit.
+        LateError: time is over (`deadline`), here or while frames are read; the child was ended.
     """
 
     def __init__(self, path: str | Path, settings: Settings | None = None):
@@ -63,6 +70,7 @@ class Clip:
         path = Path(path)
         check_readable(path, settings)
         self._child = start("decoding")
+        self._answers = Answers(self._child)
         self._ask(
             {
                 "path": str(path.resolve()),
@@ -74,7 +82,7 @@ class Clip:
         )
         try:
             facts = self._hear()
-        except VideoError:
+        except DeepfakeError:
             self.close()
             raise
         self.format: str = facts["format"]
@@ -113,11 +121,8 @@ class Clip:
                 self.broken = said["broken"]
                 return
             shape = (said["height"], said["width"], 3)
-            data = _stream(self._child.stdout).read(shape[0] * shape[1] * 3)
-            if len(data) < shape[0] * shape[1] * 3:
-                raise VideoError(BROKE_OFF)
-            pixels = np.frombuffer(data, np.uint8).reshape(shape)
-            yield Frame(said["time"], pixels)
+            pixels = np.frombuffer(self._answers.piece(shape[0] * shape[1] * 3), np.uint8)
+            yield Frame(said["time"], pixels.reshape(shape))
 
     def close(self) -> None:
         """End the child."""
@@ -131,14 +136,39 @@ class Clip:
         self.close()
 
     def _ask(self, words: dict[str, Any]) -> None:
-        try:
-            _stream(self._child.stdin).write(json.dumps(words).encode() + b"\n")
-            _stream(self._child.stdin).flush()
-        except OSError as error:
-            raise VideoError(BROKE_OFF) from error
+        send(self._child, words)
 
     def _hear(self) -> dict[str, Any]:
-        line = _stream(self._child.stdout).readline()
+        return self._answers.next()
+
+
+class Answers:
+    """What a child says, for as long as there is time (`deadline`).
+
+    Args:
+        child: Popen. Whose standard output is a pipe.
+    """
+
+    def __init__(self, child: subprocess.Popen[bytes]):
+        self._pipe = _stream(child.stdout).fileno()
+        self._read = bytearray()
+
+    def next(self) -> dict[str, Any]:
+        """The next line.
+
+        Raises:
+            VideoError: there is none, or it says what went wrong.
+            LateError: time is over.
+        """
+        deadline.check()
+        while (end := self._read.find(b"\n")) < 0:
+            self._wait()
+            piece = os.read(self._pipe, PIECE)
+            if not piece:
+                raise VideoError(BROKE_OFF)
+            self._read += piece
+        line = bytes(self._read[:end])
+        del self._read[: end + 1]
         try:
             said: dict[str, Any] = json.loads(line)
         except ValueError as error:
@@ -146,6 +176,25 @@ class Clip:
         if "error" in said:
             raise VideoError(said["error"])
         return said
+
+    def piece(self, size: int) -> bytearray:
+        """So many bytes after it. Raises as `next`."""
+        data = bytearray(size)
+        place = min(size, len(self._read))
+        data[:place] = self._read[:place]
+        del self._read[:place]
+        with memoryview(data) as view:
+            while place < size:
+                self._wait()
+                count = os.readv(self._pipe, [view[place:]])
+                if not count:
+                    raise VideoError(BROKE_OFF)
+                place += count
+        return data
+
+    def _wait(self) -> None:
+        while not select.select([self._pipe], [], [], POLL_SECONDS)[0]:
+            deadline.check()
 
 
 def start(module: str) -> subprocess.Popen[bytes]:
@@ -168,6 +217,23 @@ def start(module: str) -> subprocess.Popen[bytes]:
         env=environment(),
         start_new_session=True,
     )
+
+
+def send(child: subprocess.Popen[bytes], words: dict[str, Any]) -> None:
+    """Ask a child something.
+
+    Args:
+        child: Popen. From `start`.
+        words: dict. What becomes a line of JSON.
+
+    Raises:
+        VideoError: it is no more.
+    """
+    try:
+        _stream(child.stdin).write(json.dumps(words).encode() + b"\n")
+        _stream(child.stdin).flush()
+    except OSError as error:
+        raise VideoError(BROKE_OFF) from error
 
 
 def check_readable(path: Path, settings: Settings) -> None:

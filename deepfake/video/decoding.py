@@ -22,9 +22,8 @@ from typing import IO, Any, Literal
 import av
 import numpy as np
 
-# FFmpeg's demuxers by the first bytes: ISO base media (boxes that such files begin with), EBML,
-# and RIFF.
-BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+from deepfake.video.containers import SNIFFED_BYTES, demuxer_of
+
 BT_601, BT_709, UNSPECIFIED = 5, 1, 2  # ITU-T H.273, matrix coefficients
 HDR = {16: "PQ", 18: "HLG"}  # ITU-T H.273, transfer characteristics
 EPSILON = 1e-4
@@ -226,26 +225,12 @@ def opened(path: Path) -> av.container.InputContainer:
         av.FFmpegError: it is damaged.
     """
     with path.open("rb") as file:
-        demuxer = demuxer_of(file.read(16))
+        demuxer = demuxer_of(file.read(SNIFFED_BYTES))
+    if not demuxer:
+        raise RefusalError(
+            "This is no video that can be read here: send MP4, MOV, WebM, MKV or AVI."
+        )
     return av.open(path.open("rb"), "r", format=demuxer)
-
-
-def demuxer_of(first: bytes) -> str:
-    """FFmpeg's name of the container that a file is.
-
-    Args:
-        first: bytes. At least 12 of its first ones.
-
-    Raises:
-        RefusalError: it is none that we take.
-    """
-    if first[4:8] in BOXES:
-        return "mov"
-    if first.startswith(b"\x1a\x45\xdf\xa3"):
-        return "matroska"
-    if first.startswith(b"RIFF") and first[8:12] == b"AVI ":
-        return "avi"
-    raise RefusalError("This is no video that can be read here: send MP4, MOV, WebM, MKV or AVI.")
 
 
 def upright(frame: Any, side: int | None) -> np.ndarray:

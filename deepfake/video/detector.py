@@ -30,6 +30,7 @@ UNMEASURED = (
 )
 # (judged so far, of how many) is told after each frame; who does not want more raises.
 Progress = Callable[[int, int], None]
+Watch = Callable[[Frame], None]
 Looked = dict[float, tuple[FaceReport, ...]]
 # In between, faces are looked for where they were a sample before.
 NEWCOMERS_EVERY = 4
@@ -71,6 +72,7 @@ class VideoDetector:
         file: str | None = None,
         hints: bool = False,
         progress: Progress | None = None,
+        watch: Watch | None = None,
     ) -> VideoReport:
         """Judge a video.
 
@@ -81,6 +83,7 @@ class VideoDetector:
                 (`video.hints`), which takes some seconds. Defaults to not.
             progress: callable. Told (frames judged, frames to judge). What it raises ends the
                 analysis, and the decoder with it.
+            watch: callable. Shown each Frame that is judged, such as `frames.Frames`.
 
         Returns:
             The VideoReport. What could be decoded of a damaged file is judged, with a note.
@@ -94,7 +97,7 @@ class VideoDetector:
         clips = self._rule.measured
         with Clip(path, self._detector.settings) as clip:
             notes = _notes(clip, measured=clips is not None)
-            seen = _Seen(clip)
+            seen = _Seen(clip, watch)
             shots = seen.shots()
             chosen = sampling.sample_times(shots, clip.times, clip.keys)
             times = [moment for of_shot in chosen for moment in of_shot]
@@ -220,16 +223,18 @@ class _Seen:
 
     Args:
         clip: Clip. Its small frames are looked at, to know its shots.
+        watch: callable. Shown the frames that are judged; nothing for nobody.
 
     Attributes:
         looked: dict. Time → faces of a frame.
         size: (width, height) of the frames that were judged.
     """
 
-    def __init__(self, clip: Clip):
+    def __init__(self, clip: Clip, watch: Watch | None):
         self.looked: Looked = {}
         self.size = (0, 0)
         self._found: dict[float, list[Face]] = {}
+        self._watch = watch or (lambda _frame: None)
         self._keys, self._end = clip.keys, clip.seconds
         times = sampling.small_times(clip.times, clip.keys)
         found = clip.frames(times, sampling.SMALL_SIDE, exact=False)
@@ -245,6 +250,7 @@ class _Seen:
     def add(self, frame: Frame, faces: list[Face]) -> None:
         """A frame that is judged, and the faces in it: a cut before it may show."""
         self._found[frame.time] = faces
+        self._watch(frame)
         self.size = (frame.pixels.shape[1], frame.pixels.shape[0])
         shape = next((pixels.shape for pixels in self._small.values()), None)
         if shape is not None and frame.time not in self._small:
