@@ -41,8 +41,9 @@ logger = logging.getLogger(__name__)
 
 # Where assistants come in, who do without Gradio and its queue.
 MCP = "/mcp"
-# Events name uploads; they do not hold them.
+# Events name uploads; they do not hold them. Assistants may send a photo as text: the SDK's limit.
 MAX_EVENT_BYTES, EVENT_SECONDS = 1_000_000, 15.0
+MAX_MCP_BYTES, MCP_SECONDS = 4_194_304, 60.0
 # Gradio's page shows a sentence of ours with any code but 503.
 REFUSED = 429
 # How Gradio itself refuses an event.
@@ -227,31 +228,32 @@ class DoorMiddleware:
         length = int(found) if (found := headers.get("content-length", "0")).isdecimal() else 0
         if "transfer-encoding" in headers:
             await _say(LENGTH_SENTENCE, NO_LENGTH)(scope, receive, send)
-        elif path == MCP:
-            # The SDK bounds what comes in.
-            await self.app(scope, receive, send)
         elif UPLOADS.search(path):
             answer = await self.uploads.take(Request(scope, receive))
             await answer(scope, receive, send)
-        elif length > MAX_EVENT_BYTES:
+        elif path == MCP and length > MAX_MCP_BYTES:
+            # The SDK says so, before it reads any of it.
+            await self.app(scope, receive, send)
+        elif path != MCP and length > MAX_EVENT_BYTES:
             sentence = f"This is longer than the {MAX_EVENT_BYTES:,} bytes that fit here."
             await _say(sentence, TOO_LARGE)(scope, receive, send)
-        elif EVENTS.search(path):
-            await self._event(scope, receive, send)
-        elif DIRECT.search(path):
-            await self._checked(scope, receive, send)
-        elif OTHERS.search(path):
-            await self.app(scope, receive, send)
+        elif path == MCP or any(one.search(path) for one in (EVENTS, DIRECT, OTHERS)):
+            body = None
+            with anyio.move_on_after(MCP_SECONDS if path == MCP else EVENT_SECONDS):
+                body = await Request(scope, receive).body()
+            if body is None:
+                await _say(say("door.slow"), TOO_SLOW)(scope, receive, send)
+            elif EVENTS.search(path):
+                await self._event(body, scope, receive, send)
+            elif DIRECT.search(path):
+                await self._checked(scope, _once(body, receive), send)
+            else:
+                await self.app(scope, _once(body, receive), send)
         else:
             await _say(UNKNOWN_SENTENCE, UNKNOWN)(scope, receive, send)
 
-    async def _event(self, scope: Scope, receive: Receive, send: Send) -> None:
-        door, body = self.door, None
-        with anyio.move_on_after(EVENT_SECONDS):
-            body = await Request(scope, receive).body()
-        if body is None:
-            await _say(say("door.slow"), TOO_SLOW)(scope, receive, send)
-            return
+    async def _event(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        door = self.door
         connection = HTTPConnection(scope)
         client = door.admission.client(connection)
         function = door.queue.function(scope["path"], body)

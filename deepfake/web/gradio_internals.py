@@ -6,20 +6,25 @@ Gradio's elements, as the style and script in `assets/` find them, are held by t
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
 from abc import ABCMeta
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from html import escape
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import gradio as gr
+import gradio.http_server
 import gradio.routes
 import gradio.utils
 import httpx
+import uvicorn
 from gradio import networking
 from gradio.block_function import BlockFunction
 from gradio.blocks import BlocksConfig
@@ -337,6 +342,15 @@ def stand_in_for_cors(outermost: Callable[[ASGIApp], ASGIApp]) -> None:
         return outermost(app)
 
     gradio.routes.CustomCORSMiddleware = make
+
+
+def connect_by(protocol: type[asyncio.Protocol]) -> None:
+    """Have the servers that Gradio starts from now on talk to visitors by a protocol of ours.
+
+    Without WebSockets, which nothing here uses.
+    """
+    made = partial(uvicorn.Config, http=protocol, ws="none")
+    gradio.http_server.uvicorn = SimpleNamespace(Config=made)  # type: ignore[assignment]
 
 
 def is_sign_in(method: str, path: str) -> bool:

@@ -18,7 +18,7 @@ import anyio
 from pydantic import Field
 
 from deepfake.errors import DeepfakeError, ImageError, SettingError
-from deepfake.web.door import MCP, Door
+from deepfake.web.door import MAX_MCP_BYTES, MCP, Door
 from deepfake.web.endpoints import Endpoints
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ ABOUT = {
     "models": "The models that are compared. Leave it out for all.",
 }
 DATA = "data:"
-# Of a request, photos as text included: the SDK's own limit. Larger photos are uploaded.
-MAX_BYTES = 4_194_304
 
 
 def mcp_server(endpoints: Endpoints, door: Door) -> FastMCP[None]:
@@ -67,7 +65,7 @@ def mcp_server(endpoints: Endpoints, door: Door) -> FastMCP[None]:
     server: FastMCP[None] = FastMCP(
         "deepfake", INSTRUCTIONS, streamable_http_path=MCP, log_level="WARNING",
         # An answer to each request: no connection is held, and any replica can answer.
-        json_response=True, stateless_http=True, max_request_body_size=MAX_BYTES,
+        json_response=True, stateless_http=True, max_request_body_size=MAX_MCP_BYTES,
         # By this the SDK refuses what other sites' scripts send to a page of this machine.
         host="127.0.0.1" if endpoints.admission.is_local else "0.0.0.0",  # noqa: S104
     )  # fmt: skip

@@ -24,7 +24,7 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         (
             "rate", "uncounted", "queue", "stopping", "upload_room", "upload_size", "upload_rate",
             "upload_slow", "upload_kind", "disk_full", "sign_in", "misfit", "malformed", "origin",
-            "too_long",
+            "connection",
         ),
     ),
     "failures": (

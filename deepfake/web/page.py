@@ -20,7 +20,7 @@ from deepfake import decoders
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names, say_failure
-from deepfake.web import gradio_internals, history, scratch
+from deepfake.web import connections, gradio_internals, history, scratch
 from deepfake.web.about import about
 from deepfake.web.choices import Choices, refuse_programs
 from deepfake.web.chooser import chooser
@@ -41,6 +41,7 @@ from deepfake.web.placed import LanguageMiddleware, placed
 from deepfake.web.session import SESSIONS
 from deepfake.web.texts import say
 from deepfake.web.uploads import Uploads
+from deepfake.web.visitors import clients
 from deepfake.web.visitors.accounts import read_accounts
 from deepfake.web.visitors.admission import Admission
 from deepfake.web.visitors.sign_ins import TRIES, SignInMiddleware
@@ -190,6 +191,8 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     scratch.start_sweeper(page.uploads.folder, page.uploads.look)
     gradio_internals.stand_in_for_cors(partial(_outermost, page))
+    trusted = page.admission.trusted
+    gradio_internals.connect_by(connections.guarded(partial(clients.peer_of, trusted=trusted)))
     try:
         launched = page.blocks.launch(
             # Gradio makes an address of it, where IPv6 needs brackets.

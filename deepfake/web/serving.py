@@ -38,12 +38,13 @@ def serve(settings: Settings, names: Sequence[str] = ()) -> None:
     stop.folder = folder
     lend_to_gradio(folder)
     # Only now, since it imports Gradio.
-    from deepfake.web import journal
+    from deepfake.web import connections, journal
     from deepfake.web.door import MCP
     from deepfake.web.page import build_page, launch
     from deepfake.web.vitals import open_metrics
 
     journal.set_up(settings.log)
+    connections.raise_limit()
     page = build_page(settings, folder, names)
     if settings.metrics:
         open_metrics(settings.metrics, page.vitals)

@@ -85,6 +85,22 @@ def client_of(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Netw
     return str(client)
 
 
+def peer_of(peer: str, trusted: Sequence[Network]) -> str | None:
+    """Whose the connections of a peer are, to count them.
+
+    Args:
+        peer: str. Address that they come from.
+        trusted: sequence of networks. The trusted proxies.
+
+    Returns:
+        As `client_of`; nothing for a proxy, nor for what may be one: all but the Internet's.
+    """
+    address = _address(peer)
+    if address is None or not address.is_global or _is_in(address, trusted):
+        return None
+    return client_of(peer, (), ())
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host, with or without a port, is reached from this machine only."""
     address = _address(host)
