@@ -74,7 +74,6 @@ def nginx(folder: Path) -> subprocess.Popen[bytes]:
         text = text.replace(f"172.31.231.1{number}:7860", f"{HOST}:{port}")
     text = text.replace("listen 8080", f"listen {HOST}:{PROXY}").replace("/tmp/", f"{folder}/")
     text = text.replace("/dev/stdout", f"{folder}/access.log")
-    text = text.replace("events {}", "events { worker_connections 4096; }")
     (folder / "nginx.conf").write_text(text)
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
     command = [program, "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", "stderr"]

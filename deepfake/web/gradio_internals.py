@@ -350,7 +350,7 @@ def connect_by(protocol: type[asyncio.Protocol]) -> None:
     Without WebSockets, which nothing here uses.
     """
     made = partial(uvicorn.Config, http=protocol, ws="none")
-    gradio.http_server.uvicorn = SimpleNamespace(Config=made)  # type: ignore[assignment]
+    gradio.http_server.uvicorn = SimpleNamespace(Config=made)
 
 
 def is_sign_in(method: str, path: str) -> bool:

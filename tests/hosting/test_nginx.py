@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from types import SimpleNamespace
@@ -63,6 +64,9 @@ def start_nginx(folder, servers, location=None):
         text = text.replace(f"{address(page)}:{Settings.port}", server)
     if location is not None:
         text = re.sub(r"location / \{.*?\n {8}\}", location, text, flags=re.DOTALL)
+    # One of them, so that tests can fill it up; and little patience.
+    text = text.replace("worker_processes auto", "worker_processes 1")
+    text = text.replace("client_header_timeout 15s", "client_header_timeout 2s")
     text = text.replace("listen 8080", f"listen 127.0.0.1:{port}").replace("/tmp/", f"{folder}/")
     text = text.replace("/dev/stdout", f"{folder}/access.log").replace("/dev/stderr", f"{folder}/e")
     (folder / "nginx.conf").write_text(text)
@@ -149,6 +153,42 @@ def test_the_proxy_takes_every_upload_that_the_page_takes(proxy):
 
     largest = int(UPLOAD_SLACK * Settings.max_bytes)
     assert [start_upload(proxy, size) for size in (largest, 2 * largest)] == [200, 413]
+
+
+def test_who_only_begins_a_request_keeps_nobody_out_and_does_not_stay(proxy):
+    """As many as nginx has connections, unless it is told otherwise."""
+    with ExitStack() as stack:
+        begun = []
+        for number in range(600):
+            source = (f"127.0.2.{1 + number % 6}", 0)
+            connection = socket.create_connection(("127.0.0.1", proxy.port), 30, source)
+            begun.append(stack.enter_context(connection))
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: page\r\nX-A: ")
+        assert ask(proxy).status == 200
+        for _ in range(300):
+            try:
+                begun[0].sendall(b"a")
+            except OSError:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("a request that does not end is waited for")
+    assert ask(proxy).status == 200
+
+
+def test_one_address_has_so_many_requests_at_the_same_time(proxy):
+    for replica in proxy.replicas:
+        replica.may_go_on.clear()
+    try:
+        streams = [ask(proxy, "127.0.0.40", "/events") for _ in range(100)]
+        assert {stream.status for stream in streams} == {200}
+        refused = ask(proxy, "127.0.0.40")
+        assert refused.status == 429 and refused.headers["retry-after"] == "5"
+        assert json.loads(refused.read())["detail"].startswith("Too many requests of yours")
+        assert ask(proxy, "127.0.0.41").status == 200
+    finally:
+        for replica in proxy.replicas:
+            replica.may_go_on.set()
 
 
 def test_the_log_of_the_proxy_has_neither_address_nor_path(proxy):

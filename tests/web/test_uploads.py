@@ -14,6 +14,8 @@ from PIL import Image
 from starlette.requests import Request
 
 from deepfake.web import scratch, uploads
+from tests.hosting.conftest import PAGES
+from tests.hosting.test_nginx import start_nginx
 from tests.imaging import slow
 from tests.imaging.files import encoded
 from tests.web.replica import Replica, Visitor
@@ -51,9 +53,20 @@ def send(replica, data, address="203.0.113.1", name="photo.jpg"):
     )  # fmt: skip
 
 
-def tarpit(replica, address, said=LIMIT):
+@pytest.fixture(scope="module")
+def nginx(replica, tmp_path_factory):
+    """The port of nginx, with our configuration, in front of it."""
+    folder = tmp_path_factory.mktemp("nginx")
+    folder.chmod(0o755)
+    process, port = start_nginx(folder, [f"127.0.0.1:{replica.port}"] * len(PAGES))
+    yield port
+    process.terminate()
+    process.wait(30)
+
+
+def tarpit(port, address, source="127.0.0.1", said=LIMIT):
     """A connection that announces a photo and sends its beginning, no more."""
-    connection = socket.create_connection(("127.0.0.1", replica.port), timeout=60)
+    connection = socket.create_connection(("127.0.0.1", port), 60, source_address=(source, 0))
     head = (
         f"POST /gradio_api/upload HTTP/1.1\r\nHost: page\r\nX-Forwarded-For: {address}\r\n"
         f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {said}\r\n\r\n"
@@ -63,10 +76,16 @@ def tarpit(replica, address, said=LIMIT):
     return connection
 
 
-def test_idle_connections_take_no_room_and_do_not_stay(replica, jpeg):
+def test_idle_connections_take_no_room_and_do_not_stay(replica, nginx, jpeg):
+    """Neither those that come directly nor those behind nginx."""
     with ExitStack() as stack:
         idle = [
-            stack.enter_context(tarpit(replica, f"198.51.100.{number % 8}")) for number in range(32)
+            stack.enter_context(tarpit(replica.port, f"198.51.100.{number % 8}"))
+            for number in range(32)
+        ]
+        idle += [
+            stack.enter_context(tarpit(nginx, "6.6.6.6", f"127.0.3.{number // 4}"))
+            for number in range(32)
         ]
         assert send(replica, jpeg).status_code == 200
         # One address has a few at the same time.
@@ -74,7 +93,7 @@ def test_idle_connections_take_no_room_and_do_not_stay(replica, jpeg):
         assert fifth.status_code == 429 and "on their way already" in fifth.json()["detail"]
         answers = [connection.recv(1000) for connection in idle]
     assert all(answer.startswith(b"HTTP/1.1 408") for answer in answers)
-    assert all(b"connection: close" in answer.lower() for answer in answers)
+    assert all(b"connection: close" in answer.lower() for answer in answers[:32])
 
 
 def test_a_body_that_drips_is_cut_off(jpeg):
