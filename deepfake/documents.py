@@ -425,6 +425,38 @@ class ScanFaceDocument(TypedDict):
 
 
 @with_config(CLOSED)
+class ScanPersonDocument(TypedDict):
+    """A person in a video, in a row of `deepfake scan`. After a cut everybody is counted anew."""
+
+    shot: Annotated[int, Field(ge=0, description="number of the shot, from 0")]
+    verdict: Annotated[Verdict, Field(description="on this person")]
+    p_fake: Annotated[Probability | None, Field(description="of all judged frames together")]
+    reasons: Annotated[
+        list[str],
+        Field(
+            description="what weakens the verdict: few_frames (fewer than four were judged), "
+            "one_stretch (only one part of the time looks fake), and those of most of the faces"
+        ),
+    ]
+    first_seen: Annotated[float, Field(ge=0, description="in seconds")]
+    last_seen: Annotated[float, Field(ge=0, description="in seconds")]
+    judged: Annotated[int, Field(ge=0, description="frames in which the face was judged")]
+
+
+@with_config(CLOSED)
+class ScanVideoDocument(TypedDict):
+    """What there is of a video besides, in a row of `deepfake scan`."""
+
+    seconds: Annotated[float, Field(ge=0, description="from the first frame to the last")]
+    frames: Annotated[int, Field(ge=0, description="how many it has")]
+    looked_at: Annotated[int, Field(ge=0, description="how many of them were looked at")]
+    share_judged: Annotated[
+        Probability, Field(description="of these, in how many a face was judged")
+    ]
+    people: Annotated[list[ScanPersonDocument], Field(description="the most suspicious first")]
+
+
+@with_config(CLOSED)
 class ScanModelDocument(TypedDict):
     """The model that judged, in a row of `deepfake scan`."""
 
@@ -446,7 +478,7 @@ class ScanRowDocument(TypedDict):
     ]
     kind: Annotated[
         Literal["picture", "video", "folder"],
-        Field(description="video: passed over; folder: one that could not be opened"),
+        Field(description="folder: one that could not be opened"),
     ]
     sha256: Annotated[str | None, Field(description="of the content; null if it was not read")]
     bytes: Annotated[int | None, Field(description="size of the file; null if it was not read")]
@@ -454,17 +486,23 @@ class ScanRowDocument(TypedDict):
     width: Annotated[int | None, Field(description="in pixels, of the upright picture")]
     height: Annotated[int | None, Field(description="in pixels, of the upright picture")]
     verdict: Annotated[
-        Verdict | None, Field(description="on the picture; null where there is an `error`")
+        Verdict | None, Field(description="on the file; null where there is an `error`")
     ]
     p_fake: Annotated[
         Probability | None,
-        Field(description="the highest of the faces; null where no face was judged"),
+        Field(
+            description="the highest of the faces, of a video of the people; null where no face "
+            "was judged"
+        ),
     ]
     threshold: Annotated[Probability, Field(description="P(fake) that verdicts were made at")]
     reasons: Annotated[list[Reason], Field(description="what weakens the verdict")]
     signs: Annotated[Signs | None, Field(description="those of the face that decided the verdict")]
     face_count: Annotated[int, Field(ge=0, description="length of `faces`")]
-    faces: Annotated[list[ScanFaceDocument], Field(description="the largest first")]
+    faces: Annotated[
+        list[ScanFaceDocument], Field(description="the largest first; of a video none")
+    ]
+    video: Annotated[ScanVideoDocument | None, Field(description="of a video; null of a picture")]
     notes: Annotated[
         list[str], Field(description="sentences on what was left out in reading the file")
     ]

@@ -42,16 +42,16 @@ def add_command(commands: Any) -> None:
     """
     scan = commands.add_parser(
         "scan",
-        help="judge thousands of photos: a row a file",
-        description="Judge the photos of folders, archives and lists on all cores, and write a row "
-        "for each file. Killed or interrupted, the same command goes on where it stopped. Exit "
-        "code 0: all were read; 2: some file could not be read; 3: what `--fail-on` names was "
-        "found.",
+        help="judge thousands of photos and videos: a row a file",
+        description="Judge the photos and videos of folders, archives and lists on all cores, and "
+        "write a row for each file. Killed or interrupted, the same command goes on where it "
+        "stopped. Exit code 0: all were read; 2: some file could not be read; 3: what "
+        "`--fail-on` names was found.",
     )
     scan.add_argument(
         "sources", nargs="+", metavar="SOURCE",
-        help="a folder, a photo, a pattern in quotes, a ZIP archive, a list of names (.txt), - for "
-        "a list on standard input, hf://datasets/OWNER/NAME, s3://… or gs://…",
+        help="a folder, a photo or video, a pattern in quotes, a ZIP archive, a list of names "
+        "(.txt), - for a list on standard input, hf://datasets/OWNER/NAME, s3://… or gs://…",
     )  # fmt: skip
     scan.add_argument(
         "-o", "--output", required=True, metavar="FILE", type=Path,
@@ -73,7 +73,7 @@ def add_command(commands: Any) -> None:
     )  # fmt: skip
     scan.add_argument(
         "--time-limit", type=float, default=FILE_SECONDS, metavar="SECONDS",
-        help="how long one file may take (default: 60)",
+        help="how long one photo may take, and a tenth of what a video may (default: 60)",
     )  # fmt: skip
     scan.add_argument(
         "--html", metavar="FILE", type=Path,
@@ -81,7 +81,7 @@ def add_command(commands: Any) -> None:
     )  # fmt: skip
     scan.add_argument(
         "--copy-to", metavar="FOLDER", type=Path,
-        help="also copy each photo into FOLDER/fake, FOLDER/uncertain, FOLDER/real or "
+        help="also copy each file into FOLDER/fake, FOLDER/uncertain, FOLDER/real or "
         "FOLDER/not_applicable",
     )  # fmt: skip
     scan.add_argument(
@@ -228,6 +228,8 @@ def _plan(options: argparse.Namespace, task: Task, model: LoadedModel) -> dict[s
         "number of faces": str(settings.max_faces),
         "limit on bytes": str(settings.max_bytes),
         "limit on pixels": str(settings.max_pixels),
+        "limits on videos": f"{settings.max_video_bytes} bytes, {settings.max_video_seconds} "
+        f"seconds, {settings.max_video_side} pixels a side",
         "gallery": "one" if task.thumbnails else "none",
     }
 
@@ -311,7 +313,7 @@ def _as_text(summary: Summary, passed_over: int, bar: _Bar, path: Path) -> str:
         ("could not be read", summary.unreadable),
         ("the same as another, judged once", summary.duplicates),
         ("look like another", summary.look_alikes),
-        ("videos, passed over", summary.videos),
+        ("of them videos", summary.videos),
         ("no pictures, or links to folders, passed over", passed_over),
     ]
     lines += [f"  {count:>9,}  {kind}" for kind, count in counts if count]

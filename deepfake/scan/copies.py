@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from deepfake.errors import ImageError, ScanError
@@ -42,7 +43,8 @@ def copy(journal: Journal, folder: Path, settings: Settings, tell: Callable[[str
         except OSError as error:
             raise ScanError(f"{place.parent} cannot be made: {error.strerror}.") from error
         try:
-            data = read(item, settings)
+            limit = settings.max_video_bytes if item.kind == "video" else settings.max_bytes
+            data = read(item, replace(settings, max_bytes=limit))
         except ImageError as error:
             tell(f"{item.name} was not copied: {error}")
             continue

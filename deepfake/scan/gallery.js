@@ -1,8 +1,8 @@
 // Shows only the cards that can be seen, so that tens of thousands scroll like a few.
 "use strict";
 const ROW = 236, LEAST = 176, MORE = 2;
-const ICONS = { fake: "▲", uncertain: "◆", real: "●", not_applicable: "○", unreadable: "✕", video: "▷" };
-const WORDS = { fake: "Fake", uncertain: "Uncertain", real: "Real", not_applicable: "Not judged", unreadable: "Not read", video: "Video" };
+const ICONS = { fake: "▲", uncertain: "◆", real: "●", not_applicable: "○", unreadable: "✕" };
+const WORDS = { fake: "Fake", uncertain: "Uncertain", real: "Real", not_applicable: "Not judged", unreadable: "Not read" };
 const rows = JSON.parse(document.getElementById("rows").textContent)
   .map(([path, verdict, score, remark, copy, thumbnail]) => ({ path, verdict, score, remark, copy, thumbnail }));
 const form = document.forms[0], scroll = document.getElementById("scroll");

@@ -21,11 +21,10 @@ from deepfake.scan.rows import Summary, rows
 MAX_SHOWN = 20_000
 WORDS = {
     "fake": "fake", "uncertain": "uncertain", "real": "real", "not_applicable": "not judged",
-    "unreadable": "not read", "video": "videos",
+    "unreadable": "not read",
 }  # fmt: skip
 ICONS = {
     "fake": "▲", "uncertain": "◆", "real": "●", "not_applicable": "○", "unreadable": "✕",
-    "video": "▷",
 }  # fmt: skip
 Card = tuple[str, str, float | None, str, bool, str]
 
@@ -44,7 +43,7 @@ def write(
     """
     style, script = (_asset(name) for name in ("gallery.css", "gallery.js"))
     counts = {**dict.fromkeys(WORDS, 0), **summary.verdicts}
-    counts.update(unreadable=summary.unreadable, video=summary.videos)
+    counts.update(unreadable=summary.unreadable)
     shown = min(summary.files, MAX_SHOWN)
     environment = Environment(
         loader=PackageLoader("deepfake.scan", "."), autoescape=True, undefined=StrictUndefined,
@@ -71,7 +70,7 @@ def write(
 
 def _cards(journal: Journal, model: LoadedModel, threshold: float) -> Iterator[Card]:
     for row, thumbnail in rows(journal, model, threshold):
-        kind = "video" if row["kind"] == "video" else row["verdict"] or "unreadable"
+        kind = row["verdict"] or "unreadable"
         copy = row["duplicate_of"] is not None
         picture = base64.b64encode(thumbnail).decode() if thumbnail else ""
         yield row["path"], kind, row["p_fake"], _remark(row), copy, picture
@@ -84,6 +83,10 @@ def _remark(row: ScanRowDocument) -> str:
         return f"The same file as {row['duplicate_of']}"
     if row["near_duplicate_of"] is not None:
         return f"Looks like {row['near_duplicate_of']}"
+    if row["video"] is not None:
+        count = len(row["video"]["people"])
+        people = "nobody" if not count else "1 person" if count == 1 else f"{count} people"
+        return f"Video of {row['video']['seconds']:.0f} s, {people}"
     if row["notes"]:
         return " ".join(row["notes"])
     count = row["face_count"]

@@ -101,7 +101,7 @@ class Journal:
         rows = [
             (
                 os.fsencode(item.name), os.fsencode(item.place), item.entry, item.kind,
-                DONE if item.problem or item.kind == "video" else TODO, item.problem,
+                DONE if item.problem else TODO, item.problem,
             )
             for item in items
         ]  # fmt: skip

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +15,17 @@ from PIL import Image
 
 from deepfake import imaging
 from deepfake.detector import Detector
-from deepfake.errors import ImageError
-from deepfake.imaging import Picture
+from deepfake.errors import ImageError, ModelError, VideoError
+from deepfake.files.digest import sha256_of
 from deepfake.report import Report
 from deepfake.scan import archive, remote
 from deepfake.scan.item import Item
 from deepfake.scan.journal import Content
 from deepfake.scan.near import fingerprint
 from deepfake.settings import Settings
+from deepfake.video.clip import Clip, check_readable
+from deepfake.video.detector import VideoDetector
+from deepfake.video.report import VideoReport
 
 SNIFFED_BYTES = 4096
 # Files are held between being read and being judged; the rest of the batch waits if they are large.
@@ -71,7 +76,10 @@ class Judge:
         # As many workers as cores, so each has one; and it is what is killed if a file breaks it.
         self._settings = replace(task.settings, threads=1, interpreters=1, decoders=0)
         self._detector = Detector(task.model, threshold=task.threshold, settings=self._settings)
-        self._held: list[bytes] = []
+        self._videos = VideoDetector(self._detector)
+        # Bytes of pictures, paths of videos; those of archives and stores lie in a folder.
+        self._held: list[bytes | Path] = []
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def look(self, items: Sequence[Item]) -> list[Look]:
         """Read files and hash them; their bytes are held for `judge`.
@@ -80,22 +88,31 @@ class Judge:
             items: sequence of Item.
 
         Returns:
-            A Look for each of the first items: of all of them, unless they are large.
+            A Look for each of the first items: of all of them, unless they are large, or one is a
+            video.
         """
-        self._held = []
+        self.let_go()
         looks: list[Look] = []
         for item in items:
-            if looks and sum(map(len, self._held)) > HELD_BYTES:
+            large = sum(len(held) for held in self._held if isinstance(held, bytes)) > HELD_BYTES
+            if looks and (large or isinstance(self._held[-1], Path)):
                 break
-            data, look = b"", Look()
+            held: bytes | Path = b""
+            look = Look()
             try:
-                data = read(item, self._settings)
-            except ImageError as error:
+                if item.kind == "video":
+                    held = self._video(item)
+                    look = Look(sha256_of(held))
+                else:
+                    held = read(item, self._settings)
+            except (ImageError, VideoError, ModelError) as error:
                 look = Look(problem=str(error))
             else:
-                if item.kind != "unknown" or imaging.looks_like_picture(data[:SNIFFED_BYTES]):
-                    look = Look(hashlib.sha256(data).hexdigest())
-            self._held.append(data)
+                if isinstance(held, bytes) and (
+                    item.kind != "unknown" or imaging.looks_like_picture(held[:SNIFFED_BYTES])
+                ):
+                    look = Look(hashlib.sha256(held).hexdigest())
+            self._held.append(held)
             looks.append(look)
         return looks
 
@@ -108,16 +125,60 @@ class Judge:
         Returns:
             The Content of each.
         """
-        return [self._content(self._held[index]) for index in chosen]
+        found = [self._content(self._held[index]) for index in chosen]
+        self.let_go()
+        return found
 
-    def _content(self, data: bytes) -> Content:
+    def let_go(self) -> None:
+        """Forget what was read."""
+        self._held = []
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _video(self, item: Item) -> Path:
+        """Where a video lies that may be read: FFmpeg opens files."""
+        if item.entry < 0 and not remote.is_address(item.opened):
+            path = Path(item.opened)
+            check_readable(path, self._settings)
+            return path
+        data = read(item, replace(self._settings, max_bytes=self._settings.max_video_bytes))
+        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="deepfake-scan-")
+        path = Path(self._folder.name) / f"{len(self._held)}.video"
+        path.write_bytes(data)
+        check_readable(path, self._settings)
+        return path
+
+    def _content(self, held: bytes | Path) -> Content:
+        return self._of_picture(held) if isinstance(held, bytes) else self._of_video(held)
+
+    def _of_video(self, path: Path) -> Content:
+        sha256 = sha256_of(path)
+        small: bytes | None = None
+        try:
+            report = self._videos.detect(path)
+            if self._task.thumbnails:
+                small = self._frame(path, report)
+        except VideoError as error:
+            return Content(sha256, {"bytes": path.stat().st_size, "error": str(error)})
+        return Content(sha256, video_document(report), thumbnail=small)
+
+    def _frame(self, path: Path, report: VideoReport) -> bytes | None:
+        """A small picture of the frame that speaks most for the verdict, or of the first one."""
+        suspicious = report.people[0].suspicious if report.people else ()
+        time = suspicious[0].time if suspicious else report.sampled[0]
+        with Clip(path, self._settings) as clip:
+            found = [thumbnail(f.pixels) for f in clip.frames([time], THUMBNAIL_SIDE, exact=False)]
+        return found[0] if found else None
+
+    def _of_picture(self, data: bytes) -> Content:
         try:
             picture = imaging.read(data, self._settings)
             report = self._detector.detect(picture)
         except ImageError as error:
             sha256 = hashlib.sha256(data).hexdigest()
             return Content(sha256, {"bytes": len(data), "error": str(error)})
-        small = thumbnail(picture) if self._task.thumbnails else None
+        small = thumbnail(picture.pixels) if self._task.thumbnails else None
         return Content(picture.sha256, document(report), *fingerprint(picture.pixels), small)
 
 
@@ -152,12 +213,38 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
+def video_document(report: VideoReport) -> dict[str, Any]:
+    """Likewise of a VideoReport."""
+    return {
+        "bytes": report.byte_count,
+        "format": report.format,
+        "width": report.width,
+        "height": report.height,
+        "verdict": report.verdict,
+        "p_fake": report.p_fake,
+        "notes": list(report.notes),
+        "video": {
+            "seconds": round(report.seconds, 3),
+            "frames": report.frames,
+            "looked_at": len(report.sampled),
+            "share_judged": round(report.share_judged, 4),
+            "people": [
+                {name: person[name] for name in PERSON_FIELDS}
+                for person in (person.to_dict() for person in report.people)
+            ],
+        },
+    }
+
+
+PERSON_FIELDS = (
+    "shot", "verdict", "p_fake", "reasons", "first_seen", "last_seen", "judged",
+)  # fmt: skip
 FACE_FIELDS = ("box", "p_fake", "verdict", "confidence", "note", "turn", "reasons", "signs")
 
 
-def thumbnail(picture: Picture) -> bytes:
-    """A small WebP picture of a picture."""
-    image = Image.fromarray(np.ascontiguousarray(picture.pixels))
+def thumbnail(pixels: np.ndarray) -> bytes:
+    """A small WebP picture of uint8 pixels (height, width, 3)."""
+    image = Image.fromarray(np.ascontiguousarray(pixels))
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     file = io.BytesIO()
     image.save(file, "WEBP", quality=THUMBNAIL_QUALITY, method=0)

@@ -140,13 +140,25 @@ def _schema() -> pyarrow.Schema:
             "signs": text,
         }
     )  # fmt: skip
+    person = pa.struct(
+        {
+            "shot": pa.int32(), "verdict": text, "p_fake": pa.float64(), "reasons": texts,
+            "first_seen": pa.float64(), "last_seen": pa.float64(), "judged": pa.int32(),
+        }
+    )  # fmt: skip
+    video = pa.struct(
+        {
+            "seconds": pa.float64(), "frames": pa.int32(), "looked_at": pa.int32(),
+            "share_judged": pa.float64(), "people": pa.list_(person),
+        }
+    )  # fmt: skip
     return pa.schema(
         {
             "path": text, "kind": text, "sha256": text, "bytes": pa.int64(), "format": text,
             "width": pa.int32(), "height": pa.int32(), "verdict": text, "p_fake": pa.float64(),
             "threshold": pa.float64(), "reasons": texts, "signs": text, "face_count": pa.int32(),
-            "faces": pa.list_(face), "notes": texts, "error": text, "duplicate_of": text,
-            "near_duplicate_of": text,
+            "faces": pa.list_(face), "video": video, "notes": texts, "error": text,
+            "duplicate_of": text, "near_duplicate_of": text,
             "model": pa.struct({"name": text, "version": text, "sha256": text}),
         }
     )  # fmt: skip

@@ -17,7 +17,7 @@ from deepfake.scan.judging import Judge, Task
 
 # What a file may need on top of the model; the largest that is read takes half of it.
 FILE_MEMORY_BYTES = 2_000_000_000
-END_SECONDS = 2
+END_SECONDS, GENTLE_SECONDS = 2, 0.3
 
 
 class Processes:
@@ -64,6 +64,10 @@ class Processes:
 
     def close(self) -> None:
         """See Engine."""
+        # Those that wait for work end by themselves, and leave nothing behind.
+        for process, pipe in self._running.values():
+            pipe.close()
+            process.join(GENTLE_SECONDS)
         for worker in list(self._running):
             self._end(worker)
 
@@ -108,6 +112,7 @@ def _work(pipe: Connection, task: Task) -> None:
                 # A bug of ours, or no memory: of this file, and no reason to stop.
                 reply = Died(f"The program failed on it ({type(error).__name__}: {error}).")
             pipe.send(reply)
+    judge.let_go()
 
 
 def _limit_memory() -> None:

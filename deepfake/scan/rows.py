@@ -17,11 +17,12 @@ from deepfake.scan.journal import Journal
 if TYPE_CHECKING:
     from deepfake.documents import ScanRowDocument
 
+# Of the page, which judges videos in a tab of their own.
 NOT_SCANNED = "A video: it was passed over. `deepfake video` judges one at a time."
 # What a row has where its file gave nothing.
 EMPTY: dict[str, Any] = {
     "bytes": None, "format": None, "width": None, "height": None, "verdict": None, "p_fake": None,
-    "reasons": [], "signs": None, "notes": [], "faces": [], "error": None,
+    "reasons": [], "signs": None, "notes": [], "faces": [], "video": None, "error": None,
 }  # fmt: skip
 
 
@@ -35,7 +36,7 @@ class Summary:
         unreadable: int. Files with an error.
         duplicates: int. Files with the bytes of an earlier one.
         look_alikes: int. Files that look like an earlier one, in other bytes.
-        videos: int. Passed over.
+        videos: int. Files that are videos, judged or not.
     """
 
     files: int = 0
@@ -93,14 +94,15 @@ def row_of(
         path: str. What it is called.
         kind: Kind.
         sha256: str. Of its content, if that was read.
-        found: mapping. As of `judging.document`, or "error" and why there is nothing else.
+        found: mapping. As of `judging.document` or `video_document`, or "error" and why there is
+            nothing else; empty for a video that was passed over.
         model: LoadedModel. The one that judged.
         threshold: float. P(fake) that the verdict was made at.
         duplicate_of: str. The first file with the same bytes, if this is another.
         near_duplicate_of: str. The first file that looks the same, if this is another.
     """
     whole = {**EMPTY, **found}
-    if kind == "video":
+    if kind == "video" and not found:
         whole["notes"] = [NOT_SCANNED]
     row = {
         "path": path,
@@ -111,7 +113,7 @@ def row_of(
         "threshold": threshold,
         **{field: whole[field] for field in ("reasons", "signs")},
         "face_count": len(whole["faces"]),
-        **{field: whole[field] for field in ("faces", "notes", "error")},
+        **{field: whole[field] for field in ("faces", "video", "notes", "error")},
         "duplicate_of": duplicate_of,
         "near_duplicate_of": near_duplicate_of,
         "model": {

@@ -26,6 +26,8 @@ MAX_FAILED_STARTS = 5
 # Loading a model takes a second; being given a place in a cluster may take long.
 START_SECONDS = 600.0
 WAIT_SECONDS = 0.1
+# A video may take so many times as long as a picture.
+VIDEO_TIMES = 10
 # The rate is that of so many seconds.
 RATE_SECONDS = 30.0
 
@@ -61,6 +63,11 @@ class _Job:
     # The files whose content it judges now, after it has read all.
     judged: list[tuple[int, Item]] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
+
+    @property
+    def has_video(self) -> bool:
+        """Whether one of its files is a video, so that it may take longer."""
+        return any(item.kind == "video" for _, item in self.judged or self.files)
 
 
 class Scan:
@@ -232,8 +239,9 @@ class Scan:
             if now - since > START_SECONDS:
                 self._start(worker)
         for worker, job in list(self._busy.items()):
-            if now - job.started > self._seconds:
-                self._bury(worker, f"It takes longer than {self._seconds:g} seconds.")
+            seconds = self._seconds * (VIDEO_TIMES if job.has_video else 1)
+            if now - job.started > seconds:
+                self._bury(worker, f"It takes longer than {seconds:g} seconds.")
 
     def _bury(self, worker: int, sentence: str) -> None:
         """A worker is gone, or has to go; its files are tried again, each alone."""

@@ -104,7 +104,7 @@ def judge(items: Sequence[Item], detector: Detector) -> Iterator[Found]:
             if data:
                 picture = imaging.read(data, detector.settings)
                 document = judging.document(detector.detect(picture))
-                small = judging.thumbnail(picture)
+                small = judging.thumbnail(picture.pixels)
             else:
                 document = {}
         except ImageError as error:

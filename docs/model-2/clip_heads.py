@@ -1,22 +1,26 @@
-"""Four networks like the default one, each fitted without a fold of sources: to measure clips by.
+"""Maps like the default network's, each fitted without a fold of sources: to measure clips by.
 
-clip_heads.py features WORK; clip_heads.py views WORK PART PARTS; clip_heads.py fit WORK
+clip_heads.py features WORK; then, in any order, views WORK PART PARTS and clips WORK CLIPS PART
+PARTS; then fit WORK
 
 The trunk was trained on the first edition alone; the default's maps were fitted on all of the
 second. So clips of the second edition's faces are judged by maps that were fitted without their
-sources: one linear map over the features of 1,500 faces of the first edition and those of the
-other folds, each as served and once damaged, with swaps and self-blends of a third of the reals.
-WORK/fold0 … fold3 are models; P(fake) is fitted on the left-out logits, and such that at .75 as many
-of the left-out reals are called fake as the default's manifest says of itself elsewhere (5.7 %).
+sources. `views`: features of half of the second edition's faces and 750 of the first's, each as
+served and once damaged, and of swaps and self-blends. `clips`: the clips go through `deepfake video`
+as they are; of each judged face the features are kept, of it and its mirror image. `fit`: a linear
+map for each fold, of the other folds' features; P(fake) such that at .75 as many of the left-out
+reals are called fake as the default's manifest says of itself elsewhere (5.7 %). WORK/scores.jsonl
+is what `python -m deepfake.shipping.clips --judged` reads.
 """
 
 import csv
 import json
-import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter
 
 DATA, DEFAULT = Path("/work/shared/data"), Path("models/default")
 FIRST = (
@@ -25,15 +29,21 @@ FIRST = (
     "stylegan2_sfhq", "sd21", "sdxl", "flux1_schnell", "flux1_devpro",
 )  # fmt: skip
 ALARMS, AT = 0.0568, 0.75
+# Crops were cut at 1.5 times the box, the network sees 1.3 times.
+SHARE = 1.3 / 1.5
 
 
-def rows():
-    with (DATA / "labels.csv").open() as file:
-        found = list(csv.DictReader(file))
-    random = np.random.default_rng(5)
-    first = [r for r in found if r["generator"] in FIRST and r["split"] == "train"]
-    kept = random.choice(len(first), 1500, replace=False)
-    return [r for r in found if r["generator"] not in FIRST] + [first[i] for i in kept]
+class Trunk:
+    """crops (count, 224, 224, 3) uint8 → features (count, 3232)."""
+
+    def __init__(self, work):
+        self._interpreter = Interpreter(str(work / "features.tflite"), num_threads=1)
+        self._run = self._interpreter.get_signature_runner("serving_default")
+        (self._name,) = self._run.get_input_details()
+
+    def __call__(self, crops):
+        scaled = (crops.astype(np.float32) - 127) / 128
+        return np.concatenate([self._run(**{self._name: x[None]})["features"] for x in scaled])
 
 
 def features(work):
@@ -47,9 +57,40 @@ def features(work):
     )
 
 
+def rows():
+    with (DATA / "labels.csv").open() as file:
+        found = list(csv.DictReader(file))
+    random = np.random.default_rng(5)
+    first = [r for r in found if r["generator"] in FIRST and r["split"] == "train"]
+    second = [r for r in found if r["generator"] not in FIRST]
+    order = random.permutation(len(second))
+    kept = random.choice(len(first), len(second) // 3, replace=False)
+    # A first one after every three of the second, so that whatever is done is a fair sample.
+    mixed = []
+    for number, i in enumerate(order):
+        mixed.append(second[i])
+        if number % 3 == 2 and number // 3 < len(kept):
+            mixed.append(first[kept[number // 3]])
+    return mixed
+
+
+def middle(pixels):
+    """The crop that the network sees, of one that was cut wider."""
+    import cv2
+
+    from deepfake.preprocessing import level
+
+    height, width = pixels.shape[:2]
+    side = max(height, width) * SHARE
+    x, y = (max(0, round((length - side) / 2)) for length in (width, height))
+    cut = pixels[y : height - y or None, x : width - x or None]
+    how = cv2.INTER_AREA if min(cut.shape[:2]) > 224 else cv2.INTER_CUBIC
+    return level(cv2.resize(cut, (224, 224), interpolation=how))
+
+
 def views(work, part, parts):
     import cv2
-    from ai_edge_litert.interpreter import Interpreter
+    from PIL import Image
 
     from deepfake.datasets.samples import Sample
     from deepfake.forging import augmentation, blending
@@ -58,57 +99,107 @@ def views(work, part, parts):
 
     cv2.setNumThreads(1)
     spec = read_manifest(DEFAULT).input
-    reader = FaceReader(spec, 1)
-    interpreter = Interpreter(str(work / "features.tflite"), num_threads=1)
-    run = interpreter.get_signature_runner("serving_default")
-    (name,) = run.get_input_details()
+    reader, trunk = FaceReader(spec, 1), Trunk(work)
     random = np.random.default_rng([5, part])
-
-    def look(crop):
-        if random.random() < 0.5:
-            crop = crop[:, ::-1]
-        return run(**{name: (crop[None].astype(np.float32) - 127) / 128})["features"][0]
-
     out, donors = [], []
-    for number, row in enumerate(rows()[part::parts]):
+
+    def add(crop, label, source, fold, kind):
+        crop = crop[:, ::-1] if random.random() < 0.5 else crop
+        out.append((trunk(crop[None])[0].astype(np.float16), label, source, fold, kind))
+
+    every = rows()
+    for number, row in enumerate(every[: len(every) // 2][part::parts]):
         label = int(row["label"] == "fake")
-        sample = Sample(DATA / row["path"], label, row["split"], row["generator"])
-        found = reader.in_picture(sample)
-        if found is None:
-            continue
-        face = found.face
         fold = -1 if row["generator"] in FIRST else int(row["fold"])
-        made = [(face, label, "served")]
-        made.append((face, label, "damaged"))
-        if not label:
+        crop = middle(np.asarray(Image.open(DATA / row["path"]).convert("RGB")))
+        add(crop, label, row["generator"], fold, "served")
+        add(augmentation.damage(crop, random), label, row["generator"], fold, "damaged")
+        if not label and number % 2:
+            found = reader.in_picture(Sample(DATA / row["path"], 0, row["split"], row["generator"]))
+            if found is None:
+                continue
+            face = found.face
             donors = [*donors[-9:], (fold, face)]
             others = [d for f, d in donors[:-1] if f == fold]
-            if number % 3 == 0:
-                made.append((blending.self_blend(face, random), 1, "self_blend"))
-            elif number % 3 == 1 and others:
+            kind = "swap" if others and number % 4 == 1 else "self_blend"
+            if kind == "swap":
                 wanted = blending.look(face)
                 donor = min(others, key=lambda d: np.abs(blending.look(d) - wanted).mean())
-                made.append((blending.swap(face, donor, random), 1, "swap"))
-        for one, y, kind in made:
-            crop = served_crop(one, spec)
-            if kind == "damaged" or (kind in ("self_blend", "swap") and random.random() < 0.5):
+                fake = blending.swap(face, donor, random)
+            else:
+                fake = blending.self_blend(face, random)
+            crop = served_crop(fake, spec)
+            if random.random() < 0.5:
                 crop = augmentation.damage(crop, random)
-            source = row["generator"] if kind in ("served", "damaged") else kind
-            out.append((look(crop).astype(np.float16), y, source, fold, kind))
-        if number % 500 == 0:
-            print(part, number, len(out), flush=True)
-    x, y, source, fold, kind = zip(*out, strict=True)
-    np.savez(work / f"views_{part}.npz", x=np.stack(x), label=y, source=source, fold=fold,
-             kind=kind)  # fmt: skip
+            add(crop, 1, kind, fold, kind)
+        if number % 200 == 0:
+            save(work / f"views_{part}.npz", out)
+            print("views", part, number, len(out), flush=True)
+    save(work / f"views_{part}.npz", out)
+
+
+def save(path, out):
+    x, label, source, fold, kind = zip(*out, strict=True)
+    np.savez(path, x=np.stack(x), label=label, source=source, fold=fold, kind=kind)
+
+
+class Keeping:
+    """A backend with the default's maps, which keeps the features that it saw."""
+
+    name = "features"
+
+    def __init__(self, work):
+        self._trunk = Trunk(work)
+        heads = np.load("docs/model-2/heads.npz")
+        self._weights, self._biases = heads["weights"], heads["biases"]
+        self.kept = {}
+
+    def scores(self, batch):
+        from deepfake.modelstore.backends.protocol import Scores
+
+        crops = np.rint(batch * 128 + 127).astype(np.uint8)
+        logits = []
+        for crop in crops:
+            both = self._trunk(np.stack([crop, crop[:, ::-1]]))
+            self.kept[crop.tobytes()] = both
+            odds = np.logaddexp(0, both @ self._weights.T + self._biases).sum(axis=1)
+            logits.append((odds + np.log(-np.expm1(-odds) + 1e-12)).mean())
+        return Scores(np.array(logits, np.float32), None)
+
+
+def clips(work, folder, part, parts):
+    from deepfake.detector import Detector
+    from deepfake.modelstore.resolve import load_model
+    from deepfake.settings import Settings
+    from deepfake.video.detector import VideoDetector
+
+    keeping = Keeping(work)
+    model = replace(load_model(DEFAULT), backend=keeping)
+    settings = replace(Settings.from_environment(), threads=1)
+    detector = VideoDetector(Detector(model, settings=settings))
+    with (folder / "clips.csv").open() as file:
+        table = list(csv.DictReader(file))
+    (work / "faces").mkdir(exist_ok=True)
+    for row in table[part::parts]:
+        target = work / "faces" / f"{row['path']}.npz"
+        if target.exists():
+            continue
+        keeping.kept.clear()
+        report = detector.detect(folder / row["path"])
+        x, person, p = [], [], []
+        for number, one in enumerate(report.people):
+            for sample in one.judged:
+                x.append(keeping.kept[sample.face.crop.tobytes()].astype(np.float16))
+                person.append(number)
+                p.append(sample.face.p_fake)
+        np.savez(target, x=np.array(x), person=person, p_fake=p, fold=row["fold"])
+        print("clip", row["path"], row["label"], report.verdict, report.p_fake, len(p), flush=True)
 
 
 def fit(work):
-    import keras
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
 
-    from deepfake.networks.flip_averaging import flip_averaged
-    from deepfake.shipping import export
     from deepfake.shipping.calibration import fit_platt
 
     parts = [np.load(p) for p in sorted(work.glob("views_*.npz"))]
@@ -123,73 +214,65 @@ def fit(work):
     weight = count[which] ** -0.5
     for side in (0, 1):
         weight[label == side] *= len(label) / 2 / weight[label == side].sum()
-    maps, logit = {}, np.full(len(label), np.nan)
-    for out in range(4):
-        own = fold != out
-        found = LogisticRegression(C=3e-5, max_iter=300).fit(
-            x[own], label[own], sample_weight=weight[own]
-        )
-        logit[~own] = found.decision_function(x[~own])
-        maps[out] = (found.coef_[0] / std, found.intercept_[0] - (found.coef_[0] / std) @ mean)
-    left = (fold >= 0) & (kind == "served")
-    for name, own in (("served", left), ("damaged", (fold >= 0) & (kind == "damaged"))):
-        aucs = [
-            roc_auc_score(label[k], logit[k])
-            for s in set(source[own & (label == 1)])
-            for k in [own & ((label == 0) | (source == s))]
-        ]
+    left, damaged = ((fold >= 0) & (kind == k) for k in ("served", "damaged"))
+    best = None
+    for c in (1e-6, 1e-5, 1e-4):
+        maps, logit = {}, np.full(len(label), np.nan)
+        for out in range(4):
+            own = fold != out
+            found = LogisticRegression(C=c, max_iter=200).fit(
+                x[own], label[own], sample_weight=weight[own]
+            )
+            logit[~own] = found.decision_function(x[~own])
+            maps[out] = (found.coef_[0] / std, found.intercept_[0] - (found.coef_[0] / std) @ mean)
+        areas = []
+        for own in (left, damaged):
+            own_fakes = sorted(set(source[own & (label == 1)]))
+            rows_of = [own & ((label == 0) | (source == s)) for s in own_fakes]
+            areas.append(np.mean([roc_auc_score(label[k], logit[k]) for k in rows_of]))
+        for k in ("swap", "self_blend"):
+            own = left & (label == 0) | (fold >= 0) & (kind == k)
+            areas.append(roc_auc_score(label[own], logit[own]))
         print(
-            name,
-            "AUC over fake sources",
-            np.mean(aucs),
-            "all",
-            roc_auc_score(label[own], logit[own]),
-        )  # noqa: E501
-    for k in ("swap", "self_blend"):
-        own = (fold >= 0) & ((label == 0) | (kind == k)) & (kind != "damaged")
-        print(k, roc_auc_score(label[own], logit[own]))
-    temperature, bias = fit_platt(logit[left], label[left])
+            "C",
+            c,
+            "AUC served, damaged (means over sources), swaps, self-blends",
+            areas,
+            flush=True,
+        )
+        if best is None or areas[1] > best[0]:
+            best = areas[1], maps, logit
+    _, maps, logit = best
+    temperature, _ = fit_platt(logit[left], label[left])
     alarms = np.quantile(logit[left & (label == 0)], 1 - ALARMS)
     bias = float(np.log(AT / (1 - AT)) - alarms / temperature)
-    p = 1 / (1 + np.exp(-(logit[left] / temperature + bias)))
-    for side in (0, 1):
-        print("called fake of label", side, (p[label[left] == side] >= AT).mean())
-    network = keras.saving.load_model(DEFAULT / "model.keras", compile=False)
-    inner = next(layer for layer in network.layers if isinstance(layer, keras.Model))
-    names = sorted(
-        (la.name for la in inner.layers if la.name.startswith("expert_maps")),
-        key=lambda n: int(n.removeprefix("expert_maps")),
-    )
-    sample = np.random.default_rng(0).normal(0, 0.6, (8, 224, 224, 3)).astype(np.float32)
-    for out, (weights, intercept) in maps.items():
-        folder, start = work / f"fold{out}", 0
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        for name in names:
-            layer = inner.get_layer(name)
-            width = layer.kernel.shape[2]
-            kernel = np.zeros((1, 1, width, 4), np.float32)
-            kernel[0, 0, :, 0] = weights[start : start + width]
-            start += width
-            # The other maps stay silent, so that the noisy-or is the first one.
-            biases = np.array([intercept, -40, -40, -40], np.float32)
-            layer.set_weights([kernel, biases] if layer.use_bias else [kernel])
-        difference = export.export(flip_averaged(inner), folder, sample)
-        manifest = json.loads((DEFAULT / "model.json").read_text())
-        manifest |= {
-            "name": f"without-fold-{out}", "version": "0",
-            "calibration": {"temperature": temperature, "bias": bias, "fitted_on": "left out"},
-            "files": {n: export.sha256(folder / n) for n in (export.LITERT_FILE, export.KERAS_FILE)},  # noqa: E501
-        }  # fmt: skip
-        (folder / "model.json").write_text(json.dumps(manifest, indent=1) + "\n")
-        print(folder, difference, flush=True)
+    p = 1 / (1 + np.exp(-(logit / temperature + bias)))
+    for name, own in (("served", left), ("damaged", damaged)):
+        print(
+            name,
+            "called fake: reals, fakes",
+            [(p[own & (label == y)] >= AT).mean() for y in (0, 1)],
+        )
+    with (
+        (work / "scores.jsonl").open("w") as file,
+        (work / "scores_default.jsonl").open("w") as own,
+    ):
+        for path in sorted((work / "faces").glob("*.npz")):
+            kept = np.load(path)
+            weights, intercept = maps[int(kept["fold"])]
+            z = (kept["x"].astype(np.float32) @ weights + intercept).mean(
+                axis=1
+            ) / temperature + bias
+            for target, values in ((file, 1 / (1 + np.exp(-z))), (own, kept["p_fake"])):
+                people = [values[kept["person"] == n].tolist() for n in sorted(set(kept["person"]))]
+                target.write(json.dumps({"path": path.stem, "people": people}) + "\n")
 
 
 if __name__ == "__main__":
     task, place = sys.argv[1], Path(sys.argv[2])
-    if task == "features":
-        features(place)
+    if task == "clips":
+        clips(place, Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
     elif task == "views":
         views(place, int(sys.argv[3]), int(sys.argv[4]))
     else:
-        fit(place)
+        {"features": features, "fit": fit}[task](place)

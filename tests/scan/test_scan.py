@@ -96,7 +96,7 @@ def test_what_cannot_be_read_says_why(scanned):
     assert "no such file" in rows["inner/nowhere.jpg"]["error"]
     assert "Too many levels" in rows["inner/a.jpg"]["error"]
     assert rows["clip.mp4"]["kind"] == "video"
-    assert "passed over" in rows["clip.mp4"]["notes"][0]
+    assert "damaged, or only a part" in rows["clip.mp4"]["error"]
     assert all(rows[name]["verdict"] is None for name in ("damaged.jpg", "clip.mp4"))
 
 
