@@ -15,11 +15,11 @@ from tests.programs import free_port
 pytestmark = pytest.mark.tensorflow
 
 OPTIONS = ["--epochs", "2", "--steps", "2", "--batch-size", "4", "--image-size", "64",
-           "--weights", "none", "--name", "tiny"]  # fmt: skip
-
-
+           "--weights", "none"]  # fmt: skip
+# The default network is trained in tests/training/test_trainer.py: to build its graph takes minutes.
 SMALL = ["--architecture", "cnn", "--image-size", "32", "--epochs", "2", "--steps", "2",
          "--batch-size", "4"]  # fmt: skip
+TINY = [*SMALL, "--name", "tiny"]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def small_run(labelled, tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(labelled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "tiny"
-    assert main(["train", str(labelled), "-o", str(folder), *OPTIONS]) == 0
+    assert main(["train", str(labelled), "-o", str(folder), *TINY]) == 0
     return folder
 
 
@@ -69,12 +69,12 @@ def test_the_card_and_manifest_hold_what_was_measured(run):
 def test_a_finished_run_is_not_trained_again(run, labelled):
     history = (run / "history.csv").read_text()
     assert len(history.splitlines()) == 3
-    assert main(["train", str(labelled), "-o", str(run), *OPTIONS]) == 0
+    assert main(["train", str(labelled), "-o", str(run), *TINY]) == 0
     assert (run / "history.csv").read_text() == history
 
 
 def test_other_options_are_not_mixed_into_a_run(run, labelled, capsys):
-    assert main(["train", str(labelled), "-o", str(run), *OPTIONS, "--seed", "5"]) == 1
+    assert main(["train", str(labelled), "-o", str(run), *TINY, "--seed", "5"]) == 1
     assert "other options" in capsys.readouterr().err
 
 
