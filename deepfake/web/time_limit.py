@@ -105,6 +105,7 @@ class TimeLimit:
         if wait([answer], patience).done:
             return answer.result()
         with _LOCK:
-            if stops and thread.is_alive():
+            # Not `is_alive`: a thread that has just left the set lives a little longer.
+            if stops and not answer.done():
                 _overdue.add(thread)
         raise LateError
