@@ -6,6 +6,7 @@ page that is about to stop, nor for one visitor who would have all places.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
@@ -48,12 +49,13 @@ MAX_MCP_BYTES, MCP_SECONDS = 4_194_304, 60.0
 REFUSED = 429
 # How Gradio itself refuses an event.
 FULL_QUEUE = 503
-UNFIT = 422
+UNFIT, UNREAD = 422, 400
 TOO_LARGE = 413
 TOO_SLOW = 408
 NO_LENGTH = 411
 UNKNOWN = 404
 STOPPING = "This page is being restarted. Please try again in a moment."
+UNREAD_SENTENCE = "This is no JSON that can be read: UTF-8, without endless numbers or nesting."
 UNFIT_SENTENCE = (
     "The parameters do not fit the endpoint. /gradio_api/info says which it takes; a list named "
     '"data" belongs to /gradio_api/call, without v2.'
@@ -245,6 +247,9 @@ class DoorMiddleware:
                 await _say(say("door.slow"), TOO_SLOW)(scope, receive, send)
             elif EVENTS.search(path):
                 await self._event(body, scope, receive, send)
+            elif path == MCP and _is_beyond_reading(body):
+                metrics.count("refusals", "misfit")
+                await _say(UNREAD_SENTENCE, UNREAD)(scope, receive, send)
             elif DIRECT.search(path):
                 await self._checked(scope, _once(body, receive), send)
             else:
@@ -301,6 +306,26 @@ class DoorMiddleware:
             metrics.count("refusals", "misfit")
             logger.debug("A request did not fit: %s", type(error).__name__)
             await _say(UNFIT_SENTENCE, UNFIT)(scope, receive, send)
+
+
+async def misfit(_request: Request, _error: Exception) -> JSONResponse:
+    """The answer to what FastAPI does not take.
+
+    Its own has all that was sent in it again, and takes seconds to make of a megabyte.
+    """
+    metrics.count("refusals", "misfit")
+    return _say(UNFIT_SENTENCE, UNFIT)
+
+
+def _is_beyond_reading(body: bytes) -> bool:
+    """Whether bytes are JSON of a kind that ends Python's reader, and with it the SDK's."""
+    try:
+        json.loads(body)
+    except json.JSONDecodeError:
+        return False
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
 def _say(sentence: str, code: int, retry_seconds: int | None = None) -> JSONResponse:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "languages"
 DEFAULT = "en"
+ACCEPTED = re.compile(r"([A-Za-z-]+|\*)(?:;q=([01](?:\.\d*)?))?", re.IGNORECASE)
 
 
 def _catalogues() -> dict[str, dict[str, str]]:
@@ -66,6 +67,8 @@ def wanted(query: Mapping[str, str], headers: Mapping[str, str]) -> str:
 
 def _accepted(header: str) -> list[str]:
     """The tags of Accept-Language (RFC 9110, 12.5.4), the most wanted first."""
-    found = re.findall(r"([A-Za-z-]+|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d*)?))?\s*(?:,|\Z)", header)
-    weighed = [(float(weight or 1), tag) for tag, weight in found[:20]]
+    # Cut into short pieces first: the time that a pattern takes can grow with the square of a text.
+    pieces = ["".join(piece[:100].split()) for piece in header[:2000].split(",")[:20]]
+    found = [match.groups() for match in map(ACCEPTED.fullmatch, pieces) if match]
+    weighed = [(float(weight or 1), tag) for tag, weight in found]
     return [tag for weight, tag in sorted(weighed, key=lambda one: -one[0]) if weight > 0]

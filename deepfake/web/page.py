@@ -12,6 +12,7 @@ from typing import Any
 from urllib.request import getproxies
 
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
@@ -25,7 +26,7 @@ from deepfake.web.about import about
 from deepfake.web.choices import Choices, refuse_programs
 from deepfake.web.chooser import chooser
 from deepfake.web.compare_tab import compare_tab
-from deepfake.web.door import Door, DoorMiddleware
+from deepfake.web.door import Door, DoorMiddleware, misfit
 from deepfake.web.endpoints import Endpoints, add_endpoints
 from deepfake.web.examples import example_routes
 from deepfake.web.headers import HeadersMiddleware
@@ -241,6 +242,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
                 "lifespan": page.lifespan,
                 # FastAPI's list of all routes, which asks for no password.
                 "openapi_url": None,
+                "exception_handlers": {RequestValidationError: misfit},
                 "middleware": [
                     Middleware(LanguageMiddleware),
                     Middleware(SignInMiddleware, trusted=page.admission.trusted),

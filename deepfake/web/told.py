@@ -19,6 +19,8 @@ FAMILIES = ("problem.", "note.", "failure.", "what.")
 WORDS = ("what", "when", "part")
 # What is for the operator, not for visitors.
 ASIDE = re.compile(r" \((the operator’s limit is|pip install) [^)]*\)")
+# A visitor's words may be in a sentence, and the time to find it grows with the square.
+LONGEST = 2000
 WHOLE = re.compile(r"\d{1,3}(,\d{3})+")
 
 
@@ -42,6 +44,8 @@ def _plain(sentence: str) -> str:
 
 
 def _found(sentence: str) -> str | None:
+    if len(sentence) > LONGEST:
+        return None
     for message, pattern in _patterns():
         match = pattern.fullmatch(sentence)
         if match:

@@ -43,7 +43,7 @@ PER_ANALYSIS, AT_ONCE, KEPT = 4, 4, 4
 IDLE_SECONDS, TOTAL_SECONDS, GRACE_SECONDS, BYTES_PER_SECOND = 15.0, 300.0, 10.0, 5_000
 WRITTEN_BYTES = 1_000_000
 # In a form. Photos come alone, and for the tab of many files together, also in archives.
-MOST_FILES = 1000
+MOST_FILES, MOST_PARTS = 1000, 1100
 ARCHIVE = b"PK\x03\x04"
 PROBE_BYTES = 65_536
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -371,6 +371,7 @@ class _Form:
         self.files: list[_File] = []
         self._folder = folder
         self._in_file = False
+        self._parts = 0
         self._header = (bytearray(), bytearray())
         self._parser = MultipartParser(
             options[b"boundary"],
@@ -411,6 +412,9 @@ class _Form:
             shutil.rmtree(file.path.parent, ignore_errors=True)
 
     def _begin(self) -> None:
+        self._parts += 1
+        if self._parts > MOST_PARTS:
+            raise RefusedError("malformed", say("upload.several", most=MOST_FILES))
         self._in_file = False
         self._header = (bytearray(), bytearray())
 

@@ -66,6 +66,14 @@ def test_malformed_requests_make_one_line_and_no_traceback(served, caplog, capfd
     assert "Traceback" not in capfd.readouterr().err
 
 
+def test_what_does_not_fit_is_not_sent_back(served):
+    """As FastAPI does, which takes seconds to make it of a megabyte."""
+    for path in ("cancel", "queue/join", "call/detect"):
+        answer = httpx.post(f"{served.url}/gradio_api/{path}", json={"holiday": "a" * 100_000})
+        assert answer.status_code == 422 and answer.json()["detail"].startswith("The parameters do")
+        assert "holiday" not in answer.text
+
+
 def test_an_answer_has_the_number_that_the_log_has(caplog):
     def fail(_request):
         raise RuntimeError("holiday.jpg")

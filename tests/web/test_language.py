@@ -26,3 +26,10 @@ def test_the_choice_comes_before_the_browsers_setting(chosen, accepted, expected
 
 def test_the_languages_are_those_that_the_page_promises():
     assert set(CATALOGUES) == {"en", "es", "fr", "de", "pt", "hi", "ar", "zh-CN"}
+
+
+def test_a_wish_without_end_is_soon_read():
+    """With the time of the machine that it took before, nobody was served for minutes."""
+    for wish in ("a" * 200_000 + "!", "a;q=" * 50_000, "," * 200_000, " " * 200_000):
+        assert wanted({}, {"accept-language": wish}) in CATALOGUES
+    assert wanted({}, {"accept-language": "x, de ; q=0.5 ," + "a" * 99_999}) == "de"

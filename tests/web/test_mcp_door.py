@@ -112,3 +112,14 @@ def test_it_is_shut_unless_asked_for_and_never_goes_with_passwords(served, tmp_p
     assert httpx.post(f"{served.url}/mcp", json={}).status_code in (404, 405)
     with pytest.raises(SettingError, match="either --mcp or --auth"):
         build_page(Settings(mcp=True, auth=str(tmp_path / "accounts")), scratch_folder())
+
+
+async def test_what_no_program_can_read_is_no_fault_of_the_server(own, caplog):
+    for sent in (b"[" * 400_000, b'{"id":' + b"1" * 9000 + b"}", b'"\xff"', b"no JSON"):
+        answer = httpx.post(
+            f"{own.url}/mcp", content=sent,
+            headers={"Content-Type": "application/json",
+                     "Accept": "application/json, text/event-stream"},
+        )  # fmt: skip
+        assert answer.status_code == 400, sent[:9]
+    assert "Traceback" not in caplog.text

@@ -104,3 +104,10 @@ def _patterns():
                 text = "".join(".+" if p is None else re.escape(p.replace("'", "’")) for p in parts)
                 # What is said only to the operator is left out before.
                 yield re.sub(r"\\ \\\(the\\ operator’s.*|\\ \\\(pip\\ install.*", "", text)
+
+
+def test_a_sentence_with_endless_words_of_a_visitor_is_soon_told():
+    """Else the server would look for it for hours, and serve nobody."""
+    named = f"There is no model {'here. Choose from: ' * 20_000!r} here."
+    with speaking("de"):
+        assert told(named) == named.replace("'", "’")
