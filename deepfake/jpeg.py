@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 
+import numpy as np
 from PIL import Image
 
 
@@ -23,3 +24,16 @@ def address(picture: Image.Image, quality: int) -> str:
 def address_of(data: bytes) -> str:
     """The same of a file that is there already."""
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+
+
+def of_pixels(pixels: np.ndarray, side: int, quality: int) -> str:
+    """The address of a square of pixels, made no larger than so many a side.
+
+    Args:
+        pixels: uint8 array (height, width, 3).
+        side: int.
+        quality: int. JPEG's.
+    """
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((side, side))
+    return address(picture, quality)

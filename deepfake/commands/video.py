@@ -40,6 +40,11 @@ def add_command(commands: Any) -> None:
         help="also write a line for each face of each judged frame (of one video)",
     )  # fmt: skip
     video.add_argument(
+        "--html", type=Path, metavar="FILE",
+        help="also write a page for people: each person over time, the frames that decided, and "
+        "where the model looked (of one video)",
+    )  # fmt: skip
+    video.add_argument(
         "--annotate", type=Path, metavar="FILE.mp4",
         help="also write a copy with boxes, scores and a bar of time (of one video)",
     )  # fmt: skip
@@ -72,11 +77,13 @@ def run(options: argparse.Namespace) -> int:
     """
     from deepfake.detector import Detector
     from deepfake.settings import Settings
+    from deepfake.video import html
     from deepfake.video.annotate import annotate
     from deepfake.video.detector import VideoDetector
+    from deepfake.video.frames import Frames
 
-    if (options.csv or options.annotate) and len(options.files) > 1:
-        raise SettingError("--csv and --annotate are of one video. Name one file.")
+    if (options.csv or options.html or options.annotate) and len(options.files) > 1:
+        raise SettingError("--csv, --html and --annotate are of one video. Name one file.")
     # While one frame is judged, the next one is decoded and searched for faces: further threads
     # would only be in the way.
     settings = replace(Settings.from_environment(), threads=1)
@@ -85,9 +92,13 @@ def run(options: argparse.Namespace) -> int:
     code = RAN
     for name in options.files:
         try:
-            report = judge.detect(name, hints=options.hints)
+            frames = Frames()
+            watch = frames if options.html else None
+            report = judge.detect(name, hints=options.hints, watch=watch)
             if options.csv:
                 _write(options.csv, report.to_csv())
+            if options.html:
+                _write(options.html, html.page(report, frames))
             if options.annotate:
                 annotate(name, report, options.annotate)
         except VideoError as error:
