@@ -197,6 +197,11 @@ class Answers:
             deadline.check()
 
 
+def reads_videos() -> bool:
+    """Whether PyAV is installed."""
+    return importlib.util.find_spec("av") is not None
+
+
 def start(module: str) -> subprocess.Popen[bytes]:
     """A child that runs `main` of a module of this package, with pipes to it.
 
@@ -206,7 +211,7 @@ def start(module: str) -> subprocess.Popen[bytes]:
     Raises:
         VideoError: PyAV is not installed.
     """
-    if importlib.util.find_spec("av") is None:
+    if not reads_videos():
         raise VideoError(MISSING)
     return subprocess.Popen(  # noqa: S603  # our own module, no shell
         command(f"{__package__}.{module}"),

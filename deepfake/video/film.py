@@ -64,7 +64,7 @@ def _verdict(report: VideoReport, words: Words) -> str:
         measured = words.tell(report.clips.measured_on)
         lines.append(f"{escape(words.say('video.rates', **rates))} {measured}")
     lines += map(words.tell, report.notes)
-    sound = words.tell(words.say("video.sound"))
+    sound = words.tell("Sound is not analysed.")
     if sound not in lines:
         lines.append(sound)
     judged = words.say(
@@ -202,8 +202,7 @@ def _data(report: VideoReport, people: Sequence[Person], frames: Frames, words: 
             for person in people
         ],
     }  # fmt: skip
-    text = json.dumps(said, ensure_ascii=False).replace("<", "\\u003c")
-    return f'<script type="application/json" class="film-data">{text}</script>'
+    return f'<div hidden class="film-data">{escape(json.dumps(said, ensure_ascii=False))}</div>'
 
 
 def _moment(sample: Sample, words: Words) -> str:

@@ -21,13 +21,11 @@ ENGLISH = {
     "video.rates": "Of {reals} real clips, such verdicts called {reals_called_fake} fake. Of "
     "{fakes} fake ones they caught {fakes_caught} and called {fakes_called_real} real. Measured "
     "on:",
-    "video.sound": "Sound is not analysed.",
     "video.judged": "Frames looked at: {sampled} of {frames}. Of these, with a face that was "
     "judged: {share}. Shots: {shots}.",
     "video.hints": "How the face moves",
     "video.hints_caption": "Facts about the person who is seen most. They are no part of the "
     "verdict.",
-    "film.person": "Person {number}: {verdict}",
     "film.scored": "Person {number}: {verdict}, {share} likely fake",
     "word.fake": "fake",
     "word.uncertain": "uncertain",

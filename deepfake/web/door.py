@@ -66,8 +66,9 @@ RETRY_SECONDS = 5
 # Results go out to those who wait for them.
 DELIVERY_SECONDS = 1.0
 POLL_SECONDS = 0.05
-# What analyses share their places by; and how many other events a visitor may have besides.
-ANALYSES, OTHER_EVENTS = "analyse", 6
+# What analyses share their places by, of photos and of videos; and how many other events a visitor
+# may have besides.
+ANALYSES, OTHER_EVENTS = ("analyse", "video"), 6
 # It has been counted with the choice of its model, and asks again itself.
 COUNTED_BEFORE = "analyse_again"
 
@@ -116,7 +117,7 @@ class Door:
         if client is None:
             return None
         most = self.max_per_visitor + (0 if costs else OTHER_EVENTS)
-        places = self.queue.places(ANALYSES if costs else None)
+        places = self.queue.places(ANALYSES if costs else ())
         theirs = sum(self.admission.client(request) == client for request in places)
         count = theirs + self._entering[client] + self._beside[client]
         if count < most:
@@ -262,7 +263,7 @@ class DoorMiddleware:
         connection = HTTPConnection(scope)
         client = door.admission.client(connection)
         function = door.queue.function(scope["path"], body)
-        costs = function is not None and function.concurrency_id == ANALYSES
+        costs = function is not None and function.concurrency_id in ANALYSES
         refusal = None
         if costs and function is not None and function.name != COUNTED_BEFORE:
             refusal = await door.rate_refusal(connection)

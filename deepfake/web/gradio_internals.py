@@ -11,7 +11,7 @@ import json
 import math
 import re
 from abc import ABCMeta
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from html import escape
@@ -74,6 +74,7 @@ OUR_SCRIPT = '<script nonce="{{ request.state.nonce }}"'
 QUEUE_SECONDS, PROGRESS_SECONDS = 0.004, 0.05
 
 GONE = "The photo is no longer here. Please choose it again."
+GONE_VIDEO = "The video is no longer here. Please choose it again."
 UNFIT = "This request does not fit. Send a photo that was uploaded, such as with handle_file(path)."
 ADDRESS = "Send the picture itself, not its address."
 
@@ -98,13 +99,13 @@ class Queue:
         """How many events run."""
         return int(self._blocks._queue.get_active_worker_count())
 
-    def places(self, concurrency_id: str | None = None) -> list[Request]:
-        """The requests of all that waits or runs, or of what shares places by a name."""
+    def places(self, names: Sequence[str] = ()) -> list[Request]:
+        """The requests of all that waits or runs, or of what shares places by one of some names."""
         queue = self._blocks._queue
         lines = list(queue.event_queue_per_concurrency_id.values())
         events = [event for line in lines for event in list(line.queue)]
         events += [event for job in list(queue.active_jobs) for event in job or ()]
-        return [event.request for event in events if concurrency_id in (None, event.concurrency_id)]
+        return [event.request for event in events if not names or event.concurrency_id in names]
 
     def function(self, path: str, body: bytes) -> BlockFunction | None:
         """What an event asks for; nothing where that cannot be told.
@@ -358,20 +359,22 @@ def is_sign_in(method: str, path: str) -> bool:
     return method == "POST" and bool(SIGN_IN.search(path))
 
 
-def _path(_component: gr.Image, payload: Any) -> str | None:
+def _path(component: Any, payload: Any) -> str | None:
     if not payload:
         return None
     path: str = payload.path
     # Swept, in a tab that was left open.
     if not Path(path).is_file():
-        raise gr.Error(told(GONE), print_exception=False)
+        gone = GONE_VIDEO if isinstance(component, gr.Video) else GONE
+        raise gr.Error(told(gone), print_exception=False)
     return path
 
 
-async def _refuse_addresses(component: gr.Image, resource: str | None) -> str | None:
+async def _refuse_addresses(component: Any, resource: str | None) -> str | None:
     if resource and resource.lower().startswith(("http://", "https://")):
         raise gr.Error(ADDRESS, print_exception=False)
-    moved: str | None = await gr.Image.async_move_resource_to_block_cache(component, resource)
+    base = gr.Video if isinstance(component, gr.Video) else gr.Image
+    moved: str | None = await base.async_move_resource_to_block_cache(component, resource)
     return moved
 
 
@@ -419,6 +422,22 @@ PhotoInput = cast(
             "preprocess": _path,
             "async_move_resource_to_block_cache": _refuse_addresses,
             "example_payload": _example,
+        },
+    ),
+)
+
+# The same of its video component, which would have FFmpeg convert uploads in this process.
+VideoInput = cast(
+    type[gr.Video],
+    ABCMeta.__new__(
+        type(gr.Video),
+        "VideoInput",
+        (gr.Video,),
+        {
+            "__module__": __name__,
+            "is_template": True,
+            "preprocess": _path,
+            "async_move_resource_to_block_cache": _refuse_addresses,
         },
     ),
 )

@@ -14,7 +14,8 @@ from typing import Any
 
 import gradio as gr
 
-from deepfake.web.gradio_internals import PhotoInput
+from deepfake.settings import Settings
+from deepfake.web.gradio_internals import PhotoInput, VideoInput
 from deepfake.web.language import CATALOGUES, DEFAULT
 from deepfake.web.placed import placed
 from deepfake.web.texts import megabytes, say
@@ -26,14 +27,14 @@ class Intake:
     """The components of a tab that a photo comes in by.
 
     Attributes:
-        place: str. What the script calls the tab: "photo" or "compare".
-        photo: gradio.Image. The photo.
+        place: str. What the script calls the tab: "photo", "compare" or "video".
+        photo: gradio.Image or gradio.Video. The photo, or video.
         ticket: gradio.Textbox. The last input of each handler: the script signs it.
         put: gradio.Button. Pressed by the script, to put a photo in or take one out.
     """
 
     place: str
-    photo: gr.Image
+    photo: gr.Image | gr.Video
     ticket: gr.Textbox
     put: gr.Button
 
@@ -43,15 +44,19 @@ class Intake:
 
         Args:
             place: str. As in the attribute.
-            **options: further options of `gradio.Image`.
+            **options: further options of `gradio.Image`, or of `gradio.Video`.
         """
-        photo = PhotoInput(
-            label=placed(say, "photo.label"),
-            type="filepath",
-            image_mode=None,
-            buttons=[],
-            **options,
-        )
+        photo: gr.Image | gr.Video
+        if place == "video":
+            # The browser asks for the camera only: sound is not analysed.
+            photo = VideoInput(
+                label=placed(say, "video.label"), include_audio=False, buttons=[], **options
+            )  # fmt: skip
+        else:
+            photo = PhotoInput(
+                label=placed(say, "photo.label"), type="filepath", image_mode=None, buttons=[],
+                **options,
+            )  # fmt: skip
         ticket = gr.Textbox("", visible="hidden", label="ticket")
         put = gr.Button(visible="hidden", elem_id=f"{place}-put")
         return cls(place, photo, ticket, put)
@@ -104,6 +109,25 @@ def photo_words(max_bytes: int) -> dict[str, Any]:
         "too_large": placed(lambda: say("intake.too_large", size=megabytes(max_bytes))),
         "max_bytes": max_bytes,
     }
+
+
+def video_words(settings: Settings) -> dict[str, Any]:
+    """The same of a video.
+
+    Args:
+        settings: Settings. The largest file that is taken.
+    """
+    names = [
+        name.removeprefix("video.intake.")
+        for name in CATALOGUES[DEFAULT]
+        if name.startswith("video.intake.")
+    ]
+    size = settings.max_video_bytes
+    large = placed(lambda: say("video.intake.too_large", size=megabytes(size)))
+    others = {
+        name: placed(say, f"video.intake.{name}") for name in names if name != "too_large"
+    }  # fmt: skip
+    return {**others, "too_large": large, "max_bytes": size}
 
 
 def notice(name: str) -> gr.HTML:

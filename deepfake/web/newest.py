@@ -24,10 +24,18 @@ class Newest:
         self._tickets: OrderedDict[str, str] = OrderedDict()
 
     def note(self, request: gr.Request | None, ticket: str) -> None:
-        """A page asks with this ticket."""
+        """A page asks with this ticket. One that waited while a later one came stays an older one.
+
+        Args:
+            request: gradio.Request. The page's.
+            ticket: str. It begins with a number that grows (`assets/photo.js`).
+        """
         if request is None or request.session_hash is None:
             return
         with self._lock:
+            known = self._tickets.get(request.session_hash, "")
+            if _number(known) > _number(ticket) > 0:
+                return
             self._tickets[request.session_hash] = ticket
             self._tickets.move_to_end(request.session_hash)
             while len(self._tickets) > KNOWN:
@@ -39,3 +47,8 @@ class Newest:
             return True
         with self._lock:
             return self._tickets.get(request.session_hash, ticket) == ticket
+
+
+def _number(ticket: str) -> int:
+    first = ticket.partition("-")[0]
+    return int(first) if first.isdecimal() and len(first) < 16 else 0

@@ -21,6 +21,8 @@ from deepfake import decoders
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf, model_names, say_failure
+from deepfake.video import html
+from deepfake.video.clip import reads_videos
 from deepfake.web import connections, gradio_internals, history, scratch
 from deepfake.web.about import about
 from deepfake.web.choices import Choices, refuse_programs
@@ -31,7 +33,7 @@ from deepfake.web.endpoints import Endpoints, add_endpoints
 from deepfake.web.examples import example_routes
 from deepfake.web.headers import HeadersMiddleware
 from deepfake.web.health import Readiness, health_routes, readiness
-from deepfake.web.intake import photo_words
+from deepfake.web.intake import photo_words, video_words
 from deepfake.web.journal import JournalMiddleware
 from deepfake.web.language import CATALOGUES, DEFAULT
 from deepfake.web.many_tab import many_tab
@@ -42,6 +44,7 @@ from deepfake.web.placed import LanguageMiddleware, placed
 from deepfake.web.session import SESSIONS
 from deepfake.web.texts import say
 from deepfake.web.uploads import Uploads
+from deepfake.web.video_tab import video_tab
 from deepfake.web.visitors import clients
 from deepfake.web.visitors.accounts import read_accounts
 from deepfake.web.visitors.admission import Admission
@@ -119,8 +122,9 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
     choices = Choices(shelf)
     shelf.try_own()
     uploads = Uploads(
-        folder, int(UPLOAD_SLACK * settings.max_bytes), UPLOADS_KEPT * settings.max_bytes, admission
-    )
+        folder, int(UPLOAD_SLACK * settings.max_bytes), UPLOADS_KEPT * settings.max_bytes,
+        admission, int(UPLOAD_SLACK * settings.max_video_bytes) if reads_videos() else 0,
+    )  # fmt: skip
     title, description = placed(say, "page.title"), placed(say, "page.intro")
     with gr.Blocks(
         title=title,
@@ -141,6 +145,9 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         if len(choices.labels) > 1:
             with gr.Tab(placed(say, "tab.compare")):
                 compare_tab(choices, admission, uploads)
+        if reads_videos():
+            with gr.Tab(placed(say, "tab.video")):
+                video_tab(choices, admission, uploads)
         with gr.Tab(placed(say, "tab.many")):
             many_tab(choices, admission, folder)
         with gr.Tab(placed(say, "tab.about")):
@@ -204,7 +211,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
             root_path=settings.root_path.rstrip("/") or None,
             # Unasked, Gradio decides: notebooks on the web cannot do without.
             share=settings.share or None,
-            max_file_size=int(UPLOAD_SLACK * settings.max_bytes),
+            max_file_size=int(UPLOAD_SLACK * max(settings.max_bytes, settings.max_video_bytes)),
             # The grey of small print, darker than Gradio's, which is hard to read (WCAG 1.4.3).
             theme=gr.themes.Soft(primary_hue="blue", font=FONT, font_mono=MONO).set(
                 body_text_color_subdued="*neutral_600",
@@ -226,7 +233,7 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
                 input_border_width="1px",
                 input_border_color="*neutral_400",
             ),
-            css="".join(_asset(name) for name in STYLES),
+            css="".join(map(_asset, STYLES)) + html.asset("film.css"),
             js=_script(settings),
             footer_links=["api", "settings"],
             run_history=False,
@@ -288,7 +295,7 @@ def _asset(name: str) -> str:
 def _script(settings: Settings) -> str:
     """Each script is a function, some of words; Gradio runs one."""
     words = {
-        "photo.js": photo_words(settings.max_bytes),
+        "photo.js": {**photo_words(settings.max_bytes), "video": video_words(settings)},
         "page.js": {
             "evidence": [placed(say, "evidence.face_alt"), placed(say, "evidence.map_alt")],
             # Names that Gradio gives its buttons in English only.
@@ -303,6 +310,7 @@ def _script(settings: Settings) -> str:
     # Marks stay as they are, or they would not be found.
     said = {name: json.dumps(those, ensure_ascii=False) for name, those in words.items()}
     calls = [f"({_asset(name)})({said.get(name, '')});" for name in SCRIPTS]
+    calls.append(f"({html.asset('film.js')})();")
     return f"() => {{ {' '.join(calls)} }}"
 
 

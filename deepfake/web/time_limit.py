@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from starlette.types import Scope
 
@@ -70,10 +70,65 @@ class TimeLimit:
             LateError: time is over.
             Exception: what the work raises.
         """
+        return self.start(work, stops).result()
+
+    def start(self, work: Callable[[], Answer], stops: bool = True) -> Running[Answer]:
+        """Begin to do work as `run` does, and do not wait for it."""
+        return Running(work, self._end, self._seconds, stops)
+
+
+class Running(Generic[Answer]):
+    """Work in a thread of its own, from `TimeLimit.start`.
+
+    Args:
+        work: callable.
+        end: float. Until when, as of `time.monotonic`.
+        seconds: int. What the visitor is told of that.
+        stops: bool. As of `TimeLimit.run`.
+    """
+
+    def __init__(self, work: Callable[[], Answer], end: float, seconds: int, stops: bool):
+        self._end, self._seconds, self._stops = end, seconds, stops
+        self._answer: Future[Answer] = Future()
+        self._off = threading.Event()
+
+        def do() -> None:
+            try:
+                if not stops:
+                    self._answer.set_result(work())
+                    return
+                with deadline.until(end, self._off):
+                    self._answer.set_result(work())
+            except BaseException as error:  # whatever it is, it is for whoever waits
+                self._answer.set_exception(error)
+            finally:
+                with _LOCK:
+                    _overdue.discard(threading.current_thread())
+
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(do,), daemon=True, name="analysis"
+        )
         try:
-            with deadline.until(self._end):
+            with deadline.until(end):
                 deadline.check()
-            return self._run(work, stops)
+        except LateError as error:
+            self._answer.set_exception(error)
+        else:
+            self._thread.start()
+
+    def is_over(self, within: float) -> bool:
+        """Whether it is done, or its time over, after so many seconds at most."""
+        return bool(wait([self._answer], min(within, self._patience())).done) or (
+            self._patience() <= 0
+        )
+
+    def result(self) -> Answer:
+        """Wait for it. Returns and raises as `TimeLimit.run`."""
+        try:
+            if not wait([self._answer], self._patience()).done:
+                self._leave()
+                raise LateError
+            return self._answer.result()
         except LateError:
             metrics.count("failures", "time")
             raise LateError(
@@ -81,31 +136,18 @@ class TimeLimit:
                 "operator's limit is DEEPFAKE_ANALYSIS_SECONDS)."
             ) from None
 
-    def _run(self, work: Callable[[], Answer], stops: bool) -> Answer:
-        answer: Future[Answer] = Future()
+    def call_off(self) -> None:
+        """Nobody wants it any more: it stops, as when its time is over."""
+        self._off.set()
+        if not wait([self._answer], GRACE_SECONDS).done:
+            self._leave()
 
-        def do() -> None:
-            try:
-                if not stops:
-                    answer.set_result(work())
-                    return
-                with deadline.until(self._end):
-                    answer.set_result(work())
-            except BaseException as error:  # whatever it is, it is for whoever waits
-                answer.set_exception(error)
-            finally:
-                with _LOCK:
-                    _overdue.discard(threading.current_thread())
+    def _patience(self) -> float:
+        grace = GRACE_SECONDS if self._stops else 0.0
+        return max(0.0, self._end - time.monotonic() + grace)
 
-        thread = threading.Thread(
-            target=copy_context().run, args=(do,), daemon=True, name="analysis"
-        )
-        thread.start()
-        patience = self._end - time.monotonic() + (GRACE_SECONDS if stops else 0.0)
-        if wait([answer], patience).done:
-            return answer.result()
+    def _leave(self) -> None:
         with _LOCK:
             # Not `is_alive`: a thread that has just left the set lives a little longer.
-            if stops and not answer.done():
-                _overdue.add(thread)
-        raise LateError
+            if self._stops and not self._answer.done():
+                _overdue.add(self._thread)

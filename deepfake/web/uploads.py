@@ -28,6 +28,7 @@ from starlette.responses import JSONResponse, Response
 from deepfake import imaging
 from deepfake.errors import ImageError
 from deepfake.imaging.kinds import SNIFFED_BYTES
+from deepfake.video.containers import demuxer_of
 from deepfake.web import metrics, scratch
 from deepfake.web.gradio_internals import is_signed_in, plain_name
 from deepfake.web.texts import say
@@ -46,6 +47,8 @@ WRITTEN_BYTES = 1_000_000
 MOST_FILES, MOST_PARTS = 1000, 1100
 ARCHIVE = b"PK\x03\x04"
 PROBE_BYTES = 65_536
+# What an upload is for.
+PHOTO, VIDEO = "photo", "video"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 RETRY_SECONDS = 5
 # Visitors whose shown photo is remembered; what is forgotten goes with time.
@@ -92,13 +95,22 @@ class Uploads:
         max_upload: int. Bytes of the largest upload.
         max_bytes: int. Bytes that may lie in the folder.
         admission: Admission. Tells visitors apart, and who of them is limited.
+        max_video: int. Bytes of the largest upload of a video. Defaults to 0: none is taken.
 
     Attributes:
         size: int. Bytes that lie in the folder or have come.
     """
 
-    def __init__(self, folder: Path, max_upload: int, max_bytes: int, admission: Admission):
+    def __init__(
+        self,
+        folder: Path,
+        max_upload: int,
+        max_bytes: int,
+        admission: Admission,
+        max_video: int = 0,
+    ):
         self.folder = folder
+        self.max_video = max_video
         self.max_upload = max_upload
         self.max_bytes = max_bytes
         self.admission = admission
@@ -232,7 +244,8 @@ class Uploads:
         except RefusedError as error:
             metrics.count("refusals", error.reason)
             # Read away, within bounds: browsers show no answer that comes while they send.
-            in_time = error.reason != "upload_slow" and await body.drain(self.max_upload)
+            most = max(self.max_upload, self.max_video)
+            in_time = error.reason != "upload_slow" and await body.drain(most)
             headers = {} if in_time else {"Connection": "close"}
             if error.seconds is not None:
                 headers["Retry-After"] = str(error.seconds)
@@ -243,14 +256,18 @@ class Uploads:
 
     async def _take(self, request: Request, body: _Body) -> Response:
         length = int(request.headers.get("content-length", 0))
-        if length > self.max_upload + FORM_BYTES:
-            sizes = {"size": f"{length:,}", "most": f"{self.max_upload:,}"}
-            raise RefusedError("upload_size", say("upload.large", **sizes))
+        # What it is for, where the page says so; nothing for whatever it is.
+        kind = request.query_params.get("kind", "")
+        if not self.max_video:
+            kind = PHOTO
+        most = max(self.max_upload, 0 if kind == PHOTO else self.max_video)
+        if length > most + FORM_BYTES:
+            raise _too_large(length, most)
         coming = self.begin(self.admission.client(request))
         paths: list[Path] = []
         form = None
         try:
-            form = _Form(request.headers.get("content-type", ""), self.folder)
+            form = _Form(request.headers.get("content-type", ""), self.folder, kind)
             await self._receive(form, coming, body)
             paths = [file.path for file in form.files]
         except OSError as error:
@@ -270,11 +287,19 @@ class Uploads:
             self.grow(coming, len(piece))
             if form.wants_writing:
                 await anyio.to_thread.run_sync(form.write)
+                self._check_sizes(form)
         if not form.files or not all(file.is_complete for file in form.files):
             raise RefusedError("malformed", say("upload.form"))
         await anyio.to_thread.run_sync(form.write)
+        self._check_sizes(form)
         if len(form.files) == 1 and form.files[0].fault:
             raise RefusedError("upload_kind", told(form.files[0].fault))
+
+    def _check_sizes(self, form: _Form) -> None:
+        """More may come of a video than of all else together."""
+        size = sum(file.size for file in form.files if not file.is_video)
+        if size > self.max_upload + FORM_BYTES:
+            raise _too_large(size, self.max_upload)
 
     def _count(self, one: Kept, size: int) -> None:
         self.size += size
@@ -333,22 +358,31 @@ class _File:
         data: bytearray. What has come of it and was not written yet.
         is_complete: bool. Whether all of it has come.
         fault: str. Why it is none that is taken; "" where it is, or not enough of it has come.
+        size: int. Bytes that were written.
+        is_video: bool. Whether it is one.
     """
 
-    def __init__(self, name: str, folder: Path):
+    def __init__(self, name: str, folder: Path, kind: str):
         self.path = folder / secrets.token_urlsafe(18) / plain_name(name)
         self.data = bytearray()
         self.is_complete = False
         self.fault = ""
+        self.size = 0
+        self.is_video = False
+        self._kind = kind
         self._is_known = False
 
     def write(self) -> None:
         """Put what has come to its end. Of what is none that is taken the beginning is all."""
+        self.size += len(self.data)
         if not self._is_known:
             if len(self.data) < SNIFFED_BYTES and not self.is_complete:
+                self.size -= len(self.data)
                 return
             self._is_known = True
-            self.fault = _fault(bytes(self.data[:SNIFFED_BYTES]))
+            start = bytes(self.data[:SNIFFED_BYTES])
+            self.fault = _fault(start, self._kind)
+            self.is_video = not self.fault and not _is_still(start)
             self.path.parent.mkdir(mode=0o700)
             self.path.write_bytes(self.data[: SNIFFED_BYTES if self.fault else None])
         elif self.data and not self.fault:
@@ -364,12 +398,13 @@ class _Form:
         files: list of _File.
     """
 
-    def __init__(self, content_type: str, folder: Path):
+    def __init__(self, content_type: str, folder: Path, wanted: str):
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or b"boundary" not in options:
             raise RefusedError("malformed", say("upload.form"))
         self.files: list[_File] = []
         self._folder = folder
+        self._wanted = wanted
         self._in_file = False
         self._parts = 0
         self._header = (bytearray(), bytearray())
@@ -426,7 +461,7 @@ class _Form:
                 if len(self.files) >= MOST_FILES:
                     raise RefusedError("malformed", say("upload.several", most=MOST_FILES))
                 name = options[b"filename"].decode("utf-8", "replace")
-                self.files.append(_File(name, self._folder))
+                self.files.append(_File(name, self._folder, self._wanted))
                 self._in_file = True
         self._header = (bytearray(), bytearray())
 
@@ -439,17 +474,31 @@ class _Form:
             self.files[-1].is_complete = True
 
 
-def _fault(start: bytes) -> str:
+def _fault(start: bytes, kind: str) -> str:
     """Why a file is not taken, by its first bytes; "" where it is."""
     if not start:
         return say("upload.empty")
-    if start.startswith(ARCHIVE):
+    if _is_still(start):
+        return say("upload.no_video") if kind == VIDEO else ""
+    if kind != PHOTO and demuxer_of(start):
         return ""
+    if kind == VIDEO:
+        return say("problem.no_video")
     try:
         imaging.sniff(start)
     except ImageError as error:
         return str(error)
     return ""
+
+
+def _is_still(start: bytes) -> bool:
+    """Whether it begins as a photo, or an archive."""
+    return start.startswith(ARCHIVE) or imaging.looks_like_picture(start)
+
+
+def _too_large(size: int, most: int) -> RefusedError:
+    sizes = {"size": f"{size:,}", "most": f"{most:,}"}
+    return RefusedError("upload_size", say("upload.large", **sizes))
 
 
 def _times(limit: RateLimitItem) -> RateLimitItem:

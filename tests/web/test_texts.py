@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deepfake.video import words
 from deepfake.web import texts
 from deepfake.web.language import FOLDER, speaking
 from deepfake.web.told import FAMILIES
@@ -17,7 +18,9 @@ ENGLISH = WRITTEN["en"]
 WORDS = ("verdict", "origin", "kinds", "what", "when", "part")
 BY_ITSELF = r"[:：(（“„«「]\s?\{%s\}|^\{%s\}\s?[:：]"
 WEB = Path(texts.__file__).parent
-SOURCES = "".join(path.read_text() for path in WEB.rglob("*.py"))
+# What a video's report says as HTML is said on the page, too.
+ROOMS = (WEB, WEB.parent / "video")
+SOURCES = "".join(path.read_text() for room in ROOMS for path in room.rglob("*.py"))
 HERE = FOLDER.relative_to(Path(__file__).parents[2])
 LANGUAGES = pytest.mark.parametrize("tag", [tag for tag in WRITTEN if tag != "en"])
 
@@ -36,12 +39,17 @@ def test_every_message_that_is_asked_for_is_there_and_every_one_there_is_asked_f
         "intake",
         "welcome",
         "compare_welcome",
+        "video_welcome",
         "gradio",
         *(f.rstrip(".") for f in FAMILIES),
     }
     others = {name for name in ENGLISH if name.split(".")[0] not in families}
     unused = {name for name in others if not re.search(f"[\"']{name}[\"']", SOURCES)}
     assert unused == set(), f"Nothing says these any more: take them out of {HERE}/."
+
+
+def test_a_videos_report_says_the_same_in_a_file_and_on_the_page():
+    assert {name: ENGLISH[name] for name in words.ENGLISH} == words.ENGLISH
 
 
 @LANGUAGES

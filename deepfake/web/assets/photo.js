@@ -5,13 +5,15 @@
   const server = () => window.gradio_config?.root ?? "";
   const api = () => server() + (window.gradio_config?.api_prefix ?? "/gradio_api");
   const at = (id) => document.getElementById(id);
+  let choices = 0;
   const draw = () => Object.values(places).forEach((place) => place.show());
 
   class Place {
-    // Element ids: the photo, the panel that answers, the words beside it, the button that asks,
-    // and the hidden one that puts a photo in.
-    constructor(name, photo, panel, notice, ask, put) {
-      Object.assign(this, { name, photo, panel, notice, ask, put });
+    // Element ids: the photo (or video), the panel that answers, the words beside it, the button that
+    // asks, the hidden one that puts a photo in, and one that tells the server of another choice.
+    constructor(name, photo, panel, notice, ask, put, told = null) {
+      Object.assign(this, { name, photo, panel, notice, ask, put, told });
+      this.words = { ...words, ...words[name] };
       this.ticket = "";
       this.value = null;
       this.file = null;
@@ -28,13 +30,15 @@
     // Another choice: what is on its way is for the one before, and what is shown, too.
     renew(said = null) {
       this.upload?.abort();
-      this.ticket = crypto.getRandomValues(new Uint32Array(3)).join("-");
+      // The first number grows, so that the server knows which of two is the later one.
+      this.ticket = [++choices, ...crypto.getRandomValues(new Uint32Array(3))].join("-");
       this.say(said);
+      if (this.told) at(this.told)?.click();
     }
 
     say(said) { this.said = said; draw(); }
-    judge() { this.say({ busy: true, text: words.judging }); }
-    fail(text, again = true) { this.say({ alert: true, title: words.failed, text, again }); }
+    judge() { this.say({ busy: true, text: this.words.judging }); }
+    fail(text, again = true) { this.say({ alert: true, title: this.words.failed, text, again }); }
     // Of what cannot be a choice at all: the photo before stays, and its result with it.
     hint(text) {
       this.say({ alert: true, text, stays: true, busy: this.waits, again: this.said?.again });
@@ -43,6 +47,8 @@
     show() {
       const stale = this.isStale;
       document.documentElement.toggleAttribute(`data-stale-${this.name}`, stale);
+      const works = this.waits || (!stale && Boolean(at(this.panel)?.querySelector("progress")));
+      document.documentElement.toggleAttribute(`data-busy-${this.name}`, works);
       const unshown = at(this.photo)?.querySelector("img[src^='data:image/svg']");
       if (unshown && !stale) this.showPreview(unshown);
       if (!stale && this.said && (this.said.busy || !this.said.stays)) this.said = null;
@@ -62,7 +68,7 @@
       if (this.said.alert) box.setAttribute("role", "alert");
       if (this.said.title) part("h2", this.said.title, box);
       part("p", this.said.text, box);
-      if (this.said.again) part("button", words.again, box).className = "again";
+      if (this.said.again) part("button", this.words.again, box).className = "again";
     }
 
     // A file that this browser cannot show: its kind in words, until the answer brings a picture.
@@ -80,18 +86,19 @@ ${kind}</text></svg>`;
     // Put a photo, or none, into Gradio's component.
     fill(value) {
       if (this.value?.url.startsWith("blob:")) URL.revokeObjectURL(this.value.url);
+      document.documentElement.removeAttribute("data-unplayable");
       this.value = value;
       at(this.put)?.click();
     }
 
     async take(file) {
-      this.renew({ busy: true, text: words.sending });
+      this.renew({ busy: true, text: this.words.sending });
       this.fill(null);
       this.file = file;
-      if (file.size > words.max_bytes) return this.fail(words.too_large, false);
+      if (file.size > this.words.max_bytes) return this.fail(this.words.too_large, false);
       const ticket = this.ticket;
       const value = await this.send(file).catch((error) => {
-        if (ticket === this.ticket) this.fail(error.sentence ?? words.lost);
+        if (ticket === this.ticket) this.fail(error.sentence ?? this.words.lost);
       });
       if (!value || ticket !== this.ticket) return;
       this.judge();
@@ -102,11 +109,12 @@ ${kind}</text></svg>`;
       this.upload = new AbortController();
       const form = new FormData();
       form.append("files", file, file.name || "photo");
-      const answer = await fetch(`${api()}/upload?lang=${document.documentElement.lang}`, {
+      const kind = this.name === "video" ? "video" : "photo";
+      const answer = await fetch(`${api()}/upload?kind=${kind}&lang=${document.documentElement.lang}`, {
         method: "POST", body: form, signal: this.upload.signal,
       });
       const said = await answer.json().catch(() => ({}));
-      if (!answer.ok) throw { sentence: said.detail ?? said.error ?? words.no_answer };
+      if (!answer.ok) throw { sentence: said.detail ?? said.error ?? this.words.no_answer };
       return {
         path: said[0], url: URL.createObjectURL(file), orig_name: file.name, size: file.size,
         mime_type: file.type, meta: { _type: "gradio.FileData" },
@@ -115,7 +123,7 @@ ${kind}</text></svg>`;
 
     async takeFrom(address) {
       // Its name is the new choice already, though its bytes are still to come.
-      this.renew({ busy: true, text: words.sending });
+      this.renew({ busy: true, text: this.words.sending });
       this.fill(null);
       const ticket = this.ticket;
       try {
@@ -127,7 +135,7 @@ ${kind}</text></svg>`;
       } catch {
         this.file = null;
         this.retry = () => this.takeFrom(address);
-        if (ticket === this.ticket) this.fail(words.lost);
+        if (ticket === this.ticket) this.fail(this.words.lost);
       }
     }
 
@@ -160,6 +168,7 @@ ${kind}</text></svg>`;
       this.value = this.file = null;
       return this.sign(inputs);
     }
+    cancel() { this.renew({ text: this.words.cancelled, again: Boolean(this.value ?? this.file) }); }
     rejudge(inputs) {
       this.renew();
       if (this.value) this.judge();
@@ -172,6 +181,9 @@ ${kind}</text></svg>`;
     compare: new Place(
       "compare", "compare-photo", "comparison", "compare-notice", "compare", "compare-put"
     ),
+    video: new Place(
+      "video", "video", "video-result", "video-notice", "video-start", "video-put", "video-asked"
+    ),
   };
   window.deepfake = places;
   const open = () => Object.values(places).find((place) => place.isOpen);
@@ -180,7 +192,7 @@ ${kind}</text></svg>`;
   let lost = false;
   const revive = (place) =>
     fetch(`${server()}/healthz`, { cache: "no-store" }).then(
-      () => location.reload(), () => place.fail(words.lost)
+      () => location.reload(), () => place.fail(place.words.lost)
     );
   // Gradio says in a corner why an event failed, for ten seconds.
   const overhear = () => {
@@ -190,7 +202,7 @@ ${kind}</text></svg>`;
       lost ||= text.startsWith("Connection to the server");
       for (const place of Object.values(places).filter((one) => one.waits)) {
         place.value = lost ? place.value : null;
-        place.fail(lost ? words.lost : text || words.no_answer);
+        place.fail(lost ? place.words.lost : text || place.words.no_answer);
         if (!lost) toast.querySelector(".toast-close")?.click();
       }
     }
@@ -211,10 +223,22 @@ ${kind}</text></svg>`;
     event.stopImmediatePropagation();
   }, true);
 
-  window.addEventListener("error", ({ target }) => {
+  window.addEventListener("error", (event) => {
+    const { target } = event;
+    if (target.tagName === "VIDEO" && target.closest("#video")) {
+      // What this browser cannot play can be analysed all the same; Gradio would call it an error.
+      event.stopImmediatePropagation();
+      document.documentElement.toggleAttribute("data-unplayable", Boolean(places.video.value));
+      return;
+    }
     if (target.tagName !== "IMG") return;
     Object.values(places).find((one) => target.closest(`#${one.photo}`))?.showPreview(target);
   }, true);
+
+  // For its scissors, which are hidden, Gradio's player of videos fetches FFmpeg, of 32 MB.
+  const fetches = window.fetch;
+  window.fetch = (address, ...others) =>
+    String(address).includes("/static/ffmpeg/") ? new Promise(() => {}) : fetches(address, ...others);
 
   // Gradio refuses files by their names, in its own words: what a file is, is for the server to say.
   window.addEventListener("change", (event) => {
@@ -228,9 +252,9 @@ ${kind}</text></svg>`;
   }, true);
 
   const offer = (place, files) => {
-    if (files.length > 1) place.hint(words.several);
+    if (files.length > 1) place.hint(place.words.several);
     else if (files.length) place.take(files[0]);
-    else place.hint(words.no_file);
+    else place.hint(place.words.no_file);
   };
 
   const paste = async (place) => {
@@ -241,9 +265,9 @@ ${kind}</text></svg>`;
         const name = `clipboard.${type.slice("image/".length)}`;
         return place.take(new File([await item.getType(type)], name, { type }));
       }
-      place.hint(words.no_picture);
+      place.hint(place.words.no_picture);
     } catch {
-      place.hint(words.no_clipboard);
+      place.hint(place.words.no_clipboard);
     }
   };
   window.addEventListener("paste", (event) => {
@@ -253,7 +277,7 @@ ${kind}</text></svg>`;
     if (!place || (writes && !files.length)) return;
     event.preventDefault();
     if (files.length) offer(place, files);
-    else place.hint(words.no_picture);
+    else place.hint(place.words.no_picture);
   });
 
   // Gradio takes its place for drops away while something is dragged over a photo, and the browser
@@ -271,7 +295,7 @@ ${kind}</text></svg>`;
       dragging(Boolean(place) && (name === "dragover" || name === "dragenter"));
       if (name !== "drop" || !place) return;
       const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
-      if (entries.some((entry) => entry?.isDirectory)) place.hint(words.folder);
+      if (entries.some((entry) => entry?.isDirectory)) place.hint(place.words.folder);
       else offer(place, [...event.dataTransfer.files]);
     }, true);
   }
