@@ -3,8 +3,10 @@
 On the same pictures, made from examples/ by code, all different: (a) `keras.models.load_model`,
 Pillow's resize and `model.predict`, one picture after the other; it finds no faces. (b) ours with
 one process, (c) with as many as there are cores, (d) the same with Ray. Rates are without what
-comes before the first picture (TensorFlow's and Ray's start), seconds with it; CPU time is of all
-processes together, since machines are noisy. Nothing is asserted.
+comes before the workers are started (TensorFlow's and Ray's start), seconds with it; CPU time is of
+all processes together, since machines are noisy. What so many cores can do at all is measured by
+the network alone, in one process and in as many as there are cores, which share nothing: cores that
+are two threads of one core do not do twice the work. Nothing is asserted.
 """
 
 from __future__ import annotations
@@ -44,6 +46,46 @@ for file in files:
     model.predict(np.asarray(image, np.float32)[None] / 255, verbose=0)
 print(json.dumps(len(files) / (time.perf_counter() - start)))
 """
+
+
+NETWORK_ALONE = """
+import sys, time
+from dataclasses import replace
+import numpy as np
+from deepfake.modelstore.resolve import load_model
+from deepfake.settings import Settings
+model = load_model(None, replace(Settings(), threads=1, interpreters=1))
+face = np.zeros((1, 224, 224, 3), np.float32)
+model.backend.scores(face)
+print("ready", flush=True)
+sys.stdin.readline()
+count, end = 0, time.perf_counter() + float(sys.argv[1])
+while time.perf_counter() < end:
+    model.backend.scores(face)
+    count += 1
+print(count / float(sys.argv[1]))
+"""
+ALONE_SECONDS = 6
+
+
+def network_rate(processes: int) -> float:
+    """How many faces a second the network judges in so many processes at the same time."""
+    command = [sys.executable, "-c", NETWORK_ALONE, str(ALONE_SECONDS)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    running = [
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+        )
+        for _ in range(processes)
+    ]
+    for one in running:
+        assert one.stdout is not None
+        one.stdout.readline()
+    for one in running:
+        assert one.stdin is not None
+        one.stdin.write("\n")
+        one.stdin.flush()
+    return sum(float(one.communicate()[0]) for one in running)
 
 
 def make_pictures(folder: Path, count: int) -> None:
@@ -129,6 +171,10 @@ def main() -> None:
         if "ray" in options.only:
             ray = ("--engine", "ray", "--workers", cores)
             show("ray", f"scan --engine ray --workers {cores}", *scan(photos, folder, *ray))
+        if "all" in rates and "one" in rates:
+            alone, together = network_rate(1), network_rate(options.cores)
+            print(f"the network alone: {alone:.1f} a second in one process, {together:.1f} in "
+                  f"{cores}: {together / alone:.2f}")  # fmt: skip
         for one, other, goal in (("all", "demo", 3), ("all", "one", 1.8), ("ray", "all", 0.85)):
             if one in rates and other in rates:
                 print(f"{one} / {other}: {rates[one] / rates[other]:.2f} (goal: {goal})")

@@ -180,9 +180,12 @@ class Scan:
     def _next_files(self) -> list[tuple[int, Item]]:
         if self._alone:
             return [self._alone.popleft()]
-        files = [self._first.popleft() for _ in range(min(BATCH, len(self._first)))]
+        # Towards the end fewer, so that nobody waits long for the last one.
+        left = (self._total - self._done) if self._listed else BATCH * 2 * self._engine.workers
+        batch = max(1, min(BATCH, left // (2 * self._engine.workers)))
+        files = [self._first.popleft() for _ in range(min(batch, len(self._first)))]
         if not files:
-            files = self._journal.next(self._last, BATCH)
+            files = self._journal.next(self._last, batch)
             self._last = files[-1][0] if files else self._last
         return files
 
