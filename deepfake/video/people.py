@@ -106,11 +106,13 @@ def follow(frames: Sequence[Sequence[FaceReport]]) -> list[list[Sighting]]:
                 taken_faces.add(which)
                 people[who].append((number, faces[which]))
         # Samples lie a second apart and more: whoever walks is further away by then.
-        missing = {who for _, who, _ in pairs} - taken_people
-        new = set(range(len(faces))) - taken_faces
-        if len(missing) == len(new) == 1:
-            (who,), (which,) = missing, new
-            if _distance(people[who][-1][1], faces[which]) <= MOVED_ALONE:
+        rest = [
+            (who, which)
+            for distance, who, which in pairs
+            if distance <= MOVED_ALONE and who not in taken_people and which not in taken_faces
+        ]
+        for who, which in rest:
+            if sum(who == w or which == f for w, f in rest) == 1:
                 taken_faces.add(which)
                 people[who].append((number, faces[which]))
         people += [[(number, face)] for which, face in enumerate(faces) if which not in taken_faces]

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 SIZE, RATE = (640, 360), 15
+OPTIONS: dict[str, str] = {}
 
 
 def film(path, photos, seconds=3.0, *, codec="libx264", sound=False, key_every=15):
@@ -14,7 +15,7 @@ def film(path, photos, seconds=3.0, *, codec="libx264", sound=False, key_every=1
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=RATE)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        stream.options = {"g": str(key_every), "crf": "20"}
+        stream.options = {"g": str(key_every), "crf": "20", **OPTIONS}
         track = container.add_stream("aac", rate=44100) if sound else None
         for number, photo in enumerate(photos):
             image = Image.open(photo).convert("RGB")

@@ -8,9 +8,11 @@ from dataclasses import replace
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from deepfake import Detector, cli
 from deepfake.errors import SettingError, VideoError
+from deepfake.imaging import Picture
 from deepfake.report import FaceReport
 from deepfake.settings import Settings
 from deepfake.video import aggregation
@@ -19,6 +21,7 @@ from deepfake.video.clip import Clip
 from deepfake.video.detector import VideoDetector
 from deepfake.video.people import follow
 from tests.conftest import EXAMPLES
+from tests.video import clips
 from tests.video.clips import RATE, SIZE, film, sound_only
 
 
@@ -110,6 +113,34 @@ def test_frames_are_the_same_whichever_are_asked_for(tmp_path):
             assert all(np.array_equal(frame.pixels, every[frame.time]) for frame in some)
 
 
+def test_quick_frames_are_frames_of_the_film_soon_after_those_asked_for(tmp_path):
+    path = film(tmp_path / "film.mp4", [EXAMPLES / "coffee.png"], 3.0, key_every=45)
+    with Clip(path) as clip:
+        every = {frame.time: frame.pixels for frame in clip.frames(clip.times)}
+        wanted = clip.times[1::7]
+        quick = list(clip.frames(wanted, exact=False))
+        assert len(quick) == len(wanted)
+        # x264 puts three frames at most between those that others are compressed from.
+        assert all(0 <= frame.time - time <= 4 / RATE
+                   for frame, time in zip(quick, wanted, strict=True))  # fmt: skip
+        assert any(frame.time > time for frame, time in zip(quick, wanted, strict=True))
+        assert all(np.array_equal(frame.pixels, every[frame.time]) for frame in quick)
+        # Asked for all, all come, each once.
+        assert [f.time for f in clip.frames(clip.times, exact=False)] == clip.times
+
+
+def test_a_cut_that_no_key_frame_marks_shows_in_the_samples(detector, tmp_path, monkeypatch):
+    photos = [EXAMPLES / "fake_swap_collins.jpg", EXAMPLES / "eileen_collins.png"]
+    monkeypatch.setattr(clips, "OPTIONS", {"sc_threshold": "0"})
+    path = film(tmp_path / "film.mp4", photos, 2.0, key_every=1000)
+    with Clip(path) as clip:
+        assert clip.keys == [0.0]
+    report = VideoDetector(detector).detect(path)
+    assert len(report.shots) == 2
+    assert report.shots[1][0] == pytest.approx(2.0, abs=0.3)
+    assert {person.shot for person in report.people} == {0, 1}
+
+
 def test_what_is_no_film_or_too_much_is_refused_with_a_sentence(cut, tmp_path):
     playlist = tmp_path / "list.mp4"
     playlist.write_text("#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n")
@@ -184,6 +215,47 @@ def test_two_people_who_pass_each_other_stay_two():
     people = follow(frames)
     assert [len(person) for person in people] == [20, 20]
     assert {len({f.box[2] - f.box[0] for _, f in person}) for person in people} == {1}
+
+
+def test_one_who_walks_stays_one_and_one_who_comes_is_another():
+    def face(x, side=100):
+        points = np.array([(50.0 + x, 50.0)] * 6)
+        return FaceReport((x, 0, x + side, side), 1.0, points, 0.5, "uncertain")
+
+    # Two sides of the face a sample, then somebody else comes.
+    walking = [[face(200 * i)] for i in range(6)]
+    coming = [[face(200 * (5 + i)), face(10, 60)] for i in range(1, 5)]
+    assert [len(person) for person in follow(walking + coming)] == [10, 4]
+    # Too far away, or of another size: nobody knows.
+    assert len(follow([[face(0)], [face(400)]])) == 2
+    assert len(follow([[face(0)], [face(150, 200)]])) == 2
+
+
+def test_faces_are_followed_close_to_where_they_were(detector):
+    """As `detect` finds them, whether they moved or another one came; and after they have left."""
+    photo = Image.open(EXAMPLES / "eileen_collins.png").convert("RGB")
+    photo.thumbnail((340, 340))
+    other = Image.open(EXAMPLES / "grace_hopper.jpg").convert("RGB")
+    other.thumbnail((340, 340))
+
+    def frame(*places):
+        image = Image.new("RGB", (1280, 720), (90, 90, 90))
+        for shown, place in places:
+            image.paste(shown, place)
+        return Picture.from_array(np.asarray(image))
+
+    first = frame((photo, (100, 100)))
+    found = detector.find(first)
+    for picture in (
+        frame((photo, (150, 130))),
+        frame((photo, (150, 130)), (other, (800, 300))),
+        frame((other, (800, 300))),
+        frame(),
+    ):
+        wanted = [face.box for face in detector.find(picture)]
+        boxes = [face.box for face in detector.find(picture, found)]
+        assert len(boxes) == len(wanted)
+        assert np.allclose(boxes, wanted, atol=0.08 * 340) or not boxes
 
 
 def test_the_command_says_verdicts_and_goes_on_behind_what_it_cannot_read(cut, tmp_path, capsys):
