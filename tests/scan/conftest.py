@@ -43,9 +43,9 @@ def scan(tmp_path, capsys):
 
 @pytest.fixture(scope="session")
 def many_files(tmp_path_factory):
-    """A folder of 40 photos, all different: the example faces, large: scans take a while."""
+    """A folder of 24 photos, all different: the example faces, large: scans take a while."""
     folder = tmp_path_factory.mktemp("photos")
-    for index in range(40):
+    for index in range(24):
         with Image.open(EXAMPLES / FACES[index % 4]) as image:
             small = image.convert("RGB").resize((900, 900))
         small.save(folder / f"{index:02}.jpg", quality=60 + index)

@@ -4,8 +4,11 @@ import psutil
 import pytest
 
 from deepfake.cli import main
-from tests.scan.conftest import rows_of
+from tests.scan.conftest import EXAMPLES, rows_of
 from tests.scan.test_death import begin
+from tests.video.clips import film
+
+FACE = EXAMPLES / "eileen_collins.png"
 
 pytestmark = [pytest.mark.slow, pytest.mark.services]
 
@@ -14,7 +17,10 @@ def test_a_killed_actor_loses_nothing_and_rows_are_those_of_processes(
     tmp_path, many_files, their_rows
 ):
     output = tmp_path / "rows.jsonl"
-    process = begin(many_files, output, "--engine", "ray")
+    video = film(tmp_path / "film.mp4", [FACE], 1.0)
+    local = tmp_path / "local.jsonl"
+    assert main(["scan", str(video), "-o", str(local), "--workers", "1"]) == 0
+    process = begin([many_files, video], output, "--engine", "ray")
     (actor,) = [
         child for child in psutil.Process(process.pid).children(recursive=True)
         if child.cmdline()[:1] and child.cmdline()[0].startswith("ray::_Actor")
@@ -22,8 +28,8 @@ def test_a_killed_actor_loses_nothing_and_rows_are_those_of_processes(
     actor.kill()
     _, errors = process.communicate(timeout=180)
     assert process.returncode == 0, errors
-    assert rows_of(output) == their_rows
-    assert list(tmp_path.iterdir()) == [output]
+    assert rows_of(output) == sorted([*their_rows, *rows_of(local)], key=lambda row: row["path"])
+    assert set(tmp_path.iterdir()) == {output, video, local}
 
 
 def test_no_cluster_is_said_in_a_sentence(tmp_path, many_files, capsys):
