@@ -300,7 +300,7 @@ class ClipRates(Part):
         kind: What they are, such as "CRF 23"; "" for all.
         reals: How many real ones were judged.
         fakes: How many fake ones.
-        roc_auc: Of the highest P(fake) of a clip's people.
+        roc_auc: Of the highest P(fake) of a clip's people; of clips in which a face was judged.
         reals_called_fake: How many real ones got the verdict "fake".
         fakes_caught: How many fake ones did.
         fakes_called_real: How many fake ones got the verdict "real".

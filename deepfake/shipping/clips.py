@@ -135,13 +135,15 @@ def measure(
     parts = np.array([clip.fold for clip in clips])
     if len(set(parts)) < 2:
         parts = np.arange(len(clips)) // 2 % 2
-    said: list[tuple[verdict.Verdict, float]] = [("uncertain", 0.0)] * len(clips)
+    # Where no face was judged there is no score, which says nothing of scores.
+    seen = np.array([bool(clip.people) for clip in clips])
+    said: list[tuple[verdict.Verdict, float]] = [("not_applicable", 0.0)] * len(clips)
     for part in sorted(set(parts.tolist())):
-        rest = parts != part
+        rest = (parts != part) & seen
         rule = _calibrated(aggregation, manifest, raw[rest], labels[rest])
-        for index in np.flatnonzero(~rest).tolist():
+        for index in np.flatnonzero(parts == part).tolist():
             said[index] = clips[index].verdict(rule, manifest)
-    whole = _calibrated(aggregation, manifest, raw, labels).clips
+    whole = _calibrated(aggregation, manifest, raw[seen], labels[seen]).clips
     assert whole is not None  # noqa: S101  # it was just made
     kinds = sorted({clip.kind for clip in clips} - {""})
     by_kind = [
@@ -178,7 +180,8 @@ def _rates(
     reals, fakes = mine & (labels == 0), mine & (labels == 1)
     if not reals.any() or not fakes.any():
         return None
-    area = metrics.area(np.array([p for _, p in said])[mine], labels[mine])
+    scored = mine & (verdicts != "not_applicable")
+    area = metrics.area(np.array([p for _, p in said])[scored], labels[scored])
     return ClipRates(
         kind=kind,
         reals=int(reals.sum()),
