@@ -289,7 +289,7 @@ def main() -> None:
                     people.append(Role((data.draw("real")[1].pixels,)))
                     kind += ", two people"
                 for path in make(options.folder, f"{number:02}_{label}", people, random):
-                    rate = path.stem.rpartition("_")[2]
+                    rate = f"CRF {path.stem.rpartition('_crf')[2]}"
                     line = (path.name, label, row["generator"], row["fold"], rate, kind)
                     table.writerow(line)
                 file.flush()

@@ -18,17 +18,27 @@ def logits(p_fakes: Sequence[float]) -> np.ndarray:
 
 
 def mean_logit(p_fakes: Sequence[float]) -> float:
-    """The frames as independent witnesses of one odds: a geometric mean of the odds."""
+    """The frames as witnesses of one odds: a geometric mean of the odds.
+
+    The logarithmic opinion pool (Genest & Zidek 1986, Statistical Science 1:1).
+    """
     return probability(float(logits(p_fakes).mean()))
 
 
 def median(p_fakes: Sequence[float]) -> float:
-    """What half of the frames pass: single outliers do not matter."""
+    """What half of the frames pass: single outliers do not matter.
+
+    As an order-statistics combiner (Tumer & Ghosh 1999, arXiv cs/9905013).
+    """
     return float(np.median(p_fakes))
 
 
 def top_k(p_fakes: Sequence[float]) -> float:
-    """Mean logit of the five most suspicious frames: a fake may show in a few only."""
+    """Mean logit of the five most suspicious frames: a fake may show in a few only.
+
+    k-max pooling of multiple-instance learning, as for video in W-TALC (Paul, Roy &
+    Roy-Chowdhury 2018, arXiv 1807.10418).
+    """
     return probability(float(np.sort(logits(p_fakes))[-TOP:].mean()))
 
 
