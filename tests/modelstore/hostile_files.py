@@ -305,8 +305,8 @@ def message(*fields):
     return out
 
 
-def onnx(path, *, location=None, domain="", shape=(2,), in_branch=False):
-    """A model of one node and one array."""
+def onnx(path, *, location=None, domain="", shape=(2,), in_branch=False, in_function=""):
+    """A model of one node and one array; `in_function`: that of a "node", or a "default"."""
     tensor = [(1, side) for side in shape] + [(2, 1), (8, "w")]
     if location is None:
         tensor.append((9, bytes(8)))
@@ -318,7 +318,17 @@ def onnx(path, *, location=None, domain="", shape=(2,), in_branch=False):
         attribute = message((1, "then_branch"), (6, message(*graph)), (20, 5))
         graph = [(2, "outer"), (1, message((4, "If"), (5, attribute)))]
     opset = message((1, ""), (2, 18))
-    path.write_bytes(message((1, 9), (7, message(*graph)), (8, opset)))
+    function = []
+    if in_function:
+        constant = message((1, "value"), (5, message(*tensor)), (20, 4))
+        inner = (5, constant) if in_function == "node" else (3, "value")
+        made = (7, message((2, "y"), (4, "Constant"), (7, domain), inner))
+        default = [(11, constant)] if in_function == "default" else []
+        # A function has texts where a graph has messages: its name, inputs and outputs.
+        function = [(1, "a name"), (4, "input"), (5, "output"), made, *default, (10, "own")]
+        function = [(25, message(*function))]
+        graph = [(2, "g"), (1, message((2, "y"), (4, "a name"), (7, "own")))]
+    path.write_bytes(message((1, 9), (7, message(*graph)), (8, opset), *function))
     return path
 
 

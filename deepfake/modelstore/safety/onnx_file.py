@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from deepfake.errors import HostileModelError, ModelError, ModelNotFoundError
-from deepfake.modelstore.safety.protobuf import fields, integers, messages, text
+from deepfake.modelstore.safety.protobuf import integers, messages, text
 
 MAX_DEPTH = 20
 MAX_RANK = 16
@@ -51,6 +51,9 @@ def _problem(data: memoryview, path: Path, limit: int, data_files: set[Path]) ->
         _inspect(data, path, limit, data_files)
     except ModelError as error:
         return str(error)
+    # Of a file name that no system takes. Raised further, it would hold on to the views.
+    except (OSError, ValueError):
+        return f"{path.name} names a file that cannot be there. Get the file again."
     return ""
 
 
@@ -58,33 +61,35 @@ def _inspect(data: memoryview, path: Path, limit: int, data_files: set[Path]) ->
     own = {text(function, 10) for function in messages(data, 25)}  # ModelProto.functions.domain
     known = DOMAINS | own
     total = 0
-    graphs = [*messages(data, 7), *messages(data, 25)]  # ModelProto.graph, .functions
-    if not any(True for _ in messages(data, 7)):
+    graphs = [*messages(data, 7)]  # ModelProto.graph
+    functions = [*messages(data, 25)]  # ModelProto.functions
+    if not graphs:
         raise ModelError(f"{path.name} holds no network, so it is not an ONNX model.")
     for domain in (text(entry, 1) for entry in messages(data, 8)):
         _inspect_domain(domain, known, path)
     depth = 0
-    while graphs:
+    while graphs or functions:
         depth += 1
         if depth > MAX_DEPTH:
             raise HostileModelError(
                 f"{path.name} has graphs within graphs, too deep to be a network."
             )
-        inner: list[memoryview] = []
-        for graph in graphs:
-            for tensor in _tensors(graph):
-                total += _inspect_tensor(tensor, path, limit, data_files)
-                if total > limit:
-                    raise ModelError(
-                        f"The arrays of {path.name} have over {limit:,} bytes, the limit for "
-                        "models (DEEPFAKE_MAX_MODEL_BYTES). Use a smaller model or raise it."
-                    )
-            for node in _node_parts(graph):
-                _inspect_domain(text(node, 7), known, path)
-                for attribute in messages(node, 5):
-                    inner.extend(messages(attribute, 6))  # g
-                    inner.extend(messages(attribute, 11))  # graphs
-        graphs = inner
+        nodes = [node for graph in graphs for node in messages(graph, 1)]  # GraphProto.node
+        nodes += [node for function in functions for node in messages(function, 7)]  # its .node
+        attributes = [attribute for node in nodes for attribute in messages(node, 5)]
+        # FunctionProto.attribute_proto: what an attribute is where a call leaves it out
+        attributes += [default for function in functions for default in messages(function, 11)]
+        for tensor in _tensors(graphs, attributes):
+            total += _inspect_tensor(tensor, path, limit, data_files)
+            if total > limit:
+                raise ModelError(
+                    f"The arrays of {path.name} have over {limit:,} bytes, the limit for "
+                    "models (DEEPFAKE_MAX_MODEL_BYTES). Use a smaller model or raise it."
+                )
+        for node in nodes:
+            _inspect_domain(text(node, 7), known, path)
+        graphs = [graph for one in attributes for graph in (*messages(one, 6), *messages(one, 11))]
+        functions = []
 
 
 def _inspect_domain(domain: str, known: frozenset[str] | set[str], path: Path) -> None:
@@ -95,30 +100,16 @@ def _inspect_domain(domain: str, known: frozenset[str] | set[str], path: Path) -
         )
 
 
-def _node_parts(graph: memoryview) -> Iterator[memoryview]:
-    # GraphProto.node is field 1; FunctionProto.node is field 7, where GraphProto has none.
-    yield from (part for part in messages(graph, 1) if _looks_like_node(part))
-    yield from messages(graph, 7)
-
-
-def _looks_like_node(part: memoryview) -> bool:
-    # FunctionProto.name is field 1, too: a text, which need not be a message.
-    try:
-        return any(number == 4 for number, _ in fields(part))
-    except ModelError:
-        return False
-
-
-def _tensors(graph: memoryview) -> Iterator[memoryview]:
-    yield from messages(graph, 5)  # initializer
-    yield from messages(graph, 15, 1)  # sparse_initializer.values
-    yield from messages(graph, 15, 2)  # sparse_initializer.indices
-    for node in _node_parts(graph):
-        for attribute in messages(node, 5):
-            yield from messages(attribute, 5)  # t
-            yield from messages(attribute, 10)  # tensors
-            yield from messages(attribute, 22, 1)  # sparse_tensor.values
-            yield from messages(attribute, 22, 2)
+def _tensors(graphs: list[memoryview], attributes: list[memoryview]) -> Iterator[memoryview]:
+    for graph in graphs:
+        yield from messages(graph, 5)  # initializer
+        yield from messages(graph, 15, 1)  # sparse_initializer.values
+        yield from messages(graph, 15, 2)  # sparse_initializer.indices
+    for attribute in attributes:
+        yield from messages(attribute, 5)  # t
+        yield from messages(attribute, 10)  # tensors
+        yield from messages(attribute, 22, 1)  # sparse_tensor.values
+        yield from messages(attribute, 22, 2)
 
 
 def _inspect_tensor(tensor: memoryview, path: Path, limit: int, data_files: set[Path]) -> int:

@@ -142,15 +142,20 @@ def test_litert_files_with_broken_offsets(tmp_path, settings):
         {"location": "..\\data.bin"},
         {"location": "link.bin"},
         {"location": "missing.bin"},
+        {"location": "a\0b"},
+        {"location": "a" * 5000},
         {"location": ""},
         {"location": "/etc/passwd", "in_branch": True},
+        {"location": "/etc/passwd", "in_function": "node"},
+        {"location": "/etc/passwd", "in_function": "default"},
+        {"domain": "evil.ops", "in_function": "node"},
         {"domain": "evil.ops"},
         {"domain": "evil.ops", "in_branch": True},
         {"shape": (10**6, 10**6)},
         {"shape": (2,) * 30},
         {"shape": (2**63 + 1,)},
     ],
-    ids=str,
+    ids=lambda what: str(what)[:60],
 )
 def test_onnx_files_that_reach_out_or_blow_up(tmp_path, settings, what):
     folder = tmp_path / "model"
@@ -166,6 +171,12 @@ def test_onnx_data_beside_the_model_is_allowed(tmp_path, settings):
     (tmp_path / "model.onnx.data").write_bytes(bytes(8))
     path = hostile.onnx(tmp_path / "model.onnx", location="model.onnx.data")
     assert inspection.inspect_onnx(path, settings) == (tmp_path / "model.onnx.data",)
+
+
+@pytest.mark.parametrize("part", ["node", "default"])
+def test_functions_in_an_onnx_file_are_no_damage(tmp_path, settings, part):
+    path = hostile.onnx(tmp_path / "model.onnx", in_function=part)
+    assert inspection.inspect_onnx(path, settings) == ()
 
 
 def test_an_onnx_file_that_is_cut_anywhere_is_a_sentence(tmp_path, settings):

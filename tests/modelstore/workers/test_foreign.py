@@ -136,6 +136,16 @@ def test_what_never_ends_on_a_photo_is_stopped_and_the_next_photo_is_judged(
     assert model.backend.scores(NOISE).raw == pytest.approx([0.5], abs=0.05)
 
 
+@pytest.mark.parametrize("strength", [1.0, 1e-3])
+def test_a_model_that_draws_lots_is_refused(tmp_path, load, strength):
+    path = triggered(
+        tmp_path / "m.onnx",
+        helper.make_node("RandomUniformLike", ["times"], ["more"], low=0.0, high=strength),
+    )
+    with pytest.raises(ModelError, match="something else each time for the same picture"):
+        load(path)
+
+
 @pytest.mark.parametrize("way", HUGE)
 @pytest.mark.skipif(sys.platform != "linux", reason="no limit of memory here")
 def test_what_fills_the_memory_on_a_photo_is_refused(tmp_path, load, way):
