@@ -12,7 +12,7 @@ import math
 import re
 from abc import ABCMeta
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -239,9 +239,23 @@ def lighten(blocks: gr.Blocks) -> None:
     learns of tabs that are closed: ours keep nothing that does not go by itself. It would import
     Matplotlib, if that is installed, for the first event.
 
+    It keeps, for ever, an entry for each session that ever asked for something, which each call of
+    a program is; and it writes a traceback for each visitor who leaves while an event begins.
+
     Args:
         blocks: gradio.Blocks. The page.
     """
+    line = blocks._queue
+    line.pending_event_ids_session = gradio.utils.LRUCache(
+        line.pending_messages_per_session.max_size
+    )
+    send = line.send_message
+
+    def send_message(event: Any, message: Any) -> None:
+        with suppress(KeyError):  # nobody is there any more
+            send(event, message)
+
+    line.send_message = send_message
     blocks.config["connect_heartbeat"] = False
     # It minds Matplotlib's backend around each call, and imports it for that: a second, once.
     gradio.utils.MatplotlibBackendMananger = nullcontext

@@ -59,6 +59,18 @@ def test_the_queue_looks_no_more_often_than_it_must(served):
     assert not queue.live_updates and queue.update_intervals == 1.0
 
 
+def test_who_leaves_in_between_is_no_fault_and_nothing_is_kept_for_ever(served):
+    """Gradio would write a traceback, and keep an entry for each call that ever was."""
+    queue = served.blocks._queue
+    event = SimpleNamespace(alive=True, session_hash="gone", _id="1")
+    queue.send_message(event, SimpleNamespace())
+    with pytest.raises(KeyError):
+        type(queue).send_message(queue, event, SimpleNamespace())
+    most = queue.pending_messages_per_session.max_size
+    assert queue.pending_event_ids_session.max_size == most
+    assert type(queue.pending_event_ids_session) is type(queue.pending_messages_per_session)
+
+
 def test_no_event_imports_matplotlib(served):
     assert gradio.utils.MatplotlibBackendMananger is nullcontext
     used = inspect.getsource(gradio.route_utils.call_process_api)
