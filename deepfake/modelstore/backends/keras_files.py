@@ -93,6 +93,7 @@ def of_hdf5(
         As of `of_archive`; errors, too.
     """
     import h5py
+    import keras
     from keras.src.legacy.saving import legacy_h5_format
 
     from deepfake.modelstore.keras2 import classic_networks
@@ -106,6 +107,10 @@ def of_hdf5(
         keras_sizes.inspect(build, size_of(copy))
         model = build()
         legacy_h5_format.load_weights_from_hdf5_group(file["model_weights"], model)
+    for layer in model._flatten_layers():
+        # Keras 3.15 forgets those in nested networks: EfficientNet's would then do nothing.
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
     return model, changes
 
 

@@ -343,6 +343,20 @@ def test_a_manifest_that_contradicts_the_file_is_refused(keras, tmp_path):
         opened.backend(manifest, SETTINGS)
 
 
+def test_a_normalization_in_a_nested_network_is_not_lost(keras, tmp_path):
+    # As in EfficientNet. Keras 3.15 itself reads such an .h5 file with mean 0 and variance 1.
+    layers = keras.layers
+    learned = layers.Normalization()
+    pictures = np.random.default_rng(0).random((4, 16, 16, 3), np.float32) * 255
+    learned.adapt(pictures)
+    inner = keras.Sequential([layers.Input((16, 16, 3)), learned, layers.Conv2D(2, 3)])
+    outer = [layers.Input((16, 16, 3)), inner, layers.GlobalAveragePooling2D(), layers.Dense(1)]
+    model = keras.Sequential(outer)
+    model.save(tmp_path / "model.h5")
+    loaded, _ = load(tmp_path / "model.h5", SETTINGS)
+    assert np.asarray(loaded(pictures)) == pytest.approx(np.asarray(model(pictures)), abs=1e-5)
+
+
 def test_weights_that_do_not_fit_the_network_in_the_file_get_a_sentence(keras, tmp_path):
     path = saved(tmp_path, *small(keras.layers.Dense(1, name="last")), name="model.h5")
     with h5py.File(path, "r+") as file:
