@@ -62,7 +62,7 @@ def _consequences(manifest: ModelManifest, threshold: float) -> str:
 
 
 def _mix(now: OperatingPoint) -> str:
-    """How many of those called fake would be fake: worked out anew in the browser (worth.js)."""
+    """How many of those called fake would be fake: worked out anew in the browser (result.js)."""
     fakes, reals = FAKES_AT_FIRST, 1000 - FAKES_AT_FIRST
     right, wrong = round(fakes * now.true_positive_rate), round(reals * now.false_positive_rate)
     answer = say("adjust.mix_answer", flagged=right + wrong, right=right, wrong=wrong)

@@ -21,7 +21,7 @@ from deepfake.web.about import about
 from deepfake.web.adjust import meaning
 from deepfake.web.choices import Choices
 from deepfake.web.history import history_row, kept
-from deepfake.web.newest import Newest
+from deepfake.web.newest import Latest, Newest
 from deepfake.web.session import Session
 from deepfake.web.texts import say
 from deepfake.web.time_limit import TimeLimit
@@ -56,6 +56,8 @@ class Analyser:
         self.uploads = uploads
         self.view = view
         self.newest = Newest()
+        # The threshold may be moved while a photo is looked at.
+        self.thresholds: Latest[float] = Latest()
         # Loads of a typed model that were counted, and go on to the analysis they were made for.
         # Bounded: a visitor who leaves in between never comes for it.
         self._counted: deque[tuple[str | None, str | None]] = deque(maxlen=COUNTED)
@@ -86,12 +88,13 @@ class Analyser:
         costs: bool = True,
     ) -> Changes:
         """As `analyse`; unless it `costs` nothing, since it has been counted."""
+        self.thresholds.note(request, threshold)
         limit = self._limit(request)
 
         def judge(photo: str, detector: Detector) -> tuple[Image.Image, Report]:
             data = imaging.read_path(photo, detector.settings)
             picture = imaging.read(data, detector.settings)
-            report = detector.detect(picture, file=Path(photo).name, fragility=True).at(threshold)
+            report = detector.detect(picture, file=Path(photo).name, fragility=True)
             found = provenance.read(data, detector.settings)
             return picture.image, replace(report, provenance=found)
 
@@ -115,6 +118,7 @@ class Analyser:
         if not self.newest.holds(request, ticket):
             return stays()
         shown = drawing.shrink(image)
+        report = report.at(self.thresholds.get(request, threshold))
         session = Session(report, jpeg.encode(shown, 92), kept(shown, report), model, ticket)
         return self.view.show(session, self._row(session))
 
@@ -179,8 +183,10 @@ class Analyser:
         face: int | None,
         model: str | None,
         ticket: str,
+        request: gr.Request | None = None,
     ) -> Changes:
         """Another threshold, the same scores."""
+        self.thresholds.note(request, threshold)
         if session is None or session.ticket != ticket:
             return {self.view.meaning: self._meaning(threshold, model)}
         face = min(face or 0, max(0, len(session.report.faces) - 1))
@@ -222,6 +228,7 @@ class Analyser:
         faces = list(session.report.faces)
         faces[index] = chosen
         report = replace(session.report, faces=tuple(faces))
+        report = report.at(self.thresholds.get(request, report.threshold))
         shown = Image.open(io.BytesIO(session.shown))
         session = replace(session, report=report, kept=kept(shown, report))
         return {**self.view.show_look(session, index), self.view.row: self._row(session)}

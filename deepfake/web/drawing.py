@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PIL import Image
 
-# What is sent to the browser; larger pictures are shown smaller.
-SHOWN_SIDE = 1280
+# What is sent to the browser; larger pictures are shown smaller. Made smaller by a whole number,
+# which takes a quarter of the time, where they are no smaller than the second one then.
+SHOWN_SIDE, LEAST_SIDE = 1280, 960
 # Around a face that was turned back to be judged.
 BESIDE = (127, 127, 127)
 
 
 def shrink(image: Image.Image) -> Image.Image:
     """A picture small enough to show."""
-    share = min(1.0, SHOWN_SIDE / max(image.size))
+    longest = max(image.size)
+    share = min(1.0, SHOWN_SIDE / longest)
     if share == 1.0:
         return image
+    times = math.ceil(longest / SHOWN_SIDE)
+    if longest >= times * LEAST_SIDE:
+        return image.reduce(times)
     size = max(1, round(image.width * share)), max(1, round(image.height * share))
     return image.resize(size, reducing_gap=1.0)
 

@@ -45,8 +45,9 @@ def kept(shown: Image.Image, report: Report) -> Kept:
         shown: Image. The photo, as it is or smaller.
         report: Report. The result.
     """
-    small = pictures(shown, report, SMALL)
     thumbnail = shown.copy()
+    thumbnail.thumbnail((SMALL.side, SMALL.side))
+    small = pictures(thumbnail, report, SMALL)
     thumbnail.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     return Kept(small, jpeg.address(thumbnail, quality=70))
 

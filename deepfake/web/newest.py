@@ -1,52 +1,68 @@
-"""Which question of a visitor is the newest: answers to older ones come too late."""
+"""What a visitor's page said last: answers to what it said before come too late."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from typing import Generic, TypeVar
 
 import gradio as gr
 
-# Visitors whose newest question is known; those beyond have long been answered.
+# Visitors of whom it is known; those beyond have long been answered.
 KNOWN = 2000
+Value = TypeVar("Value")
 
 
-class Newest:
-    """The newest ticket of each visitor's page.
+class Latest(Generic[Value]):
+    """The value that each visitor's page said last, such as its threshold."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: OrderedDict[str, Value] = OrderedDict()
+
+    def note(self, request: gr.Request | None, value: Value) -> None:
+        """A page says this.
+
+        Args:
+            request: gradio.Request. The page's.
+            value: the value.
+        """
+        if request is None or request.session_hash is None:
+            return
+        with self._lock:
+            if self._is_old(value, self._values.get(request.session_hash, value)):
+                return
+            self._values[request.session_hash] = value
+            self._values.move_to_end(request.session_hash)
+            while len(self._values) > KNOWN:
+                self._values.popitem(last=False)
+
+    def get(self, request: gr.Request | None, otherwise: Value) -> Value:
+        """What the page has said last, as far as that is known."""
+        if request is None or request.session_hash is None:
+            return otherwise
+        with self._lock:
+            return self._values.get(request.session_hash, otherwise)
+
+    def _is_old(self, value: Value, known: Value) -> bool:
+        return False
+
+
+class Newest(Latest[str]):
+    """The newest ticket of each visitor's page. It begins with a number that grows (`photo.js`).
 
     A browser that hides what has another ticket still takes it in: an older analysis that ends
     after a newer one would take the newer result's place, and nothing would be shown. Gradio can
     cancel events, but not one whose number the browser does not know yet (it then waits for ever).
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._tickets: OrderedDict[str, str] = OrderedDict()
-
-    def note(self, request: gr.Request | None, ticket: str) -> None:
-        """A page asks with this ticket. One that waited while a later one came stays an older one.
-
-        Args:
-            request: gradio.Request. The page's.
-            ticket: str. It begins with a number that grows (`assets/photo.js`).
-        """
-        if request is None or request.session_hash is None:
-            return
-        with self._lock:
-            known = self._tickets.get(request.session_hash, "")
-            if _number(known) > _number(ticket) > 0:
-                return
-            self._tickets[request.session_hash] = ticket
-            self._tickets.move_to_end(request.session_hash)
-            while len(self._tickets) > KNOWN:
-                self._tickets.popitem(last=False)
-
     def holds(self, request: gr.Request | None, ticket: str) -> bool:
         """Whether the page has not asked with another since."""
-        if request is None or request.session_hash is None:
-            return True
-        with self._lock:
-            return self._tickets.get(request.session_hash, ticket) == ticket
+        return self.get(request, ticket) == ticket
+
+    def _is_old(self, value: str, known: str) -> bool:
+        # One that waited while a later one came stays an older one.
+        return _number(known) > _number(value) > 0
 
 
 def _number(ticket: str) -> int:

@@ -42,7 +42,7 @@ def photo_tab(choices: Choices, admission: Admission, uploads: Uploads, card: gr
     """
     manifest = choices.manifest(None)
     session = gr.State(None, time_to_live=SESSION_SECONDS)
-    row = gr.JSON(visible="hidden")
+    row, made = gr.JSON(visible="hidden"), gr.JSON(visible="hidden")
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_id="giving"):
             picture = gr.HTML("", elem_id="faces", elem_classes=["of-photo"])
@@ -63,7 +63,7 @@ def photo_tab(choices: Choices, admission: Admission, uploads: Uploads, card: gr
         photo, ticket, settings = intake.photo, intake.ticket, choices.shelf.settings
         with gr.Column(scale=6, min_width=300, elem_id="result"):
             view = _result(
-                manifest, settings, photo, admission,
+                manifest, settings, photo, admission, made,
                 session=session, row=row, picture=picture, card=card,
             )  # fmt: skip
             threshold = view.threshold
@@ -117,6 +117,7 @@ def _result(
     settings: Settings,
     photo: gr.Image,
     admission: Admission,
+    made: gr.JSON,
     **others: Any,
 ) -> PhotoView:
     """Lay the result's side out; the view's other components are there already."""
@@ -139,7 +140,7 @@ def _result(
                 info=placed(say, "adjust.info"), elem_id="threshold",
             )  # fmt: skip
             figures = gr.HTML(placed(meaning, manifest, manifest.threshold), elem_id="meaning")
-        record_panel(others["session"], settings)
+        record_panel(others["session"], made, settings)
         misjudged_panel(photo, others["session"], settings, admission)
     provenance = gr.HTML("", elem_id="provenance")
     return PhotoView(

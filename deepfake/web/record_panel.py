@@ -16,11 +16,13 @@ from deepfake.web.session import Session
 from deepfake.web.texts import say
 
 
-def record_panel(session: gr.State, settings: Settings) -> None:
+def record_panel(session: gr.State, made: gr.JSON, settings: Settings) -> None:
     """Lay the buttons out.
 
     Args:
         session: gradio.State. Holds the Session of the result that is shown.
+        made: gradio.JSON. Hands a report over to the browser. Not in what is shown and hidden with
+            a result: Gradio then shows it, too.
         settings: Settings. The limits that it was made with.
     """
 
@@ -29,7 +31,6 @@ def record_panel(session: gr.State, settings: Settings) -> None:
             raise gr.Error(say("report.gone"), print_exception=False)
         return full_record(session, settings)
 
-    made = gr.JSON(visible="hidden")
     with gr.Row():
         page = gr.Button(placed(say, "report.read"), size="sm", elem_id="report-html")
         json = gr.Button(placed(say, "report.check"), size="sm", elem_id="report-json")

@@ -192,9 +192,13 @@ def test_the_button_and_the_enter_key_analyse(page, portrait, scored):
     assert scored.count(1) == runs + 1
 
 
-def test_another_face_shows_its_evidence(page, two_faces):
+def test_another_face_shows_its_evidence(page, two_faces, portrait):
+    upload(page, portrait)
+    expect(verdict(page).locator("[role=status]")).to_be_visible()
     upload(page, two_faces)
     expect(page.locator("#face")).to_be_visible()
+    # Gradio showed what is hidden on purpose, when a second result came.
+    expect(page.locator("#result .empty:visible")).to_have_count(0)
     before = page.locator("#evidence img").first.get_attribute("src")
     page.locator("#face label").nth(1).click()
     expect(page.locator("#evidence img").first).not_to_have_attribute("src", before)

@@ -4,7 +4,9 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.requests import Request
 
+from deepfake.detector import Detector
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
 from deepfake.web import wording
@@ -69,6 +71,21 @@ def test_the_face_that_decides_is_chosen_and_comes_first(analyser, examples, tmp
     assert {first[1], second[1]} == {0, 1} and choice["value"] == first[1]
     assert faces[first[1]].p_fake > faces[second[1]].p_fake
     assert first[0].startswith(f"Face {first[1] + 1} of 2, which decides: ")
+
+
+def test_a_threshold_that_is_moved_meanwhile_decides(analyser, portrait, monkeypatch):
+    visitor = gr.Request(Request({"type": "http", "headers": []}), session_hash="one")
+    detect = Detector.detect
+    view = analyser.view
+    before = analyser.analyse(str(portrait), 0.5, None, "", visitor)[view.session]
+
+    def moved_meanwhile(self, source, **options):
+        analyser.decide_again(before, 0.9, 0, None, "", visitor)
+        return detect(self, source, **options)
+
+    monkeypatch.setattr(Detector, "detect", moved_meanwhile)
+    shown = analyser.analyse(str(portrait), 0.5, None, "", visitor)
+    assert shown[view.session].report.threshold == shown[view.row]["threshold"] == 0.9
 
 
 def test_where_there_is_no_face_to_choose_nothing_changes(analyser, portrait):

@@ -17,6 +17,7 @@
       this.ticket = "";
       this.value = null;
       this.file = null;
+      this.retry = null;
       this.said = null;
     }
 
@@ -30,6 +31,7 @@
     // Another choice: what is on its way is for the one before, and what is shown, too.
     renew(said = null) {
       this.upload?.abort();
+      this.retry = null;
       // The first number grows, so that the server knows which of two is the later one.
       this.ticket = [++choices, ...crypto.getRandomValues(new Uint32Array(3))].join("-");
       this.say(said);
@@ -125,6 +127,7 @@ ${kind}</text></svg>`;
       // Its name is the new choice already, though its bytes are still to come.
       this.renew({ busy: true, text: this.words.sending });
       this.fill(null);
+      this.file = null;
       const ticket = this.ticket;
       try {
         const answer = await fetch(address);
@@ -133,17 +136,15 @@ ${kind}</text></svg>`;
         const file = new File([await answer.blob()], name);
         if (ticket === this.ticket) this.take(file);
       } catch {
-        this.file = null;
+        if (ticket !== this.ticket) return;
         this.retry = () => this.takeFrom(address);
-        if (ticket === this.ticket) this.fail(this.words.lost);
+        this.fail(this.words.lost);
       }
     }
 
     again() {
       if (lost) return revive(this);
-      const retry = this.retry;
-      this.retry = null;
-      if (retry) return retry();
+      if (this.retry) return this.retry();
       if (this.value) {
         this.renew();
         this.judge();
@@ -201,7 +202,8 @@ ${kind}</text></svg>`;
       const text = toast.querySelector(".toast-message-text, .toast-text")?.textContent.trim();
       lost ||= text.startsWith("Connection to the server");
       for (const place of Object.values(places).filter((one) => one.waits)) {
-        place.value = lost ? place.value : null;
+        // It may be gone from the server: sent again, where it came as a file.
+        if (!lost && place.file) place.value = null;
         place.fail(lost ? place.words.lost : text || place.words.no_answer);
         if (!lost) toast.querySelector(".toast-close")?.click();
       }
@@ -212,6 +214,9 @@ ${kind}</text></svg>`;
   });
 
   window.addEventListener("click", (event) => {
+    // A photo that is still being sent cannot be asked for: "choose one first" would be no answer.
+    const sending = Object.values(places).find((one) => one.waits && !one.value);
+    if (sending && event.target.closest?.(`#${sending.ask}`)) event.stopImmediatePropagation();
     const button = event.target.closest?.(
       ".again, [data-example], [aria-label='Paste from clipboard'], [data-named='Paste from clipboard']");
     const place = button && open();
