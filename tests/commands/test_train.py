@@ -16,7 +16,7 @@ pytestmark = pytest.mark.tensorflow
 
 OPTIONS = ["--epochs", "2", "--steps", "2", "--batch-size", "4", "--image-size", "64",
            "--weights", "none"]  # fmt: skip
-# The default network is trained in tests/training/test_trainer.py: to build its graph takes minutes.
+# The default network is trained in tests/training/test_trainer.py: its graph takes minutes.
 SMALL = ["--architecture", "cnn", "--image-size", "32", "--epochs", "2", "--steps", "2",
          "--batch-size", "4"]  # fmt: skip
 TINY = [*SMALL, "--name", "tiny"]
