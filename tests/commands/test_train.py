@@ -16,7 +16,7 @@ pytestmark = pytest.mark.tensorflow
 
 OPTIONS = ["--epochs", "2", "--steps", "2", "--batch-size", "4", "--image-size", "64",
            "--weights", "none"]  # fmt: skip
-# The default network is trained in tests/training/test_trainer.py: its graph takes minutes.
+# The default network takes minutes to build; what it is made of is tested in tests/networks.
 SMALL = ["--architecture", "cnn", "--image-size", "32", "--epochs", "2", "--steps", "2",
          "--batch-size", "4"]  # fmt: skip
 TINY = [*SMALL, "--name", "tiny"]
