@@ -72,6 +72,9 @@ def video_tab(choices: Choices, admission: Admission, uploads: Uploads) -> None:
     at_once = {"queue": False, "show_progress": "hidden"}
     asked.click(checker.note, [ticket], None, js=intake.sign, **at_once, **PRIVATE)
     cancel.click(None, js="() => { window.deepfake.video.cancel() }", **PRIVATE)
+    # Gradio tells of a recording by no other event.
+    taken = "(video) => { window.deepfake.video.changed(video) }"
+    video.change(None, [video], None, js=taken, **PRIVATE)
     intake.connect(
         {"fn": checker.forget, "inputs": [ticket], "outputs": view.result, "queue": False}
     )

@@ -164,6 +164,7 @@ ${kind}</text></svg>`;
       this.judge();
       at(this.ask)?.click();
     }
+    changed(value) { if (value && value.path !== this.value?.path) this.arrived(value); }
     cleared(inputs) {
       this.renew();
       this.value = this.file = null;
