@@ -17,6 +17,7 @@ from deepfake.extras import needed_for
 from deepfake.formatting import number
 from deepfake.shipping.description import Description
 from deepfake.training.config import CHECKPOINT_MINUTES, TrainingConfig
+from deepfake.training.recipe import read_recipe
 
 if TYPE_CHECKING:
     import keras
@@ -50,7 +51,8 @@ def add_command(commands: Any) -> None:
     train.add_argument(
         "--leave-out", default="", metavar="SOURCES",
         help="train without these sources and measure on them afterwards, to see how the model "
-        "does elsewhere; commas between, + joins sources of one family",
+        "does elsewhere; commas between, + joins sources of one family, fold=N is all sources of "
+        "that fold",
     )  # fmt: skip
     groups = _add_options(train, TrainingConfig)
     groups["machine"].add_argument(
@@ -70,12 +72,42 @@ def _add_options(parser: argparse.ArgumentParser, made_of: type[Options]) -> dic
         heading = shown.pop("group")
         if heading not in groups:
             groups[heading] = parser.add_argument_group(heading)
-        if isinstance(entry.default, bool):
+        if entry.name == "recipe":
+            shown |= {"action": _ReadRecipe, "default": entry.default}
+        elif isinstance(entry.default, bool):
             shown["action"] = "store_true"
         else:
             shown |= {"type": type(entry.default), "default": entry.default}
         groups[heading].add_argument(f"--{_dashes(entry.name)}", **shown)
     return groups
+
+
+class _ReadRecipe(argparse.Action):
+    """Takes the options that a recipe says; those after it on the line have the last word."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+        option_string: str | None = None,
+    ) -> None:  # fmt: skip
+        try:
+            said = read_recipe(values).options
+        except TrainingError as error:
+            parser.error(str(error))
+        usual: dict[str, Any] = {
+            e.name: e.default for e in (*fields(TrainingConfig), *fields(Description))
+        }
+        for name, value in said.items():
+            # A whole number is a number as well; a word of TOML's own is not.
+            good = type(value) is type(usual.get(name)) or (
+                type(usual.get(name)) is float and type(value) is int
+            )
+            if name == self.dest or not good:
+                parser.error(
+                    f"The recipe {values} says {name} = {value!r}: there is no such option of a "
+                    "training, or it takes another kind of value."
+                )
+            setattr(namespace, name, float(value) if type(usual[name]) is float else value)
+        setattr(namespace, self.dest, values)
 
 
 def _options_of(made_of: type[Options]) -> list[Field[Any]]:
@@ -159,8 +191,33 @@ def train(data: str, run: Path, options: argparse.Namespace) -> str:
     return (
         f"ROC-AUC {number(test.roc_auc)} on {test.reals} real and {test.fakes} fake "
         f"faces ({manifest.metrics.measured_on}), threshold {manifest.threshold:.2f}.\n"
-        f"{_try_it(run)}"
+        f"{_left_out(run)}{_try_it(run)}"
     )
+
+
+def _left_out(run: Path) -> str:
+    """A line for each source that the training was without, and the two that sum them up."""
+    from deepfake.evaluation import report
+    from deepfake.shipping.card import EVALUATION
+
+    lines, areas, alarms = [], [], []
+    for row in report.read(run / EVALUATION).protocols:
+        if row.auc is not None and row.caught is not None:
+            areas.append(row.auc)
+            said = f"ROC-AUC {number(row.auc)}, {100 * row.caught:.0f} % caught"
+        elif row.false_positive_rate is not None:
+            alarms.append((row.false_positive_rate, row.held_out))
+            said = f"{100 * row.false_positive_rate:.0f} % called fake"
+        else:
+            said = row.note
+        lines.append(f"left out: {row.held_out}, {row.count} faces: {said}")
+    if areas:
+        mean = number(sum(areas) / len(areas))
+        lines.append(f"left-out generators: mean ROC-AUC {mean} over {len(areas)}")
+    if alarms:
+        share, name = max(alarms)
+        lines.append(f"worst left-out real source: {name}, {100 * share:.0f} % called fake")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _load(folder: RunFolder) -> keras.Model:
@@ -185,8 +242,10 @@ def _command(config: TrainingConfig, description: Description, leave_out: str) -
         "threshold_rule": description.threshold_rule,
         "flip_average": description.flip_average,
     }
+    usual |= read_recipe(config.recipe).options
     words = ["deepfake", "train", "DATA", "-o", "RUN"]
-    for name, value in said.items():
+    # A recipe first, since what comes after it overrules it.
+    for name, value in sorted(said.items(), key=lambda option: option[0] != "recipe"):
         if value != usual[name]:
             words.append(f"--{_dashes(name)}")
             if value is not True:
@@ -195,7 +254,7 @@ def _command(config: TrainingConfig, description: Description, leave_out: str) -
 
 
 def _without_folders(option: str, value: object) -> object:
-    if option == "weights":
+    if option in ("weights", "recipe"):
         return Path(str(value)).name
     if option == "teachers":
         names = (name.strip() for name in str(value).split(","))

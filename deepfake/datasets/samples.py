@@ -20,6 +20,8 @@ class Sample:
         source: str. The generator or collection that it came from; error rates are told per source.
         group: str. What it shares with other files (person, video, source picture) so that they
             must be in one split; "" for a file that stands alone.
+        fold: str. Which part of the sources it is of, for trainings that are each without one part;
+            "" where the data set does not say.
     """
 
     path: Path
@@ -27,3 +29,4 @@ class Sample:
     split: str
     source: str
     group: str = ""
+    fold: str = ""

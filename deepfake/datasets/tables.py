@@ -22,6 +22,7 @@ COLUMNS = {
     "split": ("split", "subset", "set"),
     "source": ("generator", "source"),
     "group": ("group",),
+    "fold": ("fold",),
 }
 
 
@@ -75,7 +76,7 @@ def read_metadata(folder: Path, tables: Sequence[Path]) -> Layout:
 
 
 def read_table(table: Path) -> Layout:
-    """Read a table: path and label, and if wished split, generator or source, and group.
+    """Read a table: path and label, and if wished split, generator or source, group and fold.
 
     Args:
         table: Path. UTF-8; comma, semicolon or tab between columns, or, as .jsonl, an object
@@ -111,8 +112,9 @@ def read_table(table: Path) -> Layout:
             missing.append(values["path"])
             continue
         sample = Sample(
-            path, label, split, values.get("source") or CLASSES[label], values.get("group", "")
-        )
+            path, label, split, values.get("source") or CLASSES[label], values.get("group", ""),
+            values.get("fold", ""),
+        )  # fmt: skip
         if path in samples:
             repeated += 1
             if (samples[path].label, samples[path].split) != (label, split):

@@ -15,14 +15,20 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from deepfake.errors import TrainingError
-from deepfake.networks.architectures import ARCHITECTURES, Architecture, architecture, check_size
+from deepfake.networks.architectures import (
+    ARCHITECTURES,
+    EXPERTS,
+    Architecture,
+    architecture,
+    check_size,
+)
 
 if TYPE_CHECKING:
     import keras
 
 __all__ = [
-    "ARCHITECTURES", "Architecture", "architecture", "build", "check_size", "freeze_backbone",
-    "load_imagenet",
+    "ARCHITECTURES", "EXPERTS", "Architecture", "architecture", "build", "check_size",
+    "freeze_backbone", "load_imagenet",
 ]  # fmt: skip
 
 

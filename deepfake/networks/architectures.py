@@ -69,6 +69,12 @@ def _classic(image_size: int, smallest: int, multiple: int) -> Architecture:
     )
 
 
+# What the experts look for, one linear map each. The expert for synthesis is three: generators of
+# one kind leave other traces than those of the next, and one map for all of them called more real
+# people fake (docs/model-2.md).
+TRACES = ("seams", "gan", "diffusion", "edits")
+# How the names of networks with experts end.
+EXPERTS = "-experts"
 BARE = {"include_preprocessing": False}
 APPLICATIONS = {
     "densenet121": Application(function="DenseNet121", scaling=STANDARDISED),
@@ -96,7 +102,7 @@ APPLICATIONS = {
 ARCHITECTURES: dict[str, Architecture] = {
     "cnn": _classic(128, 16, 8),
     "efficientnet-lite0": Architecture("efficientnet_lite", LITE, 192, 64, 32),
-    "efficientnet-lite0-experts": Architecture("efficientnet_lite", LITE, 224, 64, 32),
+    f"efficientnet-lite0{EXPERTS}": Architecture("efficientnet_lite", LITE, 224, 64, 32),
     "meso4": _classic(256, 32, 32),
     "mesoinception4": _classic(256, 32, 32),
     **APPLICATIONS,

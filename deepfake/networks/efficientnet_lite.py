@@ -15,6 +15,7 @@ from keras import layers
 
 from deepfake.errors import TrainingError
 from deepfake.networks import heads
+from deepfake.networks.architectures import EXPERTS
 
 # (repeats, kernel, stride, expansion, channels): table 1 of EfficientNet (Tan & Le 2019,
 # arXiv 1905.11946); the Lite variant drops squeeze-and-excitation and uses ReLU6.
@@ -58,7 +59,7 @@ def network(name: str, image_size: int, dropout: float) -> keras.Model:
         if stage in TAPPED_STAGES:
             taps.append(_convolution(x, TAP_CHANNELS, 1, 1, f"tap{stage}"))
     taps.append(_convolution(x, 1280, 1, 1, "head"))
-    if name.endswith("-experts"):
+    if name.endswith(EXPERTS):
         return heads.experts(inputs, [*taps, *stages], stages, dropout, name)
     return heads.pooled(inputs, taps, dropout, name)
 

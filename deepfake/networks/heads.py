@@ -11,14 +11,12 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from deepfake.networks.architectures import TRACES
+
 # Below this a channel is the same everywhere, and its spread is rounding.
 SMALLEST_VARIANCE = 1e-6
 # A picture with such odds of being fake has a logit of −69.
 SMALLEST_ODDS = 1e-30
-# What the experts look for, one linear map each. The expert for synthesis is three: generators of
-# one kind leave other traces than those of the next, and one map for all of them called more real
-# people fake (docs/model-2.md).
-TRACES = ("seams", "gan", "diffusion", "edits")
 
 
 def pooled(inputs: Any, taps: list[Any], dropout: float, name: str) -> keras.Model:

@@ -23,6 +23,7 @@ from deepfake.evaluation.scoring import Judged
 # At most this many files of a family, and as many reals beside them.
 MEASURED = 500
 KINDS = ("real_source", "generator")
+FOLD = "fold="
 MAYBE_KNOWN = "the models that it learned from may have been trained with it"
 
 
@@ -45,18 +46,19 @@ def divide(samples: Sequence[Sample], names: str) -> Division:
     Args:
         samples: sequence of Sample. The whole data set.
         names: str. Sources with commas between; "+" joins sources that are one family, such as
-            two versions of a generator. "" for none.
+            two versions of a generator; "fold=2" is each source of that fold. "" for none.
 
     Returns:
         The division.
 
     Raises:
-        TrainingError: a source is not there, is named twice, or a family has both classes.
+        TrainingError: a source or fold is not there, is named twice, or joined sources have both
+            classes. A single source with both is judged as two families.
     """
     known = {sample.source for sample in samples}
     families = {}
     taken: set[str] = set()
-    for family in filter(None, (part.strip() for part in names.split(","))):
+    for family in _named(samples, names):
         members = {name.strip() for name in family.split("+")}
         if not members <= known or members & taken:
             raise TrainingError(
@@ -64,14 +66,37 @@ def divide(samples: Sequence[Sample], names: str) -> Division:
                 f"This data set has: {', '.join(sorted(known))}."
             )
         taken |= members
-        families[family] = tuple(s for s in samples if s.source in members)
-        if len({sample.label for sample in families[family]}) > 1:
+        found = [tuple(s for s in samples if s.source in members and s.label == y) for y in (1, 0)]
+        if len(members) > 1 and all(found):
             raise TrainingError(
                 f"The sources of {family!r} are partly real and partly fake. Leave them out one by "
                 "one, with a comma between."
             )
+        fakes, reals = found
+        if fakes:
+            families[family] = fakes
+        if reals:
+            families[f"{family} (real)" if fakes else family] = reals
     kept = tuple(sample for sample in samples if sample.source not in taken)
     return Division(kept, families)
+
+
+def _named(samples: Sequence[Sample], names: str) -> list[str]:
+    """The families of `divide`, with the sources of a fold in its place."""
+    families = []
+    for part in filter(None, (part.strip() for part in names.split(","))):
+        if not part.startswith(FOLD):
+            families.append(part)
+            continue
+        fold = part.removeprefix(FOLD)
+        sources = sorted({s.source for s in samples if fold and s.fold == fold})
+        if not sources:
+            raise TrainingError(
+                f"No source is of {part}. Folds come from a column “fold” of a table. This one "
+                f"has: {', '.join(sorted({s.fold for s in samples} - {''})) or 'none'}."
+            )
+        families += sources
+    return families
 
 
 def judge(detector: Detector, division: Division, seed: int = 0) -> dict[str, Judged]:

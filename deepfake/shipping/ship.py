@@ -47,6 +47,7 @@ from deepfake.shipping import calibration, card, cross_source, elsewhere, export
 from deepfake.shipping.description import Description
 from deepfake.shipping.forgeries import ScoredSet
 from deepfake.training.config import TrainingConfig
+from deepfake.training.recipe import read_recipe
 from deepfake.training.run_folder import HISTORY, RunFolder
 
 # Faces whose logits are compared between the Keras and the LiteRT file.
@@ -201,6 +202,7 @@ def _draft(
             if config.resynthesis_share
             else ""
         )
+        + _by_recipe(config)
         + f". Started from {STARTS.get(config.weights, 'a network that was trained before')}."
         + _taught(config, folder)
     )
@@ -222,6 +224,14 @@ def _draft(
         licence=description.licence,
         training_data=printable(training_data),
     )
+
+
+def _by_recipe(config: TrainingConfig) -> str:
+    families = read_recipe(config.recipe).families
+    if not families:
+        return ""
+    shares = ", ".join(f"{name} {family.share:g}" for name, family in families.items())
+    return f". The others were drawn by family ({shares})"
 
 
 def _taught(config: TrainingConfig, folder: Path) -> str:

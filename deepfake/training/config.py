@@ -63,6 +63,8 @@ class TrainingConfig:
         label_smoothing: float. In [0, 1).
         patience: int. Epochs without a better validation AUC after which training ends with the
             best epoch's weights; 0 to train to the end and keep the last weights.
+        recipe: str. Path of a recipe file (`training.recipe`): families of fakes with fixed
+            shares, and the expert that each is for; "" for none.
         blend_share: float. Share of blended faces among the fakes.
         resynthesis_share: float. Share of resynthesised faces among the fakes.
         teachers: str. Models that the network learns from beside the labels, as `load_model` takes
@@ -119,6 +121,12 @@ class TrainingConfig:
         "stop after N epochs without a better validation AUC and keep the best epoch (default: "
         "%(default)s, train to the end)",
         metavar="N",
+    )  # fmt: skip
+    recipe: str = option(
+        "schedule", "",
+        "TOML file with options, which those after it overrule, and with the families of fakes, "
+        "their shares and their experts (docs/training.md)",
+        metavar="FILE",
     )  # fmt: skip
     blend_share: float = option(
         "schedule", 0.5, "blended faces among the fakes (default: %(default)g)", metavar="SHARE"
@@ -255,6 +263,11 @@ class TrainingConfig:
                 f"{self.architecture} has no pretrained backbone that could be frozen. Leave "
                 "--warm-up-epochs out."
             )
+
+    @property
+    def has_experts(self) -> bool:
+        """Whether the network has experts, who can be told which fake is whose."""
+        return self.architecture.endswith(networks.EXPERTS)
 
     @property
     def input(self) -> Input:

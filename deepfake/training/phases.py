@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+from keras import ops
 
 from deepfake import networks
 from deepfake.training.config import TrainingConfig
 
 # Peak of the fine-tuning after a frozen start, as a share of the head's rate.
 FINE_TUNING_SHARE = 0.1
+# Of each expert's own loss beside that of the logit (docs/model-2.md).
+EXPERTS_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,14 @@ def prepare(model: keras.Model, phase: Phase, config: TrainingConfig, steps: int
     )
     # The averaging window is about a sixth of the phase, at most a thousand steps.
     momentum = 1.0 - 1.0 / min(1000.0, max(2.0, total / 6))
-    if config.teachers:
-        # Only the labels are smoothed, where the targets are made.
-        loss, accuracy, smoothing = TaughtCrossentropy, LabelAccuracy, 0.0
+    # With teachers only the labels are smoothed, where the targets are made.
+    smoothing = 0.0 if config.teachers else config.label_smoothing
+    if model.output_shape[1] > 1:
+        loss, accuracy = ExpertsCrossentropy, LabelAccuracy
+    elif config.teachers:
+        loss, accuracy = TaughtCrossentropy, LabelAccuracy
     else:
         loss, accuracy = keras.losses.BinaryCrossentropy, keras.metrics.BinaryAccuracy
-        smoothing = config.label_smoothing
     model.compile(
         optimizer=keras.optimizers.AdamW(
             schedule, weight_decay=config.weight_decay, clipnorm=5.0,
@@ -87,9 +92,28 @@ class TaughtCrossentropy(keras.losses.BinaryCrossentropy):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable("deepfake")
+class ExpertsCrossentropy(keras.losses.BinaryCrossentropy):  # type: ignore[misc]  # not typed
+    """Binary cross-entropy of the logit, and of each expert on reals and on its own fakes.
+
+    The network says (batch, 1 + experts): the logit, which all experts share, and theirs. The
+    targets' last column tells whose fake a row is; the one before it is what the logit should be.
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each row."""
+        whole = super().call(y_true[:, -2:-1], y_pred[:, :1])
+        label, trace, logits = y_true[:, :1], y_true[:, -1:], y_pred[:, 1:]
+        experts = ops.arange(logits.shape[1], dtype=trace.dtype)[None]
+        seen = ops.cast(ops.logical_or(label == 0, trace == experts), logits.dtype)
+        # −log(1 − p) of reals, −log p of fakes.
+        each = ops.softplus(logits) - ops.cast(label, logits.dtype) * logits
+        return whole + EXPERTS_WEIGHT * ops.sum(seen * each, axis=1)
+
+
+@keras.saving.register_keras_serializable("deepfake")
 class LabelAccuracy(keras.metrics.BinaryAccuracy):  # type: ignore[misc]  # Keras is not typed
-    """Share of rows whose label is met; (batch, 2) holds label and target."""
+    """Share of rows whose label is met by the logit; the label is the first column."""
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Count a batch."""
-        return super().update_state(y_true[:, :1], y_pred, sample_weight)
+        return super().update_state(y_true[:, :1], y_pred[:, :1], sample_weight)

@@ -22,6 +22,7 @@ from deepfake.datasets.samples import Sample
 from deepfake.errors import TrainingError
 from deepfake.manifest import MANIFEST_NAME
 from deepfake.training.config import TrainingConfig
+from deepfake.training.recipe import sha256
 
 CONFIG, ENVIRONMENT, HISTORY = "config.json", "environment.json", "history.csv"
 CHECKPOINT, NETWORK, SHIPPED = "last.keras", "network.keras", "shipped.json"
@@ -85,6 +86,9 @@ class RunFolder:
             TrainingError: the folder holds other things, or a run of something else.
         """
         made_of = {**asdict(config), "data_sha256": data_sha256(samples)}
+        if config.recipe:
+            # By what it says: a recipe may lie elsewhere the next time.
+            made_of["recipe"] = sha256(config.recipe)
         path = self.path / CONFIG
         if path.is_file():
             before = _read_config(path)

@@ -27,6 +27,7 @@ from deepfake.training.batches import PairBatches, steps_an_epoch
 from deepfake.training.config import CHECKPOINT_MINUTES, TrainingConfig
 from deepfake.training.face_store import FaceStore
 from deepfake.training.phases import Phase, phases, prepare
+from deepfake.training.recipe import Recipe, read_recipe
 from deepfake.training.run_folder import TENSORBOARD, RunFolder, put_in_place
 from deepfake.training.teachers import Teachers, load_teachers
 from deepfake.training.validation import validation_sets
@@ -63,6 +64,8 @@ def fit(
             run, a damaged file in it, or a training that diverged.
     """
     config.require_weights()
+    recipe = read_recipe(config.recipe)
+    recipe.require(samples)
     strategy = _strategy(config)
     folder = RunFolder(run)
     folder.claim(config, samples)
@@ -75,7 +78,7 @@ def fit(
     faces, valid = _read_faces(samples, config, folder.path)
     keras.utils.set_random_seed(config.seed)
     with precision.using(dtype_policy), strategy.scope(), _errors_of(teachers):
-        trained = _Run(config, folder, faces, checkpoint_minutes, teachers).train(valid)
+        trained = _Run(config, folder, faces, checkpoint_minutes, teachers, recipe).train(valid)
     network = _with_evidence(trained, config)
     part = folder.network.with_name(f"part-{folder.network.name}")
     network.save(part)
@@ -93,8 +96,9 @@ class _Run:
         faces: Sequence[TrainingFace],
         checkpoint_minutes: float,
         teachers: Teachers | None,
+        recipe: Recipe,
     ):
-        self._config, self._folder = config, folder
+        self._config, self._folder, self._recipe = config, folder, recipe
         self._faces, self._teachers = faces, teachers
         self._checkpoint_seconds = 60 * checkpoint_minutes
         self._steps = steps_an_epoch(len(faces), config)
@@ -142,7 +146,7 @@ class _Run:
                 reached.epoch, config.epochs, reached.step,
             )  # fmt: skip
         else:
-            model = keras.Model(network.input, network.output["logit"], name=network.name)
+            model = _to_train(network, bool(self._recipe.families) and config.has_experts)
             reached = START
             self._folder.start_afresh()
         return model, reached
@@ -180,7 +184,7 @@ class _Run:
     def _batches(self, first_epoch: int, first_step: int = 0) -> PairBatches:
         return PairBatches(
             self._faces, self._config, first_epoch, first_step, self._hardness,
-            self._resynthesizer, self._teachers,
+            self._resynthesizer, self._teachers, self._recipe,
         )  # fmt: skip
 
     def _fit_resynthesizer(self) -> Any:
@@ -204,6 +208,16 @@ class _Run:
         else:
             _use_averages(model)
         return model
+
+
+def _to_train(network: keras.Model, experts_too: bool) -> keras.Model:
+    """What is trained of a network: the logit, and perhaps those of the experts beside it."""
+    logit = network.output["logit"]
+    if not experts_too:
+        return keras.Model(network.input, logit, name=network.name)
+    experts = network.get_layer("experts").output
+    both = keras.layers.Concatenate(dtype="float32", name="logit_and_experts")([logit, experts])
+    return keras.Model(network.input, both, name=network.name)
 
 
 def _strategy(config: TrainingConfig) -> Any:

@@ -229,6 +229,8 @@ def test_sources_can_be_left_out_and_are_measured_afterwards(two_makers, tmp_pat
     assert main([*command, "--leave-out", "maker_2"]) == 1
     assert "camera, maker_0, maker_1" in capsys.readouterr().err
     assert main([*command, "--leave-out", "maker_1"]) == 0
+    said = capsys.readouterr().out
+    assert "left out: maker_1, 4 faces: ROC-AUC" in said and "over 1" in said
     document = json.loads((run / "evaluation" / "report.json").read_text())
     (row,) = document["protocols"]
     assert (row["held_out"], row["kind"], row["count"]) == ("maker_1", "generator", 4)

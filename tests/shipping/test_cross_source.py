@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,19 @@ def test_families_are_left_out_of_every_split():
         "swap_1 + swap_2": 2, "navy": 1
     }  # fmt: skip
     assert cross_source.divide(SAMPLES, "").kept == tuple(SAMPLES)
+
+
+def test_a_fold_leaves_out_its_sources_one_by_one_and_a_mixed_one_by_class():
+    folds = {"nasa": "0", "navy": "1", "blend": "1"}
+    samples = [replace(s, fold=folds.get(s.source, "2")) for s in SAMPLES]
+    samples += [replace(samples[1], label=1), replace(samples[1], source="blend", label=1)]
+    division = cross_source.divide(samples, "fold=1")
+    assert {s.fold for s in division.kept} == {"0", "2"}
+    assert {name: (len(m), m[0].label) for name, m in division.families.items()} == {
+        "navy": (1, 1), "navy (real)": (1, 0), "blend": (2, 1)
+    }  # fmt: skip
+    with pytest.raises(TrainingError, match="has: 0, 1, 2"):
+        cross_source.divide(samples, "fold=7")
 
 
 @pytest.mark.parametrize(
