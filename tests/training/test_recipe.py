@@ -5,17 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from deepfake.cli import parser
 from deepfake.commands import train
-from deepfake.datasets.dataset import find_dataset
 from deepfake.datasets.samples import Sample
 from deepfake.errors import TrainingError
 from deepfake.networks.architectures import TRACES
 from deepfake.shipping.description import Description
 from deepfake.training.config import TrainingConfig
 from deepfake.training.recipe import read_recipe
+from deepfake.training.run_folder import RunFolder
 from tests.conftest import EXAMPLES
 
 RECIPE = """
@@ -109,25 +108,6 @@ def test_families_have_their_shares_and_sources_weigh_by_the_root_of_their_size(
     assert drawn["large"] / drawn["small"] == pytest.approx(4, rel=0.2)
 
 
-@pytest.fixture
-def coloured(tmp_path, portrait):
-    """Reals as they are, fakes of `large` tinted red, of `other` blue; a table with folds."""
-    image = Image.open(portrait).convert("RGB")
-    tints = {"camera": (1, 1, 1), "large": (1, 0.5, 0.5), "other": (0.5, 0.5, 1)}
-    lines = ["path,label,split,generator,fold"]
-    for number in range(3):
-        box = (40 + 4 * number, 0, 440 + 4 * number, 400)
-        pixels = np.asarray(image.crop(box).resize((128, 128)), np.float32)
-        for fold, (source, tint) in enumerate(tints.items()):
-            name = f"{source}{number}.png"
-            Image.fromarray((pixels * tint).astype(np.uint8)).save(tmp_path / name)
-            label, split = "fake" if fold else "real", ("train", "train", "valid")[number]
-            lines.append(f"{name},{label},{split},{source},{fold}")
-    table = tmp_path / "faces.csv"
-    table.write_text("\n".join(lines))
-    return table
-
-
 @pytest.mark.tensorflow
 def test_each_expert_learns_from_its_own_fakes_and_from_all_reals(recipe, collins):
     import tensorflow as tf
@@ -154,12 +134,37 @@ def test_each_expert_learns_from_its_own_fakes_and_from_all_reals(recipe, collin
 
 
 @pytest.mark.tensorflow
-def test_a_network_trains_by_a_recipe_and_keeps_its_outputs(trainer, recipe, coloured, tmp_path):
+def test_experts_learn_with_the_logit_and_a_checkpoint_holds_both(keras, recipe, collins, tmp_path):
+    from deepfake.networks import heads
+    from deepfake.training import checkpoint
+    from deepfake.training.batches import PairBatches
+    from deepfake.training.phases import phases, prepare
+    from deepfake.training.trainer import _to_train
+
     config, _ = parsed("--recipe", str(recipe), "--steps", "1")
-    samples = find_dataset(coloured).samples
-    assert {s.fold for s in samples} == {"0", "1", "2"}
-    network = trainer.fit(samples, config, tmp_path / "run")
-    assert {"logit", "evidence", "seam_logit", "synthesis_logit"} <= set(network.output)
+    inputs = keras.Input((64, 64, 3))
+    features = keras.layers.Conv2D(4, 8, 8)(inputs)
+    model = _to_train(heads.experts(inputs, [features], [features], 0.0, "small"), True)
+    prepare(model, phases(config)[0], config, 1)
+    fakes = [replace(collins, label=1, source=source) for source in ("large", "other")]
+    batches = PairBatches([collins, *fakes], config, recipe=read_recipe(str(recipe)))
+    model.fit(batches, epochs=1, verbose=0)
+    checkpoint.save(model, 1, 0, tmp_path / "last.keras")
+    again, _ = checkpoint.load(tmp_path / "last.keras")
+    views = batches[0][0]
+    said = again.predict_on_batch(views)
+    assert said.shape == (len(views), 1 + len(TRACES))
+    assert np.allclose(said, model.predict_on_batch(views), atol=1e-5)
+    odds = np.logaddexp(0, said[:, 1:].astype(np.float64)).sum(axis=1)
+    assert np.allclose(said[:, 0], odds + np.log(-np.expm1(-odds)), atol=1e-4), "one noisy-or"
+
+
+def test_a_run_is_not_gone_on_with_by_a_recipe_that_says_something_else(recipe, tmp_path):
+    config, _ = parsed("--recipe", str(recipe))
+    folder = RunFolder(tmp_path / "run")
+    folder.claim(config, [])
+    folder.checkpoint.write_bytes(b"begun")
+    folder.claim(config, [])
     recipe.write_text(RECIPE.replace("share = 1", "share = 2", 1))
     with pytest.raises(TrainingError, match="recipe was"):
-        trainer.fit(samples, config, tmp_path / "run")
+        folder.claim(config, [])
