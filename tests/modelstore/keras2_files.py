@@ -1,4 +1,4 @@
-"""Writes fifteen typical kinds of model files, as Keras 2 wrote them.
+"""Writes typical kinds of model files, as Keras 2 wrote them.
 
 Keras 2 (`tf_keras`) and Keras 3 do not share a process, so the tests run this as a script:
 
@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import pickle
 import sys
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 
@@ -36,8 +38,9 @@ def sequential_cnn(keras):
 def functional_cnn(keras):
     layers = keras.layers
     inputs = layers.Input((32, 32, 3))
-    x = layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
-    side = layers.Conv2D(4, 1)(inputs)
+    scaled = layers.Rescaling(1 / 255)(inputs)
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(scaled)
+    side = layers.Conv2D(4, 1)(scaled)
     x = layers.add([x, side])
     x = layers.concatenate([x, layers.DepthwiseConv2D(3, padding="same")(x)])
     x = layers.GlobalAveragePooling2D()(x)
@@ -112,56 +115,81 @@ def mobilenetv2_augmented(keras):
     return keras.Model(inputs, layers.Dense(1)(layers.Dropout(0.2)(x)))
 
 
-def _nested(keras, application, side, **options):
+def _code(keras, name):
+    """Keras's own module of a family of networks, whose blocks make shorter ones."""
+    return import_module(f"{keras.__name__}.src.applications.{name}")
+
+
+def _base(keras, build, side, last):
+    base = build(input_shape=(side, side, 3), include_top=False, weights=None)
+    return keras.Model(base.input, base.get_layer(last).output) if last else base
+
+
+def _nested(keras, build, side, last=""):
     layers = keras.layers
-    base = getattr(keras.applications, application)(
-        input_shape=(side, side, 3), include_top=False, weights=None, **options
-    )
     inputs = layers.Input((side, side, 3))
-    x = layers.GlobalAveragePooling2D()(base(inputs))
+    x = layers.GlobalAveragePooling2D()(_base(keras, build, side, last)(inputs))
     return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
 
 
-def _flat(keras, application, side, **options):
+def _flat(keras, build, side, last=""):
     layers = keras.layers
-    base = getattr(keras.applications, application)(
-        input_shape=(side, side, 3), include_top=False, weights=None, **options
-    )
+    base = _base(keras, build, side, last)
     x = layers.GlobalAveragePooling2D()(base.output)
     x = layers.Dense(8, activation="relu")(x)
     return keras.Model(base.input, layers.Dense(2, activation="softmax")(x))
 
 
 def efficientnetb0(keras):
-    return _nested(keras, "EfficientNetB0", 32)
+    return _nested(keras, keras.applications.EfficientNetB0, 32)
 
 
-def efficientnetv2b0(keras):
-    return _nested(keras, "EfficientNetV2B0", 32)
+# Short ones are cut off after some blocks, or repeat them less: a fraction of the time and size.
+def short_efficientnetv2(keras):
+    code = _code(keras, "efficientnet_v2")
+    blocks = code.DEFAULT_BLOCKS_ARGS["efficientnetv2-b0"]
+    build = partial(code.EfficientNetV2, 1.0, 0.1, 32, blocks_args=blocks)
+    return _nested(keras, build, 32)
 
 
-def resnet50(keras):
-    return _flat(keras, "ResNet50", 32)
+def short_resnet(keras):
+    code = _code(keras, "resnet")
+    stack = code.stack1 if hasattr(code, "stack1") else code.stack_residual_blocks_v1
+
+    def blocks(x):
+        return stack(stack(x, 16, 2, stride1=1, name="conv2"), 32, 1, name="conv3")
+
+    return _flat(keras, partial(code.ResNet, blocks, False, True), 32)
 
 
 def vgg16(keras):
-    return _flat(keras, "VGG16", 32)
+    return _flat(keras, keras.applications.VGG16, 32)
 
 
-def xception(keras):
-    return _nested(keras, "Xception", 71)
+def short_xception(keras):
+    return _nested(keras, keras.applications.Xception, 71, last="block3_sepconv1_act")
 
 
-def densenet121(keras):
-    return _flat(keras, "DenseNet121", 32)
+def short_densenet(keras):
+    return _flat(keras, partial(_code(keras, "densenet").DenseNet, [2, 1, 1, 1]), 32)
 
 
-def inceptionv3(keras):
-    return _flat(keras, "InceptionV3", 75)
+def short_inceptionv3(keras):
+    return _flat(keras, keras.applications.InceptionV3, 75, last="mixed0")
 
 
-def inceptionresnetv2(keras):
-    return _flat(keras, "InceptionResNetV2", 75)
+def short_inceptionresnetv2(keras):
+    code = _code(keras, "inception_resnet_v2")
+    block = code.inception_resnet_block
+
+    def first(x, block_idx, **options):
+        return block(x, block_idx=block_idx, **options) if block_idx == 1 else x
+
+    code.inception_resnet_block = first
+    try:
+        return _flat(keras, code.InceptionResNetV2, 75, last="block17_1_ac")
+    finally:
+        code.inception_resnet_block = block
 
 
 def lambda_layer(keras):
@@ -219,7 +247,7 @@ def operations_between_layers(keras):
         relu, concat, mean, resize = ops.relu, ops.concatenate, ops.mean, ops.image.resize
     layers = keras.layers
     inputs = layers.Input((32, 32, 3))
-    turned = resize(inputs, (24, 24))[..., ::-1] / np.float32([0.2, 0.3, 0.4])
+    turned = resize(inputs, (24, 24))[..., ::-1] / np.float32([51, 77, 102])
     a, b = layers.Conv2D(4, 3)(turned), layers.Conv2D(4, 3)(1.0 - turned)
     x = mean(concat([relu(a + b), a * b, a - b], axis=-1), axis=[1, 2])
     return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
@@ -229,8 +257,8 @@ KINDS = {
     build.__name__: build
     for build in (
         sequential_cnn, functional_cnn, mesonet, mobilenet_in_sequential, mobilenetv2_augmented,
-        efficientnetb0, efficientnetv2b0, resnet50, vgg16, xception, densenet121, inceptionv3,
-        inceptionresnetv2, lambda_layer, operator_on_tensor,
+        efficientnetb0, short_efficientnetv2, short_resnet, vgg16, short_xception, short_densenet,
+        short_inceptionv3, short_inceptionresnetv2, lambda_layer, operator_on_tensor,
     )
 }  # fmt: skip
 # What else people have between and around their layers.
@@ -244,10 +272,55 @@ STEPS = {
 
 
 def pictures(side, count=3):
-    """Inputs in 0..1, the same in each process."""
+    """Inputs in 0..255 of different colours, the same in each process."""
     import numpy as np
 
-    return np.random.default_rng(side).random((count, side, side, 3), np.float32)
+    random = np.random.default_rng(side)
+    noise = random.random((count, side, side, 3), np.float32)
+    return noise * random.uniform(0, 255, (count, 1, 1, 3)).astype(np.float32)
+
+
+def answers(keras, model):
+    """A network's inputs and outputs, after it got weights that all of them depend on.
+
+    A fresh one that is deep answers 0.5 to everything, and whatever were read wrongly, no test
+    would see it.
+    """
+    import numpy as np
+
+    random = np.random.default_rng(1)
+    model.set_weights([
+        each + random.uniform(-0.3, 0.3, each.shape).astype(each.dtype)
+        if each.ndim == 1 and each.dtype.kind == "f" else each
+        for each in model.get_weights()
+    ])  # fmt: skip
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
+    many = pictures(model.input_shape[1], 16)
+    # Frozen ones first, since they learn nothing in the network around them.
+    for network in (*(layer for layer in model.layers if hasattr(layer, "layers")), model):
+        _normalize(keras, network, many if network is model else many / 127.5 - 1)
+    inputs = many[:3]
+    outputs = np.asarray(model(inputs, training=False))
+    assert np.ptp(outputs, axis=0).min() > 1e-3, f"{outputs}: the same for every picture"
+    return {"inputs": inputs, "outputs": outputs}
+
+
+def _normalize(keras, network, inputs):
+    """Let each batch normalization learn the mean and variance of what comes to it."""
+    kinds = {
+        keras.layers.BatchNormalization: {"trainable": True, "momentum": 0.0},
+        keras.layers.Dropout: {"rate": 0.0},
+    }
+    before = []
+    for layer in network._flatten_layers():
+        for name, value in kinds.get(type(layer), {}).items():
+            before.append((layer, name, getattr(layer, name)))
+            setattr(layer, name, value)
+    network(inputs, training=True)
+    for layer, name, value in before:
+        setattr(layer, name, value)
 
 
 def main(folder):
@@ -258,11 +331,9 @@ def main(folder):
         tf_keras.backend.clear_session()
         tf_keras.utils.set_random_seed(1)
         model = build(tf_keras)
+        np.savez(folder / f"{name}.npz", **answers(tf_keras, model))
         # As people save them: compiled, with an optimizer and metrics.
         model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-        inputs = pictures(model.input_shape[1])
-        outputs = np.asarray(model(inputs, training=False))
-        np.savez(folder / f"{name}.npz", inputs=inputs, outputs=outputs)
         if name == "sequential_cnn":
             model.save(folder / name, save_format="tf")
             with (folder / f"{name}.pkl").open("wb") as file:

