@@ -70,6 +70,9 @@ def read_otherwise(tags: Tags) -> bool:
     samples = number(tags, SAMPLES, 1)
     if max(bits, default=1) <= 8:
         return False
+    if number(tags, COMPRESSION, NONE) == PACK_BITS and number(tags, PREDICTOR, 1) != 1:
+        # Some programs write differences there, where libtiff knows of none.
+        return True
     plain = set(bits) == {16} and FLOAT not in values(tags, FORMAT, (1,))
     whole = samples == 1 or number(tags, PLANAR, 1) != SEPARATE
     # In these cases Pillow takes the upper eight bits, which is right.

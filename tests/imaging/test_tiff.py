@@ -71,6 +71,15 @@ def test_reads_what_opencv_writes_as_opencv_does(compression, predictor, kind):
     assert off(data.tobytes(), COLOURS) <= 1
 
 
+def test_differences_that_run_lengths_were_made_of_are_added_up():
+    steps = np.diff(DEEP.astype("<u2"), axis=1, prepend=np.zeros_like(DEEP[:, :1]))
+    rows = [row.astype("<u2").tobytes() for row in steps]
+    # PackBits: how many bytes follow, less one, and these.
+    pieces = [row[i : i + 128] for row in rows for i in range(0, len(row), 128)]
+    strip = b"".join(bytes([len(piece) - 1]) + piece for piece in pieces)
+    assert off(tiff(strip, SIZE, 3, 16, 2, tag_259=32773, tag_317=2), COLOURS) <= 1
+
+
 def test_floating_highlights_are_cut_off_and_said():
     light = (LIGHT[..., 0] * 1.2).astype("<f4")
     light[0, 0], light[0, 1] = np.inf, np.nan
