@@ -118,7 +118,7 @@
   const show = (row) => {
     const dialog = make("dialog", document.body, "", "report-dialog");
     dialog.setAttribute("aria-label", `${words.report}: ${row.file}`);
-    const bar = make("div", dialog, "", "bar");
+    const bar = make("div", dialog, "", "actions");
     // No scripts run in it; the first permission lets this page print it.
     const frame = document.createElement("iframe");
     frame.sandbox = "allow-same-origin allow-modals";
