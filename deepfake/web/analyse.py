@@ -6,7 +6,7 @@ import io
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import gradio as gr
 from PIL import Image
@@ -20,7 +20,7 @@ from deepfake.web import drawing, metrics, wording
 from deepfake.web.about import about
 from deepfake.web.adjust import meaning
 from deepfake.web.choices import Choices
-from deepfake.web.history import history_row, kept
+from deepfake.web.history import handed, history_row, kept
 from deepfake.web.newest import Latest, Newest
 from deepfake.web.session import Session
 from deepfake.web.texts import say
@@ -239,8 +239,8 @@ class Analyser:
             return stays()
         return self.view.show_face(session, face)
 
-    def _row(self, session: Session) -> dict[str, Any]:
-        return history_row(session, self.choices.shelf.settings)
+    def _row(self, session: Session) -> list[str]:
+        return handed(history_row(session, self.choices.shelf.settings))
 
     def _limit(self, request: gr.Request | None) -> TimeLimit:
         return TimeLimit(request, self.choices.shelf.settings.analysis_seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, get_args
 
 import gradio as gr
@@ -80,17 +81,27 @@ def history_row(session: Session, settings: Settings) -> dict[str, Any]:
     }
 
 
+def handed(value: Any) -> list[str]:
+    """What a hidden `gradio.JSON` takes to a script, as one text.
+
+    Gradio draws each field of what it holds, though nobody sees it: of a result 1,500 elements,
+    three quarters of the page's, before the verdict is shown.
+    """
+    return [json.dumps(value)]
+
+
 def remember(event: Any, row: gr.JSON, act: str = "finish") -> None:
     """Have the browser take a row in after an event.
 
     Args:
         event: what an event returned, such as an analysis.
-        row: gradio.JSON. Where it puts its row; nothing where there is none.
+        row: gradio.JSON. Where it puts its row, `handed`; nothing where there is none.
         act: str. "finish" after an analysis, "add" where the result stays and was decided again.
     """
     owned = "window.deepfake.photo.owns(row)"
+    read = "const row = handed && JSON.parse(handed[0])"
     event.then(
-        None, [row], js=f"(row) => {{ if ({owned}) window.deepfakeHistory.{act}(row) }}",
+        None, [row], js=f"(handed) => {{ {read}; if ({owned}) window.deepfakeHistory.{act}(row) }}",
         api_visibility="private",
     )  # fmt: skip
 
@@ -101,13 +112,13 @@ def history_list() -> None:
         gr.HTML('<div id="history-rows" class="history-scroll"></div>')
         with gr.Row():
             csv = gr.Button(placed(say, "history.csv"), size="sm", elem_id="history-csv")
-            json = gr.Button(placed(say, "history.json"), size="sm", elem_id="history-json")
+            as_json = gr.Button(placed(say, "history.json"), size="sm", elem_id="history-json")
             clear = gr.Button(placed(say, "history.clear"), size="sm", elem_id="history-clear")
         gr.HTML(
             '<div class="history-note"><label><input type="checkbox" id="history-on" checked> '
             f"{placed(say, 'history.keep')}</label><p>{placed(say, 'history.note')}</p></div>"
         )
-    for button, action in ((csv, "saveCsv"), (json, "saveJson"), (clear, "clear")):
+    for button, action in ((csv, "saveCsv"), (as_json, "saveJson"), (clear, "clear")):
         button.click(
             None, js=f"() => {{ window.deepfakeHistory.{action}() }}", api_visibility="private"
         )

@@ -11,6 +11,7 @@ from PIL import Image
 from deepfake.record import html
 from deepfake.record.making import pictures, record
 from deepfake.settings import Settings
+from deepfake.web.history import handed
 from deepfake.web.placed import placed
 from deepfake.web.session import Session
 from deepfake.web.texts import say
@@ -26,20 +27,21 @@ def record_panel(session: gr.State, made: gr.JSON, settings: Settings) -> None:
         settings: Settings. The limits that it was made with.
     """
 
-    def make(session: Session | None) -> dict[str, Any]:
+    def make(session: Session | None) -> list[str]:
         if session is None:
             raise gr.Error(say("report.gone"), print_exception=False)
-        return full_record(session, settings)
+        return handed(full_record(session, settings))
 
     with gr.Row():
         page = gr.Button(placed(say, "report.read"), size="sm", elem_id="report-html")
         json = gr.Button(placed(say, "report.check"), size="sm", elem_id="report-json")
+    save = "window.deepfakeHistory.saveReport"
     for button, kind in ((page, "html"), (json, "json")):
         button.click(
             make, [session], [made], show_progress="hidden", api_visibility="private"
         ).success(
             None, [made], [made],
-            js=f"(made) => {{ window.deepfakeHistory.saveReport(made, '{kind}'); return null }}",
+            js=f"(made) => {{ {save}(made && JSON.parse(made[0]), '{kind}'); return null }}",
             api_visibility="private",
         )  # fmt: skip
 

@@ -70,7 +70,7 @@ class PhotoView:
             self.look, self.strip, self.provenance, self.meaning, self.row,
         ]  # fmt: skip
 
-    def show(self, session: Session, row: dict[str, Any]) -> Changes:
+    def show(self, session: Session, row: list[str]) -> Changes:
         """A new result, with the face chosen that decided it."""
         report = session.report
         face = report.deciding or 0

@@ -1,3 +1,4 @@
+import json
 from dataclasses import fields
 
 import gradio as gr
@@ -29,6 +30,12 @@ def analyser():
     return Analyser(Choices(Shelf(["default"], settings)), Admission(settings, {}), view)
 
 
+@pytest.fixture
+def row_of(analyser):
+    """What a result has the browser keep."""
+    return lambda shown: json.loads(shown[analyser.view.row][0])
+
+
 def test_a_result_leaves_nothing_of_the_one_before(analyser, portrait, faceless, tmp_path):
     garbage = tmp_path / "garbage.jpg"
     garbage.write_bytes(b"garbage")
@@ -39,13 +46,13 @@ def test_a_result_leaves_nothing_of_the_one_before(analyser, portrait, faceless,
     assert set(analyser.forget(0.5, None, "")) == everything
 
 
-def test_a_picture_without_a_face_has_a_verdict_and_no_details(analyser, faceless):
+def test_a_picture_without_a_face_has_a_verdict_and_no_details(analyser, faceless, row_of):
     view = analyser.view
     shown = analyser.analyse(str(faceless), 0.5, None, "")
     assert "No face found" in shown[view.verdict]
     for part in (view.details, view.face, view.evidence, view.look):
         assert not shown[part]["visible"]
-    assert shown[view.picture] == "" and shown[view.row]["verdict"] == "not_applicable"
+    assert shown[view.picture] == "" and row_of(shown)["verdict"] == "not_applicable"
 
 
 def test_without_a_photo_all_is_as_at_the_start(analyser, portrait):
@@ -73,7 +80,7 @@ def test_the_face_that_decides_is_chosen_and_comes_first(analyser, examples, tmp
     assert first[0].startswith(f"Face {first[1] + 1} of 2, which decides: ")
 
 
-def test_a_threshold_that_is_moved_meanwhile_decides(analyser, portrait, monkeypatch):
+def test_a_threshold_that_is_moved_meanwhile_decides(analyser, portrait, monkeypatch, row_of):
     visitor = gr.Request(Request({"type": "http", "headers": []}), session_hash="one")
     detect = Detector.detect
     view = analyser.view
@@ -85,7 +92,7 @@ def test_a_threshold_that_is_moved_meanwhile_decides(analyser, portrait, monkeyp
 
     monkeypatch.setattr(Detector, "detect", moved_meanwhile)
     shown = analyser.analyse(str(portrait), 0.5, None, "", visitor)
-    assert shown[view.session].report.threshold == shown[view.row]["threshold"] == 0.9
+    assert shown[view.session].report.threshold == row_of(shown)["threshold"] == 0.9
 
 
 def test_where_there_is_no_face_to_choose_nothing_changes(analyser, portrait):

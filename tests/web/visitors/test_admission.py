@@ -1,5 +1,6 @@
 """Which requests are counted, and for whom."""
 
+import json
 from dataclasses import fields
 
 import gradio as gr
@@ -113,7 +114,10 @@ def test_the_password_of_redis_is_not_in_what_settings_show():
 def test_over_the_limit_the_panel_says_so_and_nothing_of_the_result_before_stays(portrait):
     view, analyser = limited("1/hour")
     first = analyser.analyse(str(portrait), 0.5, None, "one", request())
-    assert JUDGED in first[view.verdict] and first[view.row]["verdict"] != "not_applicable"
+    assert (
+        JUDGED in first[view.verdict]
+        and json.loads(first[view.row][0])["verdict"] != "not_applicable"
+    )
     second = analyser.analyse(str(portrait), 0.5, None, "two", request())
     assert set(second) == set(view.result) and 'data-ticket="two"' in second[view.verdict]
     assert "1 analysis an hour" in second[view.verdict] and "Try again" in second[view.verdict]
