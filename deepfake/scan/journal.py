@@ -264,7 +264,10 @@ class Journal:
         return self._base.execute(statement, values).fetchone()[0]
 
     def _failed(self, error: sqlite3.Error) -> ScanError:
-        if getattr(error, "sqlite_errorcode", None) in LOCKED:
+        # Above the lower byte SQLite says more, such as that the other scan is just beginning, or
+        # that it ended while we waited, and has removed its journal.
+        code = getattr(error, "sqlite_errorcode", 0)
+        if code & 0xFF in LOCKED or code == sqlite3.SQLITE_READONLY_DBMOVED:
             return ScanError(f"Another scan is writing {self.path}. Wait for it, or stop it.")
         if isinstance(error, sqlite3.OperationalError):
             return ScanError(

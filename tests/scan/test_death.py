@@ -60,9 +60,11 @@ def test_killed_it_goes_on_where_it_stopped(tmp_path, many_files, their_rows, ca
 def test_a_worker_that_is_killed_or_hangs_loses_nothing(tmp_path, many_files, their_rows, capsys):
     output = tmp_path / "rows.jsonl"
     process = begin(many_files, output, "--time-limit", "6")
-    # Nobody else writes the journal meanwhile.
+    # Nobody else writes the journal meanwhile; stopped, lest it ends before the other has tried.
+    process.send_signal(signal.SIGSTOP)
     assert main(["scan", str(many_files), "-o", str(output)]) == 1
     assert "Another scan is writing" in capsys.readouterr().err
+    process.send_signal(signal.SIGCONT)
     (hanging,) = workers_of(process)
     hanging.send_signal(signal.SIGSTOP)
     hanging.wait(timeout=30)  # until it is ended by the scan
