@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 
-from deepfake.web import scratch, uploads
+from deepfake.web import forms, scratch
 from tests.hosting.conftest import PAGES
 from tests.hosting.test_nginx import start_nginx
 from tests.imaging import slow
@@ -104,16 +104,16 @@ def test_a_body_that_drips_is_cut_off(jpeg):
         return {"type": "http.request", "body": b"x", "more_body": True}
 
     async def read():
-        body = uploads._Body(Request({"type": "http"}, drip))
-        with pytest.raises(uploads.RefusedError, match="too slowly"):
+        body = forms.Body(Request({"type": "http"}, drip))
+        with pytest.raises(forms.RefusedError, match="too slowly"):
             while await body.next() is not None:
                 pass
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uploads, "GRACE_SECONDS", 0.3)
+        patch.setattr(forms, "GRACE_SECONDS", 0.3)
         anyio.run(read)
-        patch.setattr(uploads, "BYTES_PER_SECOND", 0)
-        patch.setattr(uploads, "TOTAL_SECONDS", 0.3)
+        patch.setattr(forms, "BYTES_PER_SECOND", 0)
+        patch.setattr(forms, "TOTAL_SECONDS", 0.3)
         anyio.run(read)
 
 
