@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from deepfake.errors import SettingError
+from deepfake.figures import ClipFigures
 from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
@@ -68,12 +69,12 @@ def _log_sum(logits: np.ndarray) -> np.ndarray:
     return total
 
 
-def calibrate(logits: np.ndarray, calibration: Calibration) -> np.ndarray:
+def calibrate(logits: np.ndarray, calibration: Calibration | ClipFigures) -> np.ndarray:
     """Logits → calibrated probabilities (Platt 1999; Guo et al. 2017, arXiv 1706.04599).
 
     Args:
         logits: float array (count,). Growing with "fake".
-        calibration: Calibration. Temperature and bias.
+        calibration: Calibration or ClipFigures. Temperature and bias.
 
     Returns:
         float64 array (count,). P(fake) in [0, 1].

@@ -153,15 +153,15 @@ class Judge:
         return self._of_picture(held) if isinstance(held, bytes) else self._of_video(held)
 
     def _of_video(self, path: Path) -> Content:
-        sha256 = sha256_of(path)
         small: bytes | None = None
         try:
             report = self._videos.detect(path)
             if self._task.thumbnails:
                 small = self._frame(path, report)
         except VideoError as error:
-            return Content(sha256, {"bytes": path.stat().st_size, "error": str(error)})
-        return Content(sha256, video_document(report), thumbnail=small)
+            about = {"bytes": path.stat().st_size, "error": str(error)}
+            return Content(sha256_of(path), about)
+        return Content(report.sha256, video_document(report), thumbnail=small)
 
     def _frame(self, path: Path, report: VideoReport) -> bytes | None:
         """A small picture of the frame that speaks most for the verdict, or of the first one."""

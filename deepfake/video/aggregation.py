@@ -22,7 +22,7 @@ def mean_logit(p_fakes: Sequence[float]) -> float:
 
     The logarithmic opinion pool (Genest & Zidek 1986, Statistical Science 1:1).
     """
-    return probability(float(logits(p_fakes).mean()))
+    return _probability(float(logits(p_fakes).mean()))
 
 
 def median(p_fakes: Sequence[float]) -> float:
@@ -39,7 +39,7 @@ def top_k(p_fakes: Sequence[float]) -> float:
     k-max pooling of multiple-instance learning, as for video in W-TALC (Paul, Roy &
     Roy-Chowdhury 2018, arXiv 1807.10418).
     """
-    return probability(float(np.sort(logits(p_fakes))[-TOP:].mean()))
+    return _probability(float(np.sort(logits(p_fakes))[-TOP:].mean()))
 
 
 def confident(p_fakes: Sequence[float]) -> float:
@@ -83,6 +83,6 @@ def fake_stretches(
     return sum(together(part.tolist()) >= threshold for part in parts)
 
 
-def probability(logit: float) -> float:
+def _probability(logit: float) -> float:
     """A logit as a probability in [0, 1]."""
     return float(1 / (1 + np.exp(-np.clip(logit, -LIMIT, LIMIT))))

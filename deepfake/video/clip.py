@@ -71,17 +71,18 @@ class Clip:
         check_readable(path, settings)
         self._child = start("decoding")
         self._answers = Answers(self._child)
-        self._ask(
+        send(
+            self._child,
             {
                 "path": str(path.resolve()),
                 "seconds": settings.max_video_seconds,
                 "side": settings.max_video_side,
                 "cpu_seconds": CPU_SECONDS,
                 "memory": MEMORY,
-            }
+            },
         )
         try:
-            facts = self._hear()
+            facts = self._answers.next()
         except DeepfakeError:
             self.close()
             raise
@@ -114,9 +115,9 @@ class Clip:
         """
         if not times:
             return
-        self._ask({"times": list(times), "side": side, "exact": exact})
+        send(self._child, {"times": list(times), "side": side, "exact": exact})
         while True:
-            said = self._hear()
+            said = self._answers.next()
             if "end" in said:
                 self.broken = said["broken"]
                 return
@@ -134,12 +135,6 @@ class Clip:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _ask(self, words: dict[str, Any]) -> None:
-        send(self._child, words)
-
-    def _hear(self) -> dict[str, Any]:
-        return self._answers.next()
 
 
 class Answers:

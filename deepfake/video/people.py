@@ -12,7 +12,7 @@ from deepfake import verdict
 from deepfake.figures import ClipFigures
 from deepfake.report import FaceReport
 from deepfake.verdict import Verdict
-from deepfake.video.aggregation import AGGREGATIONS, fake_stretches, logits, probability
+from deepfake.video.aggregation import AGGREGATIONS, fake_stretches, logits
 from deepfake.video.report import Person, Sample
 
 # In sides of the face: how far its key points may have moved on average, and by which factor it
@@ -53,8 +53,7 @@ class Rule:
         together = AGGREGATIONS[self.aggregation](p_fakes)
         if self.clips is None or self.clips.aggregation != self.aggregation:
             return together
-        logit = float(logits([together])[0])
-        return probability(logit / self.clips.temperature + self.clips.bias)
+        return float(verdict.calibrate(logits([together]), self.clips)[0])
 
     def judged(self, shot: int, track: Sequence[Sample], band: tuple[float, float]) -> Person:
         """The verdict on a person.
