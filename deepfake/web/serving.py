@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -20,6 +21,8 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 SHUTDOWN_SECONDS = 20
 # How long Python may take to end besides: threads and exit handlers can keep it for ever.
 LEAVING_SECONDS = 5
+# Between two looks for a signal that another thread got.
+LOOK_SECONDS = 0.5
 
 
 def serve(settings: Settings, names: Sequence[str] = ()) -> None:
@@ -63,7 +66,8 @@ class Stop:
     being deleted, or in a weak reference's callback, as each import has one, is printed and
     forgotten; and a lock that the main thread holds when the signal comes cannot be taken for it.
     So a handler only puts a number into a queue, which needs no lock, and a thread sees to it that
-    the process ends in time, whatever has become of the exception.
+    the process ends in time, whatever has become of the exception. And handlers run in the main
+    thread, which a signal that the system gave to another one does not wake: it wakes by itself.
 
     Attributes:
         folder: Path. Deleted if the process has to be ended; nothing for none.
@@ -86,8 +90,9 @@ class Stop:
         """Wait until the process is asked to stop. From now on no signal raises an exception."""
         self._serving = True
         # One that came before was raised; if that was lost, it counts all the same.
-        if not self._asked:
-            self._for_main.get()
+        while not self._asked:
+            with suppress(queue.Empty):
+                self._for_main.get(timeout=LOOK_SECONDS)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         self._asked += 1

@@ -59,6 +59,14 @@ def when_served(*_):
     threading.Timer(0.2, ask).start()
     return Page
 
+def given_to_another_thread(*_):
+    def ask():
+        time.sleep(0.5)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        time.sleep(60)
+    threading.Thread(target=ask, daemon=True).start()
+    return Page
+
 def hanging_drain(*_):
     serving.SHUTDOWN_SECONDS = 1
     class Hangs(Page):
@@ -83,7 +91,7 @@ serving.serve(Settings())
     "moment",
     [
         "lost_in_del", "lost_in_callback", "held_by_a_thread", "swallowed", "when_served",
-        "hanging_drain",
+        "given_to_another_thread", "hanging_drain",
     ],
 )  # fmt: skip
 def test_no_exception_that_is_lost_keeps_a_page_from_ending(moment, tmp_path):
