@@ -229,21 +229,16 @@ def speak_to_visitors(blocks: gr.Blocks) -> None:
     blocks.process_api = process_api
 
 
-def lighten(blocks: gr.Blocks) -> None:
-    """Spare a page that has been launched what Gradio does over and over for each event.
+def lighten_queue(blocks: gr.Blocks) -> None:
+    """Spare the queue of a page what Gradio does over and over, or keeps for ever.
 
-    Each call of a program is a session to Gradio, for which it would describe every component of
-    the page anew: a quarter of its event loop's time, for links to a state that we do not offer.
-    Its queue would look a thousand times a second for events, and for progress. And each open tab
-    would hold a connection, of the six that browsers have for a host (HTTP/1.1), by which Gradio
-    learns of tabs that are closed: ours keep nothing that does not go by itself. It would import
-    Matplotlib, if that is installed, for the first event.
-
-    It keeps, for ever, an entry for each session that ever asked for something, which each call of
-    a program is; and it writes a traceback for each visitor who leaves while an event begins.
+    It would look a thousand times a second for events, and for progress. It keeps an entry for each
+    session that ever asked for something, which each call of a program is; and it writes a
+    traceback for each visitor who leaves while an event begins.
 
     Args:
-        blocks: gradio.Blocks. The page.
+        blocks: gradio.Blocks. The page, before it is launched: what an event that is on its way has
+            noted must stay.
     """
     line = blocks._queue
     line.pending_event_ids_session = gradio.utils.LRUCache(
@@ -256,11 +251,25 @@ def lighten(blocks: gr.Blocks) -> None:
             send(event, message)
 
     line.send_message = send_message
+    line.sleep_when_free = QUEUE_SECONDS
+    line.progress_update_sleep_when_free = PROGRESS_SECONDS
+
+
+def lighten(blocks: gr.Blocks) -> None:
+    """Spare a page that has been launched what Gradio does over and over for each event.
+
+    Each call of a program is a session to Gradio, for which it would describe every component of
+    the page anew: a quarter of its event loop's time, for links to a state that we do not offer.
+    And each open tab would hold a connection, of the six that browsers have for a host (HTTP/1.1),
+    by which Gradio learns of tabs that are closed: ours keep nothing that does not go by itself. It
+    would import Matplotlib, if that is installed, for the first event.
+
+    Args:
+        blocks: gradio.Blocks. The page. Events that are on their way go on.
+    """
     blocks.config["connect_heartbeat"] = False
     # It minds Matplotlib's backend around each call, and imports it for that: a second, once.
     gradio.utils.MatplotlibBackendMananger = nullcontext
-    blocks._queue.sleep_when_free = QUEUE_SECONDS
-    blocks._queue.progress_update_sleep_when_free = PROGRESS_SECONDS
     make = BlocksConfig.config_for_block
     kept = {key: make(key, [], block) for key, block in blocks.blocks.items()}
 

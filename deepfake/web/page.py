@@ -161,6 +161,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
         # Nobody goes past the queue.
         api_open=False,
     )  # fmt: skip
+    gradio_internals.lighten_queue(blocks)
     gradio_internals.keep_names_private(blocks)
     gradio_internals.describe(title, description)
     gradio_internals.speak_to_visitors(blocks)

@@ -17,9 +17,12 @@ from gradio import networking
 from gradio.blocks import BlocksConfig
 from gradio.state_holder import SessionState
 
+from deepfake.settings import Settings
 from deepfake.web import gradio_internals
 from deepfake.web.gradio_internals import PhotoInput, Queue
 from tests.programs import free_port
+from tests.web.conftest import serve
+from tests.web.replica import Visitor
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -69,6 +72,20 @@ def test_who_leaves_in_between_is_no_fault_and_nothing_is_kept_for_ever(served):
     most = queue.pending_messages_per_session.max_size
     assert queue.pending_event_ids_session.max_size == most
     assert type(queue.pending_event_ids_session) is type(queue.pending_messages_per_session)
+
+
+def test_who_asks_while_the_page_starts_is_answered(portrait, monkeypatch):
+    sent, lighten = [], gradio_internals.lighten
+    settings = Settings(port=free_port())
+    visitor = Visitor(f"http://127.0.0.1:{settings.port}", portrait)
+
+    def late(blocks):
+        sent.append(visitor.send())
+        lighten(blocks)
+
+    monkeypatch.setattr(gradio_internals, "lighten", late)
+    for _ in serve(settings):
+        assert visitor.result(sent[0])[0] == "complete"
 
 
 def test_no_event_imports_matplotlib(served):

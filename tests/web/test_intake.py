@@ -243,6 +243,18 @@ def test_where_the_network_is_away_the_photo_waits_for_it(
             assert tab.check() == {"", "face", "not_applicable"}
 
 
+def test_a_fault_that_gradio_has_no_words_for_is_said(browser, served_several, portrait, faceless):
+    """A fault of its own, between our calls: it shows "Error" over the panel, and gives no reason."""
+    fault = '{"msg": "unexpected_error", "message": "KeyError", "success": false}'
+    answer = {"content_type": "text/event-stream", "body": f"data: {fault}\n\n"}
+    with open_page(browser, served_several.url, expected=("Unexpected error",)) as page:
+        tab = Tab(page, "photo")
+        page.route("**/queue/data*", lambda route: route.fulfill(**answer), times=1)
+        tab.choose(portrait)
+        expect(tab.said()).to_contain_text("There was no answer for this photo")
+        expect(page.get_by_text("Error", exact=True)).to_have_count(0)
+
+
 @pytest.fixture
 def replica(tmp_path):
     replica = Replica(tmp_path)
@@ -253,8 +265,9 @@ def replica(tmp_path):
 def test_a_server_that_was_killed_and_is_back(browser, replica, portrait, faceless):
     expected = ("net::ERR", "Unexpected error", "TypeError", "Failed to")
 
-    def freeze():
+    def freeze(route):
         replica.process.send_signal(signal.SIGSTOP)
+        route.continue_()
 
     with open_page(browser, replica.url, expected=expected) as page:
         tab = Tab(page, "photo")
@@ -268,7 +281,7 @@ def test_a_server_that_was_killed_and_is_back(browser, replica, portrait, facele
         tab.again()
         expect(tab.verdict("not_applicable")).to_be_visible()
         # Killed while it looks at a photo: Gradio loads the page anew when it is back.
-        page.on("request", lambda one: "queue/join" in one.url and freeze())
+        page.route("**/queue/join*", freeze)
         tab.choose(portrait)
         expect(tab.said()).to_contain_text("Looking at the photo")
         page.wait_for_timeout(300)

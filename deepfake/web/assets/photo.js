@@ -192,6 +192,7 @@ ${kind}</text></svg>`;
 
   // Gradio gives up for good when its connection breaks, and loads the page anew when it is back.
   let lost = false;
+  const WORDLESS_MS = 300;
   const revive = (place) =>
     fetch(`${server()}/healthz`, { cache: "no-store" }).then(
       () => location.reload(), () => place.fail(place.words.lost)
@@ -205,9 +206,22 @@ ${kind}</text></svg>`;
       for (const place of Object.values(places).filter((one) => one.waits)) {
         // It may be gone from the server: sent again, where it came as a file.
         if (!lost && place.file) place.value = null;
-        place.fail(lost ? place.words.lost : text || place.words.no_answer);
+        const away = lost || text.startsWith("Could not parse server response");
+        place.fail(away ? place.words.lost : text || place.words.no_answer);
         if (!lost) toast.querySelector(".toast-close")?.click();
       }
+    }
+    // Of some faults it shows nothing but "Error" over the panel; where there is a reason, a little
+    // later than that.
+    for (const place of Object.values(places)) {
+      const word = at(place.panel)?.querySelector(".clear-status ~ .error:not([data-heard])");
+      if (!word) continue;
+      word.dataset.heard = "";
+      const ticket = place.ticket;
+      setTimeout(() => {
+        if (place.waits && ticket === place.ticket) place.fail(place.words.no_answer);
+        word.parentElement?.querySelector(".clear-status button")?.click();
+      }, WORDLESS_MS);
     }
   };
   new MutationObserver(() => { overhear(); draw(); }).observe(document.body, {
