@@ -244,7 +244,7 @@ def test_where_the_network_is_away_the_photo_waits_for_it(
 
 
 def test_a_fault_that_gradio_has_no_words_for_is_said(browser, served_several, portrait, faceless):
-    """A fault of its own, between our calls: it shows "Error" over the panel, and gives no reason."""
+    """A fault of its own, between our calls: it shows "Error" over the panel, without a reason."""
     fault = '{"msg": "unexpected_error", "message": "KeyError", "success": false}'
     answer = {"content_type": "text/event-stream", "body": f"data: {fault}\n\n"}
     with open_page(browser, served_several.url, expected=("Unexpected error",)) as page:
