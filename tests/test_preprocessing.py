@@ -240,7 +240,7 @@ def test_a_face_is_scaled_and_its_middle_cut_out():
 
 @pytest.mark.parametrize("side", [500, 20])
 def test_linear_is_what_opencv_does(side):
-    import cv2
+    from deepfake.opencv import cv2
 
     pixels = np.random.default_rng(0).integers(0, 256, (side, side * 2, 3), np.uint8)
     spec = WHOLE.model_copy(update={"resize": "squash", "resample": "linear"})

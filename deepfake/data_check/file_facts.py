@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from deepfake import imaging
 from deepfake.data_check import duplicates
 from deepfake.datasets.samples import Sample
 from deepfake.errors import ImageError
+from deepfake.opencv import cv2
 from deepfake.progress import progress
 from deepfake.settings import Settings
 

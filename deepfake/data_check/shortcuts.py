@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
@@ -22,6 +21,7 @@ from deepfake.data_check.file_facts import FileFacts, sharpness
 from deepfake.forging import augmentation
 from deepfake.forging.face_reader import FaceReader
 from deepfake.manifest import Input
+from deepfake.opencv import cv2
 from deepfake.progress import progress
 
 MAX_AUC = 0.65

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 
 from deepfake import imaging
@@ -17,6 +16,7 @@ from deepfake.errors import ImageError
 from deepfake.evaluation.document import Latency
 from deepfake.evaluation.robustness import Delivery, deliver
 from deepfake.imaging import Picture
+from deepfake.opencv import cv2
 from deepfake.report import Report
 from deepfake.verdict import Reason, Verdict
 

@@ -7,12 +7,12 @@ damage from one distribution that does not know the label.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from deepfake import preprocessing
 from deepfake.forging.face_reader import TrainingFace
 from deepfake.manifest import Input
+from deepfake.opencv import cv2
 
 # Of the usual crop, one time in four: from a face that fills the picture to one with much around it
 # (0.9 to 1.4 face boxes at the usual 1.3).

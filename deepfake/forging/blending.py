@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay, QhullError
@@ -22,6 +21,7 @@ from scipy.spatial import Delaunay, QhullError
 from deepfake.forging import augmentation
 from deepfake.forging.face_reader import TrainingFace
 from deepfake.mesh import FACE_OVAL, LEFT_BROW, LEFT_EYE, LIPS, NOSE, RIGHT_BROW, RIGHT_EYE
+from deepfake.opencv import cv2
 
 EYES = (RIGHT_EYE + RIGHT_BROW, LEFT_EYE + LEFT_BROW)
 # Groups of convex regions that a forger exchanges; weights lean to whole faces.

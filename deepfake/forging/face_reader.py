@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -16,6 +15,7 @@ from deepfake.errors import ImageError
 from deepfake.faces import Face, FaceDetector, turn_of
 from deepfake.manifest import Input
 from deepfake.mesh import LEFT_EYE, LIPS, RIGHT_EYE, FaceMesh
+from deepfake.opencv import cv2
 from deepfake.settings import Settings
 
 # Room around the face that augmentation can move and turn within.

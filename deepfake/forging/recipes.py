@@ -10,12 +10,12 @@ import io
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
-import cv2
 import numpy as np
 from PIL import Image, ImageEnhance
 
 from deepfake.errors import TrainingError
 from deepfake.forging import augmentation
+from deepfake.opencv import cv2
 
 USUAL = (
     "rotation", "shift", "zoom", "flip", "colour", "scale", "blur", "noise", "jpeg", "webp",

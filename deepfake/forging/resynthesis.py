@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import keras
 import numpy as np
 from keras import layers
@@ -26,6 +25,7 @@ from deepfake.errors import TrainingError
 from deepfake.forging import blending
 from deepfake.forging.face_reader import TrainingFace
 from deepfake.mesh import FACE_OVAL
+from deepfake.opencv import cv2
 
 DECODERS = ("transposed", "nearest", "bilinear", "shuffle")
 LATENT_CHANNELS = 12

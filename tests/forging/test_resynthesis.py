@@ -1,6 +1,7 @@
-import cv2
 import numpy as np
 import pytest
+
+from deepfake.opencv import cv2
 
 
 def detail(pixels):
