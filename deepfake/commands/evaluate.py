@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfake.commands.options import add_answers
+from deepfake.commands.options import add_answers, add_measured, check_measured
 from deepfake.errors import SettingError, TrainingError
 from deepfake.extras import needed_for
 from deepfake.formatting import printable
@@ -57,15 +57,7 @@ def add_command(commands: Any) -> None:
     evaluate.add_argument(
         "--limit", type=int, metavar="N", help="at most N files of each class, drawn at random"
     )
-    evaluate.add_argument(
-        "--grid", type=int, default=100, metavar="N",
-        help="faces for the robustness grid of JPEG × size × blur; 0 for none (default: 100)",
-    )  # fmt: skip
-    evaluate.add_argument(
-        "--edits", type=int, default=1000, metavar="N",
-        help="faces for the table of edited pictures (darker, paler, …); 0 for none "
-        "(default: 1000)",
-    )  # fmt: skip
+    add_measured(evaluate)
     evaluate.add_argument(
         "--no-tiers", action="store_true",
         help="judge the files only as they are, not also recompressed as on the web and worse",
@@ -100,8 +92,9 @@ def evaluate(options: argparse.Namespace) -> str:
     from deepfake.evaluation import data, evaluator, report, summary
     from deepfake.modelstore.resolve import introduce
 
-    if min(options.grid, options.edits) < 0 or (options.limit is not None and options.limit < 1):
-        raise SettingError("--limit must be at least 1, --grid and --edits at least 0.")
+    check_measured(options)
+    if options.limit is not None and options.limit < 1:
+        raise SettingError("--limit must be at least 1.")
     if options.seed < 0:
         raise SettingError(f"--seed must be at least 0. Received: {options.seed}.")
     if options.output.is_file():

@@ -46,6 +46,25 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_measured(parser: argparse._ActionsContainer) -> None:
+    """Add the options that say how many faces the costly tables of a report are measured on."""
+    parser.add_argument(
+        "--grid", type=int, default=100, metavar="N",
+        help="faces for the robustness grid of JPEG × size × blur; 0 for none (default: 100)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--edits", type=int, default=1000, metavar="N",
+        help="faces for the table of edited pictures (darker, paler, …); 0 for none "
+        "(default: 1000)",
+    )  # fmt: skip
+
+
+def check_measured(options: argparse.Namespace) -> None:
+    """Raises SettingError where one of them is negative."""
+    if min(options.grid, options.edits) < 0:
+        raise SettingError("--grid and --edits must be at least 0.")
+
+
 def add_preparation(group: argparse._ActionsContainer) -> None:
     """Add the options that say how a model without a manifest is given pictures."""
     group.add_argument(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zipfile import BadZipFile
 
 from deepfake.commands.misjudged import on_new_model
+from deepfake.commands.options import add_measured, check_measured
 from deepfake.errors import TrainingError
 from deepfake.extras import needed_for
 from deepfake.formatting import number
@@ -61,6 +62,7 @@ def add_command(commands: Any) -> None:
         "(default: %(default)g)",
     )  # fmt: skip
     _add_options(train, Description)
+    add_measured(train.add_argument_group("what is measured at the end"))
     train.set_defaults(run=_train)
 
 
@@ -143,6 +145,7 @@ def train(data: str, run: Path, options: argparse.Namespace) -> str:
 
     Raises:
         TrainingError: the data, a teacher or an option cannot be used.
+        SettingError: a number of faces is negative.
     """
     from deepfake.data_check import check
     from deepfake.datasets import dataset
@@ -153,6 +156,7 @@ def train(data: str, run: Path, options: argparse.Namespace) -> str:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     config, description = _made(TrainingConfig, options), _made(Description, options)
+    check_measured(options)
     found = dataset.find_dataset(data)
     print(found.describe(), flush=True)
     division = cross_source.divide(found.samples, options.leave_out)
@@ -184,7 +188,10 @@ def train(data: str, run: Path, options: argparse.Namespace) -> str:
         plots.history(folder.history, run)
     folder.forget_shipped()
     command = _command(config, description, options.leave_out)
-    manifest = ship.ship(network, division, config, run, replace(description, command=command))
+    manifest = ship.ship(
+        network, division, config, run, replace(description, command=command),
+        grid_faces=options.grid, edited_faces=options.edits,
+    )  # fmt: skip
     # After the model: a run that was cut off in between ships again.
     folder.note_shipped(said)
     test = manifest.metrics.test

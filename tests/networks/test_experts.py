@@ -36,12 +36,11 @@ def test_the_logit_is_the_noisy_or_and_the_mean_of_the_map(network, faces):
 
 def test_an_expert_is_linear_in_means_and_standard_deviations(keras, network, faces):
     pooled = 0
-    for index in range(19):
-        layer = network.get_layer(f"expert_maps{index}")
-        seen = keras.Model(network.input, layer.input).predict_on_batch(faces)
+    layers = [network.get_layer(f"expert_maps{index}") for index in range(19)]
+    maps = keras.Model(network.input, [layer.input for layer in layers]).predict_on_batch(faces)
+    for index, (layer, seen) in enumerate(zip(layers, maps, strict=True)):
         if index >= 12:  # of the stages; the maps before are those of taps and stages
-            stage = keras.Model(network.input, network.get_layer(f"expert_maps{index - 7}").input)
-            spread = stage.predict_on_batch(faces).std(axis=(1, 2))
+            spread = maps[index - 7].std(axis=(1, 2))
             assert seen.mean(axis=(1, 2)) == pytest.approx(spread, abs=1e-3)
         pooled = pooled + seen.mean(axis=(1, 2)) @ layer.get_weights()[0][0, 0]
     pooled += network.get_layer("expert_maps18").get_weights()[1]

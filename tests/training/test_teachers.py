@@ -24,7 +24,7 @@ pytestmark = pytest.mark.tensorflow
 SIZE = load_model("default").manifest.input.size
 SPEC = TrainingConfig(image_size=SIZE).input
 SMALL = ["--architecture", "cnn", "--image-size", "32", "--epochs", "2", "--steps", "2",
-         "--batch-size", "4", "--blend-share", "0"]  # fmt: skip
+         "--batch-size", "4", "--blend-share", "0", "--grid", "0", "--edits", "0"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 
 import av
@@ -270,3 +271,20 @@ def test_the_command_says_verdicts_and_goes_on_behind_what_it_cannot_read(cut, t
     assert judged["verdict"] == "fake"
     assert cli.main(["video", str(cut), str(cut), "--csv", str(tmp_path / "x.csv")]) == 1
     assert "Name one file" in capsys.readouterr().err
+
+
+def test_the_command_writes_a_page_and_a_table(cut, tmp_path, capsys):
+    page, rows = tmp_path / "cut.html", tmp_path / "cut.csv"
+    assert cli.main(["video", str(cut), "--html", str(page), "--csv", str(rows)]) == 0
+    assert "person 2: " in capsys.readouterr().out
+    shown = page.read_text()
+    assert "cut.mp4" in shown and "Sound is not analysed" in shown
+    # Each person's frames are in the file itself, which loads nothing from elsewhere.
+    assert shown.count("data:image/jpeg;base64,") >= 4
+    assert not re.search(r"(src|href)=.?(https?:)?//", shown)
+    with rows.open() as file:
+        assert {row["person"] for row in csv.DictReader(file)} == {"1", "2"}
+    away = tmp_path / "nowhere" / "cut.html"
+    assert cli.main(["video", str(cut), "--html", str(away)]) == 2
+    said = capsys.readouterr().err
+    assert f"{away} cannot be written" in said and "Traceback" not in said
