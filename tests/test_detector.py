@@ -145,6 +145,16 @@ def test_a_turned_photo_is_judged_as_it_is_upright(detector, portrait, quarters)
     assert np.abs(turned.faces[0].crop.astype(float) - upright.faces[0].crop).mean() < 25
 
 
+@pytest.mark.parametrize("name", ["eileen_collins.png", "grace_hopper.jpg"])
+@pytest.mark.parametrize("turn", [20, 45, 60, 75])
+def test_a_portrait_is_no_fake_because_it_is_askew(detector, portrait, name, turn):
+    image = Image.open(portrait.parent / name).convert("RGB")
+    turned = image.rotate(turn, Image.Resampling.BICUBIC, expand=True, fillcolor=(128, 128, 128))
+    report = detector.detect(turned)
+    assert report.verdict in ("real", "uncertain")
+    assert "turned" in report.reasons
+
+
 def test_a_soft_photo_has_a_reason_and_a_small_face_does_not_have_it_twice(detector, portrait):
     pixels = imaging.read(portrait).pixels
     height, width = pixels.shape[:2]
