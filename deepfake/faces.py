@@ -42,6 +42,8 @@ TILED_FROM = 640
 TILE_OVERLAP = 0.25
 SMALLEST_TILE = 448
 TILES_PER_SIDE = 5
+# In fewer pixels nothing is a face to BlazeFace: a strip of 70,000 × 2 is not worth 208 tiles.
+FEWEST_PIXELS = 16
 # A face under this share of the longer side is "tiny": BlazeFace saw it at about 20 pixels.
 TINY_SHARE = 0.08
 # A face that leans by less degrees is found as well as an upright one.
@@ -117,7 +119,8 @@ class FaceDetector:
             candidates += self._look(image, whole, share=BORDERED_SHARE)
             faces = self._confirm(image, _merge(candidates))
         longer = max(picture.width, picture.height)
-        if longer > TILED_FROM and all(face.side < TINY_SHARE * longer for face in faces):
+        worth_it = longer > TILED_FROM and min(picture.width, picture.height) >= FEWEST_PIXELS
+        if worth_it and all(face.side < TINY_SHARE * longer for face in faces):
             for tile in _tiles(picture.width, picture.height):
                 candidates += self._look(image, tile)
             faces = self._confirm(image, _merge(candidates))

@@ -197,7 +197,8 @@ def test_an_odd_picture_costs_only_itself(two, tmp_path):
     shutil.copytree(two, tmp_path / "photos")
     Image.new("RGB", (70_000, 2)).save(tmp_path / "photos" / "real" / "long.png")
     out = tmp_path / "out"
-    assert main(["evaluate", str(tmp_path / "photos"), "-o", str(out), "--grid", "8"]) == 0
+    options = ["--grid", "0", "--edits", "0"]
+    assert main(["evaluate", str(tmp_path / "photos"), "-o", str(out), *options]) == 0
     (scores,) = json.loads((out / "report.json").read_text())["models"][0]["sets"]
     assert (scores["figures"]["reals"], scores["figures"]["fakes"]) == (1, 1)
     assert any(row["path"] == "real/long.png" and row["error"] for row in rows_of(out))
