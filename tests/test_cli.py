@@ -22,7 +22,7 @@ from tests.programs import required
 
 def run(*arguments, **options):
     command = [sys.executable, "-m", "deepfake", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, **options)
 
 
 def test_one_line_a_file(portrait, faceless, capsys):
@@ -94,7 +94,7 @@ def test_standard_input_is_read(portrait):
         result = run("detect", "--json", "-", stdin=file)
     assert json.loads(result.stdout)["file"] == "-" and result.returncode == 0
     command = f"cat {portrait} | {sys.executable} -m deepfake detect - missing.png"
-    piped = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    piped = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=180)
     assert piped.stdout.endswith("1 face  -\n") and piped.returncode == 2
     closed = run("detect", "-", stdin=subprocess.DEVNULL)
     assert closed.returncode == 2 and "The file is empty" in closed.stderr
@@ -107,7 +107,7 @@ def test_a_pipe_is_read_and_one_without_a_writer_is_not_waited_for(portrait, tmp
         imaging.read(tmp_path / "pipe")
     monkeypatch.undo()
     command = f"{sys.executable} -m deepfake detect <(cat {portrait})"
-    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=180)
     assert "1 face  /dev/fd/" in result.stdout
 
 
@@ -187,7 +187,7 @@ def test_a_folder_that_cannot_be_opened_is_said_and_the_rest_reported(portrait, 
     # Names can be listed, and no more.
     half.chmod(0o444)
     try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=180)
     finally:
         closed.chmod(0o700)
         half.chmod(0o700)
@@ -203,7 +203,7 @@ def test_a_full_disk_is_said(portrait):
         with Path("/dev/full").open("w") as full:
             result = subprocess.run(
                 [sys.executable, "-m", "deepfake", *arguments],
-                stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, env=buffered,
+                stdout=full, stderr=subprocess.PIPE, text=True, timeout=180, env=buffered,
             )  # fmt: skip
         assert result.returncode == 1
         (line,) = result.stderr.splitlines()
@@ -248,13 +248,13 @@ def test_detecting_imports_neither_tensorflow_nor_gradio(portrait):
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
     command = [sys.executable, "-c", code, "detect", str(portrait)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_a_reader_that_goes_away_is_no_error(portrait):
     command = f"{sys.executable} -m deepfake detect {' '.join([str(portrait)] * 5)} | head -n 1"
-    result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=180)
     assert result.stderr == "" and result.stdout.count("\n") == 1
 
 

@@ -41,8 +41,8 @@ def test_killed_it_goes_on_where_it_stopped(tmp_path, many_files, their_rows, ca
     process = begin(many_files, output)
     (worker,) = workers_of(process)
     process.kill()
-    process.communicate(timeout=10)
-    worker.wait(timeout=30)  # it notices that nobody listens any more
+    process.communicate(timeout=60)
+    worker.wait(timeout=180)  # it notices that nobody listens any more
     assert not output.exists()
     with sqlite3.connect(f"{output}.unfinished") as journal:
         before = dict(journal.execute("SELECT sha256, rowid FROM contents"))
@@ -67,7 +67,7 @@ def test_a_worker_that_is_killed_or_hangs_loses_nothing(tmp_path, many_files, th
     process.send_signal(signal.SIGCONT)
     (hanging,) = workers_of(process)
     hanging.send_signal(signal.SIGSTOP)
-    hanging.wait(timeout=30)  # until it is ended by the scan
+    hanging.wait(timeout=180)  # until it is ended by the scan
     while not (killed := workers_of(process)):
         time.sleep(0.02)
     killed[0].kill()
@@ -80,7 +80,7 @@ def test_interrupted_it_writes_what_it_has(tmp_path, many_files, their_rows):
     output = tmp_path / "rows.jsonl"
     process = begin(many_files, output)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "give the same command again to go on" in errors and "Traceback" not in errors
     partial = tmp_path / "rows.partial.jsonl"
@@ -89,7 +89,7 @@ def test_interrupted_it_writes_what_it_has(tmp_path, many_files, their_rows):
     assert some.items() <= {row["path"]: row["p_fake"] for row in their_rows}.items()
     assert not output.exists()
     process = start(many_files, "-o", output, "--workers", "2")
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=180) == 0
     assert rows_of(output) == their_rows
     assert list(tmp_path.iterdir()) == [output]
 
@@ -101,6 +101,6 @@ def test_a_file_that_takes_too_long_gets_a_row(tmp_path, many_files):
         image.resize((6000, 6000)).save(tmp_path / "large.jpg")
     large = tmp_path / "large.jpg"
     process = start(large, "-o", output, "--workers", "1", "--time-limit", "0.01")
-    assert process.wait(timeout=60) == 2
+    assert process.wait(timeout=180) == 2
     (row,) = rows_of(output)
     assert "takes longer than 0.01 seconds" in row["error"]

@@ -133,7 +133,7 @@ def test_a_list_on_standard_input_may_end_names_with_nul(tmp_path):
     name.write_bytes(encoded())
     output = tmp_path / "rows.csv"
     process = start("-", "-o", output, "--workers", "1", stdin=-1)
-    said, errors = process.communicate(f"{name}\0{EXAMPLES / 'coffee.png'}\0", timeout=60)
+    said, errors = process.communicate(f"{name}\0{EXAMPLES / 'coffee.png'}\0", timeout=180)
     assert process.returncode == 0, errors
     assert "2 files" in said
     with output.open(newline="", encoding="utf-8") as file:
@@ -200,7 +200,7 @@ def test_a_full_disk_leaves_nothing_half_written_and_goes_on(tmp_path, their_row
         many_files, "-o", output, "--workers", "1",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000)),
     )  # fmt: skip
-    _, errors = full.communicate(timeout=60)
+    _, errors = full.communicate(timeout=180)
     assert full.returncode == 1
     assert "cannot be written" in errors and "Traceback" not in errors
     assert not output.exists()

@@ -13,7 +13,7 @@ from tests.programs import free_port
 from tests.web.redis_server import wait_until
 
 # For a process that starts on a busy machine.
-START_SECONDS = 120
+START_SECONDS = 240
 
 
 class Replica:

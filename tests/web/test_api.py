@@ -64,7 +64,7 @@ def test_what_the_documentation_shows_works(
     script.write_text(shown.replace("http://127.0.0.1:7860", served.url), encoding="utf-8")
     shutil.copyfile(portrait, tmp_path / "photo.jpg")
     done = subprocess.run(
-        [program, script.name], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [program, script.name], cwd=tmp_path, capture_output=True, text=True, timeout=180
     )
     assert done.returncode == 0, done.stderr
     assert re.search(

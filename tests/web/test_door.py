@@ -28,6 +28,6 @@ def test_events_are_short(served, path):
 
 def test_an_upload_larger_than_any_photo_is_refused_with_both_sizes(served):
     files = {"files": ("photo.jpg", b"x" * 61_000_000)}
-    answer = httpx.post(f"{served.url}/gradio_api/upload", files=files, timeout=60)
+    answer = httpx.post(f"{served.url}/gradio_api/upload", files=files, timeout=180)
     assert answer.status_code == 413
     assert "60,000,000 fit here" in answer.json()["detail"]

@@ -43,7 +43,7 @@ def test_earlier_results_open_again_though_the_server_is_gone(
         expect(rows(page).first).to_contain_text("eileen_collins.png")
         expect(rows(page)).to_have_count(2)
         page.reload()
-        expect(rows(page)).to_have_count(2, timeout=30_000)
+        expect(rows(page)).to_have_count(2, timeout=60_000)
         with pytest.raises(StopIteration):
             next(page_of_its_own)
         page.context.set_offline(True)
@@ -70,7 +70,7 @@ def test_the_history_is_saved_cleared_and_switched_off(page, portrait, faceless,
     assert "The report holds" in capsys.readouterr().out
     other_tab = page.context.new_page()
     other_tab.goto(page.url)
-    expect(rows(other_tab)).to_have_count(2, timeout=30_000)
+    expect(rows(other_tab)).to_have_count(2, timeout=60_000)
     page.locator("#history-clear").click()
     for tab in (page, other_tab):
         expect(rows(tab)).to_have_count(0)
@@ -82,7 +82,7 @@ def test_the_history_is_saved_cleared_and_switched_off(page, portrait, faceless,
     expect(rows(page)).to_have_count(0)
     assert page.evaluate("localStorage.getItem('deepfake-history')") is None
     page.reload()
-    expect(page.get_by_label("Keep results in this browser")).not_to_be_checked(timeout=30_000)
+    expect(page.get_by_label("Keep results in this browser")).not_to_be_checked(timeout=60_000)
     page.get_by_label("Keep results in this browser").check()
     expect(page.locator("#history-rows")).to_contain_text("Nothing checked yet")
 

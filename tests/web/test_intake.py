@@ -291,7 +291,7 @@ def test_a_server_that_was_killed_and_is_back(browser, replica, portrait, facele
         assert tab.check() == {"", "face", "not_applicable"}
         with page.expect_navigation(timeout=120_000):
             replica.start()
-        expect(page.locator("#verdict .verdict-none")).to_be_visible(timeout=30_000)
+        expect(page.locator("#verdict .verdict-none")).to_be_visible(timeout=60_000)
         expect(page.locator("#photo img")).to_have_count(0)
 
 

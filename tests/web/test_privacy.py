@@ -121,7 +121,7 @@ def test_the_folder_of_a_running_page_stays_though_its_process_is_not_seen(tmp_p
 def test_a_temporary_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").touch()
     result = subprocess.run(
-        [sys.executable, "-m", "deepfake", "serve"], capture_output=True, text=True, timeout=60,
+        [sys.executable, "-m", "deepfake", "serve"], capture_output=True, text=True, timeout=180,
         env={**os.environ, "GRADIO_TEMP_DIR": str(tmp_path / "file")},
     )  # fmt: skip
     assert result.returncode == 1 and "Traceback" not in result.stderr
@@ -161,7 +161,7 @@ def call(url, payload, headers):
     """What comes of a photo that is sent to /detect."""
     api = f"{url}/gradio_api/call"
     started = httpx.post(f"{api}/v2/detect", json={"photo": payload}, headers=headers).json()
-    return httpx.get(f"{api}/detect/{started['event_id']}", headers=headers, timeout=60).text
+    return httpx.get(f"{api}/detect/{started['event_id']}", headers=headers, timeout=180).text
 
 
 def test_no_log_has_a_file_name_an_address_or_a_score(serving, portrait, tmp_path):

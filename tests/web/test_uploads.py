@@ -48,7 +48,7 @@ def jpeg(portrait):
 
 def send(replica, data, address="203.0.113.1", name="photo.jpg"):
     return httpx.post(
-        f"{replica.url}/gradio_api/upload", files={"files": (name, data)}, timeout=60,
+        f"{replica.url}/gradio_api/upload", files={"files": (name, data)}, timeout=180,
         headers=forwarded(address),
     )  # fmt: skip
 

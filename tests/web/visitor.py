@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 LEAVING = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
 
 # The machine may be busy; what a test waits for comes, or it does not.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def open_page(browser, url, expected=(), **options):
         lambda r: None if r.url.startswith((url, "data:", "blob:")) else problems.append(r.url),
     )
     page.goto(url)
-    expect(page.locator("#history-rows .empty")).to_be_visible(timeout=30_000)
+    expect(page.locator("#history-rows .empty")).to_be_visible(timeout=60_000)
     yield page
     context.close()
     problems = [text for text in problems if not text.startswith(LEAVING)]

@@ -197,7 +197,7 @@ def test_workers_go_with_their_model_and_with_the_program(tmp_path, load):
     ours = model.backend._free.queue[-1]._child
     assert ours.poll() is None
     del model
-    ours.wait(timeout=10)
+    ours.wait(timeout=60)
     code = f"""
 from deepfake.modelstore.resolve import load_model
 from deepfake.settings import Settings
