@@ -124,7 +124,7 @@ def closer_times(
     Args:
         doubtful: sequence of (start, end). Between neighbouring samples, in seconds.
         times: sequence of float. Of all frames, ascending.
-        keys: sequence of float. Of key frames, which are taken where one is near.
+        keys: sequence of float. Of key frames, which are taken where there is one.
         known: sequence of float. Of those that have been judged.
 
     Returns:
@@ -135,7 +135,8 @@ def closer_times(
     chosen = set()
     for start, end in widest:
         middle, within = (start + end) / 2, (end - start) / 2
-        chosen.add(_nearest(rest, middle, within / 2) or _nearest(times, middle, within))
+        # Any key frame in between: another one may take seconds of film to decode.
+        chosen.add(_nearest(rest, middle, within) or _nearest(times, middle, within))
     return sorted(time for time in chosen - set(known) if time is not None)
 
 
