@@ -82,8 +82,7 @@ def run(options: argparse.Namespace) -> int:
     from deepfake.video.detector import VideoDetector
     from deepfake.video.frames import Frames
 
-    if (options.csv or options.html or options.annotate) and len(options.files) > 1:
-        raise SettingError("--csv, --html and --annotate are of one video. Name one file.")
+    _require_places(options)
     # While one frame is judged, the next one is decoded and searched for faces: further threads
     # would only be in the way.
     settings = replace(Settings.from_environment(), threads=1)
@@ -112,6 +111,40 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
+def _require_places(options: argparse.Namespace) -> None:
+    """Raise SettingError where what is written has no place; judging may take minutes."""
+    wanted = {"--csv": options.csv, "--html": options.html, "--annotate": options.annotate}
+    places: dict[str, Path] = {option: path for option, path in wanted.items() if path}
+    if places and len(options.files) > 1:
+        raise SettingError("--csv, --html and --annotate are of one video. Name one file.")
+    taken: dict[Path, str] = {}
+    for option, path in places.items():
+        try:
+            problem = _problem(path, Path(options.files[0]))
+        except OSError as error:
+            problem = f"cannot be written: {error.strerror}"
+        if other := taken.get(path.absolute()):
+            problem = f"is what {other} writes, too"
+        if problem:
+            raise SettingError(f"{option} {on_one_line(str(path))} {problem}. Name another place.")
+        taken[path.absolute()] = option
+    if options.annotate and options.annotate.suffix.lower() != ".mp4":
+        raise SettingError("The annotated video is an MP4: end its name with .mp4.")
+
+
+def _problem(path: Path, video: Path) -> str:
+    """Why a file cannot be written there; "" where that is not known."""
+    if path.is_dir():
+        return "is a folder"
+    if not path.absolute().parent.is_dir():
+        return "has no folder to lie in"
+    return "would replace the video" if _are_same(path, video) else ""
+
+
+def _are_same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
+
+
 def _lines(report: VideoReport) -> str:
     score = "" if report.p_fake is None else f"  {report.p_fake:.3f}"
     lines = [f"{report.verdict}{score}  {on_one_line(report.file)}"]
@@ -121,10 +154,11 @@ def _lines(report: VideoReport) -> str:
         why = f" ({', '.join(person.reasons)})" if person.reasons else ""
         lines.append(
             f"  person {number}: {person.verdict}{said}, {first:.1f}–{last:.1f} s, "
-            f"{len(person.judged)} faces judged{why}"
+            f"{len(person.judged)} {'face' if len(person.judged) == 1 else 'faces'} judged{why}"
         )
+    shots = f"{len(report.shots)} {'shot' if len(report.shots) == 1 else 'shots'}"
     lines.append(
-        f"  {len(report.sampled)} of {report.frames} frames judged, {len(report.shots)} shots, "
+        f"  {len(report.sampled)} of {report.frames} frames judged, {shots}, "
         f"{report.seconds:.1f} s of video in {report.seconds_spent:.1f} s"
     )
     moves = [hint.sentence for hint in report.hints]

@@ -98,12 +98,13 @@ def _work(pipe: Connection, task: Task) -> None:
     try:
         judge = Judge(task)
     except DeepfakeError as error:
-        pipe.send(Died(str(error)))
+        with contextlib.suppress(OSError):
+            pipe.send(Died(str(error)))
         return
     _limit_memory()
-    pipe.send(Ready())
-    # The pipe ends when the scan does, however that ends.
+    # The pipe ends when the scan does, however that ends: of few files, before this one is ready.
     with contextlib.suppress(EOFError, OSError):
+        pipe.send(Ready())
         while True:
             method, argument = pipe.recv()
             try:

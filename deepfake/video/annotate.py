@@ -29,6 +29,8 @@ def annotate(path: str | Path, report: VideoReport, target: str | Path) -> None:
     target = Path(target)
     if target.suffix.lower() != ".mp4":
         raise VideoError("The annotated video is an MP4: end its name with .mp4.")
+    if target.exists() and Path(path).exists() and target.samefile(path):
+        raise VideoError(f"{target} is the video itself. Name another place for the copy.")
     if not target.parent.is_dir():
         raise VideoError(f"There is no folder {target.parent} to write to.")
     try:

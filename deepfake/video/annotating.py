@@ -16,6 +16,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from deepfake.verdict import percent
 from deepfake.video.decoding import RefusalError, keep_to, opened, upright
 
 # Okabe and Ito's colours, which most colour-blind people tell apart, as on the page.
@@ -112,7 +113,7 @@ def _draw(image: Image.Image, time: float, request: dict[str, Any]) -> None:
         box, p_fake = found
         colour = COLOURS[person["verdict"]]
         pen.rectangle(box, outline=colour, width=thick)
-        text = f"{number}" if p_fake is None else f"{number} · {round(100 * p_fake)} %"
+        text = f"{number}" if p_fake is None else f"{number} · {percent(p_fake)}"
         place = (box[0], max(0, box[1] - size - 3 * thick))
         pen.rectangle(pen.textbbox(place, text, font), fill=colour, outline=colour, width=thick)
         pen.text(place, text, "white", font)

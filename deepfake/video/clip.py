@@ -239,6 +239,8 @@ def send(child: subprocess.Popen[bytes], words: dict[str, Any]) -> None:
 def check_readable(path: Path, settings: Settings) -> None:
     """Raise VideoError unless a path is a file within the limit of bytes."""
     if not path.is_file():
+        if path.is_dir():
+            raise VideoError("This is a folder. Name a video, or run: deepfake scan")
         raise VideoError("There is no such file." if not path.exists() else "This is no file.")
     size = path.stat().st_size
     if not size:

@@ -40,11 +40,15 @@ def film(report: VideoReport, frames: Frames, words: Words) -> str:
         _person(report, person, number, frames, words) for number, person in enumerate(shown, 1)
     )
     rest = len(report.people) - len(shown)
-    legend = words.say("film.legend", threshold=words.share(report.threshold))
+    legend = escape(words.say("film.legend", threshold=words.share(report.threshold)))
+    # Not on paper.
+    legend += f' <span class="film-how">{escape(words.say("film.how"))}</span>'
+    if report.clips is not None:
+        legend += f" {escape(words.say('film.together'))}"
     return (
         f'<div class="film">{_verdict(report, words)}{people}'
         f"{_note(legend) if shown else ''}"
-        f"{_note(words.say('film.more', count=rest)) if rest else ''}"
+        f"{_note(escape(words.say('film.more', count=rest))) if rest else ''}"
         f"{_gallery(shown[:PEOPLE_IN_GALLERY], words)}{_hints(report, words)}"
         f"{_data(report, shown, frames, words)}</div>"
     )
@@ -156,7 +160,7 @@ def _gallery(people: Sequence[Person], words: Words) -> str:
     title = escape(words.say("film.gallery"))
     return (
         f'<section class="film-gallery"><h3>{title}</h3>{"".join(parts)}'
-        f"{_note(words.say('film.map'))}</section>"
+        f"{_note(escape(words.say('film.map')))}</section>"
     )
 
 
@@ -181,7 +185,7 @@ def _hints(report: VideoReport, words: Words) -> str:
     lines = "".join(f"<li>{words.tell(hint.sentence)}</li>" for hint in report.hints)
     return (
         f'<section class="film-hints"><h3>{escape(words.say("video.hints"))}</h3><ul>{lines}</ul>'
-        f"{_note(words.say('video.hints_caption'))}</section>"
+        f"{_note(escape(words.say('video.hints_caption')))}</section>"
     )
 
 
@@ -218,5 +222,5 @@ def _y(p_fake: float | None) -> float:
     return round(HEIGHT * (1 - (p_fake or 0.0)), 1)
 
 
-def _note(text: str) -> str:
-    return f'<p class="soft caption">{escape(text)}</p>'
+def _note(html: str) -> str:
+    return f'<p class="soft caption">{html}</p>'

@@ -37,8 +37,10 @@ ENGLISH = {
     "film.moment": "{time}: {share} likely fake",
     "film.frame": "The frame at {time}, with a box around the face",
     "film.legend": "Each dot is a judged frame; the higher it is, the more likely fake. The "
-    "dashed line is the threshold ({threshold}); the band around it is too close to call. A click "
-    "on a dot, or the arrow keys, show its frame.",
+    "dashed line is the threshold ({threshold}); the band around it is too close to call.",
+    "film.how": "Click a dot, or use the arrow keys, to see its frame.",
+    "film.together": "The figure of a person is of all frames together, corrected by what was "
+    "measured on whole clips: it can lie outside those of single frames.",
     "film.gallery": "The frames that decided",
     "film.most": "Person {number}: most suspicious",
     "film.least": "Person {number}: least suspicious",

@@ -15,13 +15,17 @@ import time
 import traceback
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import gradio as gr
 from httpx import InvalidURL
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.config import LOGGING_CONFIG
 
 from deepfake.web import metrics
 
@@ -35,7 +39,8 @@ FAULT = "This request could not be answered. Its number is {number}."
 MISSHAPEN = (ValueError, TypeError, LookupError, AttributeError, RecursionError, InvalidURL)
 MISSHAPEN_NUMBERS = (errno.ENAMETOOLONG, errno.EINVAL)
 MISSHAPEN_SENTENCE = "The server cannot make sense of this request. Its number is {number}."
-request_id: ContextVar[str] = ContextVar("request_id", default="")
+# Where a request carries its number.
+NUMBER = "deepfake.number"
 # What a path is for, by how it begins; a path itself can have a photo's name in it.
 KINDS = (
     ("upload", "/gradio_api/upload"),
@@ -53,6 +58,17 @@ KINDS = (
 )
 
 
+@dataclass
+class Asked:
+    """For whom something is done: the number of a request, "" when that has been answered."""
+
+    number: str
+
+
+# What begins while a request is answered can go on for ever, as the queue does: it keeps this.
+_asked: ContextVar[Asked] = ContextVar("asked")
+
+
 class JsonFormatter(logging.Formatter):
     """Writes a record as one line of JSON."""
 
@@ -65,7 +81,7 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **getattr(record, "fields", {}),
         }
-        if number := request_id.get():
+        if number := _asked.get(Asked("")).number:
             line.setdefault("request_id", number)
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = place_of(record.exc_info[1])
@@ -84,10 +100,39 @@ def set_up(form: str) -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     access.setLevel(logging.INFO)
-    # Uvicorn gives its loggers handlers of their own when it starts, after this.
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        logging.getLogger(name).handlers = [handler]
-        logging.getLogger(name).propagate = False
+    # Uvicorn gives its loggers handlers of their own when it starts, after this: from here.
+    for name in LOGGING_CONFIG["formatters"]:
+        LOGGING_CONFIG["formatters"][name] = {"()": JsonFormatter}
+
+
+def number_events(blocks: gr.Blocks) -> None:
+    """Have what an event logs bear the number of the request that asked for it.
+
+    Gradio runs events in the queue, which began with somebody else's request. It would also print a
+    traceback of what goes wrong in one, and tell the visitor its text.
+
+    Args:
+        blocks: gradio.Blocks. The page.
+    """
+    process = blocks.process_api
+
+    async def process_api(*arguments: Any, **options: Any) -> Any:
+        # Gradio's request wraps the one that came in by the door.
+        request = getattr(options.get("request"), "request", None)
+        scope = getattr(request, "scope", None) or {}
+        number = scope.get(NUMBER, "")
+        _asked.set(Asked(number))
+        try:
+            return await process(*arguments, **options)
+        except Exception as error:
+            # What is for the visitor, and calls from Python.
+            if isinstance(error, gr.Error) or not number:
+                raise
+            metrics.count("failures", "page")
+            logger.error("An event was not answered: %s (request %s)", place_of(error), number)
+            raise gr.Error(FAULT.format(number=number), print_exception=False) from None
+
+    blocks.process_api = process_api
 
 
 def place_of(error: BaseException) -> str:
@@ -123,7 +168,9 @@ class JournalMiddleware:
             return
         given = Headers(scope=scope).get("x-request-id", "") if self.numbered else ""
         number = given if GIVEN.fullmatch(given) else secrets.token_hex(16)
-        request_id.set(number)
+        scope[NUMBER] = number
+        asked = Asked(number)
+        _asked.set(asked)
         code, ended, start = 0, False, time.perf_counter()
 
         async def note(message: Message) -> None:
@@ -155,6 +202,7 @@ class JournalMiddleware:
             elif not ended:
                 await _end(note)
         metrics.answered(code)
+        asked.number = ""
         access.info(
             "answered", extra={"fields": {
                 "request_id": number, "method": scope["method"], "kind": kind_of(scope["path"]),

@@ -34,7 +34,7 @@ from deepfake.web.examples import example_routes
 from deepfake.web.headers import HeadersMiddleware
 from deepfake.web.health import Readiness, health_routes, readiness
 from deepfake.web.intake import photo_words, video_words
-from deepfake.web.journal import JournalMiddleware
+from deepfake.web.journal import JournalMiddleware, number_events
 from deepfake.web.language import CATALOGUES, DEFAULT
 from deepfake.web.many_tab import many_tab
 from deepfake.web.mcp_door import mcp_server
@@ -165,6 +165,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
     gradio_internals.keep_names_private(blocks)
     gradio_internals.describe(title, description)
     gradio_internals.speak_to_visitors(blocks)
+    number_events(blocks)
     door = Door(
         gradio_internals.Queue(blocks), settings.max_queue, admission, settings.interpreters,
         settings.max_per_visitor,

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -114,6 +115,17 @@ def test_after_five_wrong_passwords_an_address_waits_and_others_do_not(serve, tm
     assert warnings[-1] == "5 wrong passwords within a minute from 203.0.113.1."
     text = page.log.read_text()
     assert "secret" not in text and "203.0.113.2" not in text
+
+
+def test_as_json_every_line_of_the_log_is_an_object(serve):
+    page = serve(DEEPFAKE_LOG="json")
+    for nonsense in (b"no HTTP\r\n\r\n", b"GET / HTTP/9\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", httpx.URL(page.url).port), 20) as connection:
+            connection.sendall(nonsense)
+            assert connection.recv(12) == b"HTTP/1.1 400"
+    # Besides, Gradio prints its addresses.
+    lines = [line for line in page.log.read_text().splitlines() if line and line[0] != "*"]
+    assert "Invalid HTTP request received." in [json.loads(line)["message"] for line in lines]
 
 
 def test_health_needs_no_password(guarded):

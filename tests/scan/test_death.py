@@ -1,5 +1,6 @@
 """Scans that are killed, stopped and interrupted: no row is lost or there twice."""
 
+import multiprocessing
 import os
 import signal
 import sqlite3
@@ -10,6 +11,9 @@ import pytest
 from PIL import Image
 
 from deepfake.cli import main
+from deepfake.scan.judging import Task
+from deepfake.scan.processes import _work
+from deepfake.settings import Settings
 from tests.scan.conftest import rows_of, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="POSIX signals")]
@@ -74,6 +78,18 @@ def test_a_worker_that_is_killed_or_hangs_loses_nothing(tmp_path, many_files, th
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert rows_of(output) == their_rows
+
+
+def test_a_worker_that_is_ready_when_all_is_done_ends_quietly(capfd):
+    """As the second one of few files."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    worker = context.Process(target=_work, args=(there, Task("default", 0.75, Settings())))
+    worker.start()
+    here.close()
+    there.close()
+    worker.join(120)
+    assert worker.exitcode == 0 and "Traceback" not in capfd.readouterr().err
 
 
 def test_interrupted_it_writes_what_it_has(tmp_path, many_files, their_rows):

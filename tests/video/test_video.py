@@ -4,22 +4,26 @@ import csv
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 from deepfake import Detector, cli
 from deepfake.errors import SettingError, VideoError
 from deepfake.imaging import Picture
 from deepfake.report import FaceReport
 from deepfake.settings import Settings
-from deepfake.video import aggregation
+from deepfake.video import aggregation, html
 from deepfake.video.annotate import annotate
 from deepfake.video.clip import Clip
 from deepfake.video.detector import VideoDetector
+from deepfake.video.frames import Frames
 from deepfake.video.people import follow
 from tests.conftest import EXAMPLES
 from tests.video import clips
@@ -82,6 +86,13 @@ def test_the_annotated_copy_is_as_long_has_its_sound_and_shows_the_box(cut, repo
     # Vermilion along the upper edge of the box.
     edge = shown[top - 1 : top + 3, left + 5 : right - 5].reshape(-1, 3).astype(int)
     assert ((edge[:, 0] > 150) & (edge[:, 2] < 90)).mean() > 0.3
+
+
+def test_a_copy_never_replaces_its_video(cut, report, tmp_path):
+    video = Path(shutil.copy(cut, tmp_path / "cut.mp4"))
+    with pytest.raises(VideoError, match="the video itself"):
+        annotate(video, report, video)
+    assert video.read_bytes() == cut.read_bytes()
 
 
 def test_what_cannot_be_annotated_leaves_nothing_behind(cut, report, tmp_path):
@@ -151,7 +162,7 @@ def test_what_is_no_film_or_too_much_is_refused_with_a_sentence(cut, tmp_path):
         playlist: "no video that can be read",
         sound_only(tmp_path / "sound.mp4"): "no picture",
         tmp_path / "missing.mp4": "no such file",
-        tmp_path: "no file",
+        tmp_path: "deepfake scan",
     }
     (tmp_path / "half.mp4").write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     cases[tmp_path / "half.mp4"] = "damaged, or only a part"
@@ -284,7 +295,46 @@ def test_the_command_writes_a_page_and_a_table(cut, tmp_path, capsys):
     assert not re.search(r"(src|href)=.?(https?:)?//", shown)
     with rows.open() as file:
         assert {row["person"] for row in csv.DictReader(file)} == {"1", "2"}
-    away = tmp_path / "nowhere" / "cut.html"
-    assert cli.main(["video", str(cut), "--html", str(away)]) == 2
-    said = capsys.readouterr().err
-    assert f"{away} cannot be written" in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("option", ["--csv", "--html", "--annotate"])
+def test_the_command_never_writes_over_the_video(cut, option, tmp_path, capsys):
+    video, before = tmp_path / "cut.mp4", cut.read_bytes()
+    video.write_bytes(before)
+    (tmp_path / "linked.mp4").symlink_to(video)
+    for place in (video, tmp_path / "linked.mp4"):
+        assert cli.main(["video", str(video), option, str(place)]) == 1
+        said = capsys.readouterr()
+        assert "would replace the video. Name another place." in said.err and not said.out
+    assert video.read_bytes() == before
+
+
+def test_what_cannot_be_written_is_said_before_anything_is_judged(cut, tmp_path, capsys):
+    same = tmp_path / "same.mp4"
+    for options, sentence in (
+        (["--html", tmp_path / "nowhere" / "a.html"], "has no folder to lie in"),
+        (["--csv", tmp_path], "is a folder"),
+        (["--csv", tmp_path / ("a" * 300)], "cannot be written"),
+        (["--html", same, "--annotate", same], "is what --html writes, too"),
+        (["--annotate", tmp_path / "a.avi"], "end its name with .mp4"),
+    ):
+        assert cli.main(["video", str(cut), *map(str, options)]) == 1
+        said = capsys.readouterr()
+        assert sentence in said.err and said.err.count("\n") == 1 and not said.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_on_paper_nobody_is_asked_to_click(report, tmp_path, chromium):
+    path = tmp_path / "report.html"
+    path.write_text(html.page(report, Frames()), encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(path.as_uri())
+        how = page.get_by_text("Click a dot")
+        assert how.is_visible()
+        page.emulate_media(media="print")
+        assert not how.is_visible()
+        # A person's figure may lie outside those of all frames that are shown.
+        assert page.get_by_text("corrected by what was measured on whole clips").is_visible()
+        browser.close()

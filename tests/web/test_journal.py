@@ -6,15 +6,18 @@ import logging
 import re
 import socket
 import sys
+from contextvars import copy_context
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from deepfake.web import endpoints, metrics
 from deepfake.web.journal import JournalMiddleware, JsonFormatter, kind_of, set_up
 
 LONG = b"a" * 5000
@@ -132,6 +135,74 @@ def test_as_json_each_answer_is_a_line_without_path_and_address(served, lines):
     assert [line["kind"] for line in found] == list(paths.values())
     assert {line["method"] for line in found} == {"GET"} and found[0]["code"] == 200
     assert "holiday" not in text and "127.0.0.1" not in text
+
+
+def asked_for(served, photo):
+    """(the number of a request for an analysis, what its event said)."""
+    api = f"{served.url}/gradio_api"
+    with photo.open("rb") as file:
+        (path,) = httpx.post(f"{api}/upload", files={"files": file}).json()
+    question = {"photo": {"path": path, "meta": {"_type": "gradio.FileData"}}}
+    answer = httpx.post(f"{api}/call/v2/detect", json=question)
+    said = httpx.get(f"{api}/call/detect/{answer.json()['event_id']}").text
+    return answer.headers["X-Request-ID"], said
+
+
+def test_what_an_analysis_logs_has_the_number_of_who_asked(served, lines, portrait, monkeypatch):
+    """Not that of the request that started the queue, which runs it."""
+
+    def note(photo):
+        logging.getLogger("deepfake.access").warning("looked at")
+        return "photo.jpg"
+
+    monkeypatch.setattr(endpoints, "name_of", note)
+    answers = [asked_for(served, portrait) for _ in range(2)]
+    assert all("event: complete" in said for _, said in answers)
+    asked = [number for number, _ in answers]
+    found = [json.loads(line) for line in lines.getvalue().splitlines()]
+    noted = [line["request_id"] for line in found if line["message"] == "looked at"]
+    assert noted == asked and asked[0] != asked[1]
+
+
+def test_a_fault_of_the_page_is_one_line_and_tells_the_visitor_its_number(
+    served, portrait, monkeypatch, caplog, capfd
+):
+    def fail(_photo):
+        raise RuntimeError("holiday.jpg")
+
+    monkeypatch.setattr(endpoints, "name_of", fail)
+    before = generate_latest(metrics.registry).decode()
+    number, said = asked_for(served, portrait)
+    assert "event: error" in said and f"Its number is {number}." in said
+    (line,) = [record.getMessage() for record in caplog.records if number in record.getMessage()]
+    assert "RuntimeError at test_journal.py:" in line
+    printed = capfd.readouterr()
+    assert "holiday" not in said + caplog.text + printed.out + printed.err
+    assert "Traceback" not in printed.err
+    counted = 'deepfake_failures_total{fault="page"} '
+    ((was,), (now,)) = (
+        [float(line.removeprefix(counted)) for line in text.splitlines() if counted in line]
+        for text in (before, generate_latest(metrics.registry).decode())
+    )
+    assert now == was + 1
+
+
+def test_what_a_request_began_has_no_number_once_it_was_answered(lines):
+    began = []
+
+    def begin(_request):
+        def note():
+            logging.getLogger("deepfake.access").warning("still at it")
+
+        began.append((copy_context(), note))
+        return Response("done")
+
+    client = TestClient(JournalMiddleware(Starlette(routes=[Route("/", begin)])))
+    assert client.get("/").text == "done"
+    ((context, note),) = began
+    context.run(note)
+    last = json.loads(lines.getvalue().splitlines()[-1])
+    assert last["message"] == "still at it" and "request_id" not in last
 
 
 def test_as_json_errors_are_one_line_with_their_place():
