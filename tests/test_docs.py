@@ -1,6 +1,7 @@
 """Documents that are written from the program must say what it says."""
 
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -74,3 +75,32 @@ def test_the_schema_refuses_what_is_not_documented(schema, detector, portrait):
     assert not checker.is_valid({**report, "more": 1})
     del report["notes"]
     assert not checker.is_valid(report)
+
+
+@pytest.mark.parametrize("name", ["hosting.md", "security.md"])
+def test_each_promise_names_a_test_that_there_is(name):
+    """In each row under "held by", and wherever else a test is named."""
+    text = (DOCS / name).read_text(encoding="utf-8")
+    promises, folder, is_held, known = 0, Path(), False, Path()
+    for line in text.splitlines():
+        if not line.startswith("|"):
+            is_held, folder = False, Path()
+        elif "held by" in line:
+            is_held = True
+            base = re.search(r"`(tests/[\w/]*)/`", line)
+            folder = Path(base[1]) if base else Path()
+            continue
+        named = re.findall(r"`([\w/]*test_\w+\.py)`", line)
+        for test in map(Path, named):
+            known = (
+                test
+                if test.parts[0] == "tests"
+                else (folder if folder.parts else known.parent) / test
+            )
+            found = ROOT / known
+            assert found.is_file(), f"{name}: there is no {known}, as in: {line[:80]}"
+            assert "\ndef test_" in found.read_text(encoding="utf-8"), known
+        if is_held and not line.startswith("|-"):
+            promises += 1
+            assert named or "the same" in line, f"{name}: nothing holds: {line[:80]}"
+    assert promises >= 10

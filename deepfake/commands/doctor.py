@@ -160,9 +160,35 @@ def _models() -> Iterator[Line]:
         found = sha256_of(path)
         problem = "" if found in notice else CHANGED
         yield Line(path.name, found, problem)
-    default = Settings.from_environment().model
-    if default != "default":
-        yield Line("model of the settings", _shown("model", default))
+    yield from _own_models()
+
+
+def _own_models() -> Iterator[Line]:
+    """Those that the settings name. Nothing is fetched from the Hub, and none is run."""
+    from deepfake.files.digest import sha256_of
+    from deepfake.modelstore.hub.address import is_address
+    from deepfake.modelstore.located import DEFAULT, locate
+    from deepfake.shelf import model_names
+
+    settings = Settings.from_environment()
+    for name in model_names(settings):
+        if name == DEFAULT:
+            continue
+        if is_address(name):
+            yield Line("model of the settings", name)
+            continue
+        shown = _short(Path(name).expanduser())
+        try:
+            located = locate(name, settings)
+            if located.fixed:
+                located.check()
+            file = located.file
+            found = f"{shown}, {sha256_of(file)}" if file.is_file() else shown
+        except DeepfakeError as error:
+            # Without the folder, which may have a user's name in it.
+            yield Line("model of the settings", shown, error.public)
+        else:
+            yield Line("model of the settings", found)
 
 
 def _room() -> Iterator[Line]:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections.abc import Sequence
 from typing import Any
 
 from deepfake.errors import DeepfakeError, ScanError
 from deepfake.scan.engine import Died, Method, Ready
 from deepfake.scan.judging import Judge, Task
+
+# How long the head of a cluster may take to be reached.
+REACH_SECONDS = 10.0
 
 
 class RayActors:
@@ -39,6 +43,7 @@ class RayActors:
                 "--engine ray needs a package that is not here. Run: pip install 'deepfake[ray]'"
             ) from error
         self._ray = ray
+        _require_head(address)
         # Ray gives up its own start after half a minute, which is little on a busy machine.
         for tries_left in (0,) if address else (1, 0):
             try:
@@ -92,6 +97,21 @@ class RayActors:
             self._waiting = {answer: w for answer, w in self._waiting.items() if w != worker}
             with contextlib.suppress(self._ray.exceptions.RayError):
                 self._ray.kill(actor)
+
+
+def _require_head(address: str) -> None:
+    """Raise ScanError where nobody listens; Ray would try for a quarter of an hour."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():  # such as "auto"
+        return
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS):
+            pass
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise ScanError(
+            f"There is no Ray cluster at {address}: {error}. Check the address, and that its port "
+            "can be reached from here."
+        ) from error
 
 
 class _Actor:

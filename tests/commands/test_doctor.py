@@ -37,3 +37,20 @@ def test_a_setting_that_is_none_is_what_is_wrong(capsys, monkeypatch):
     monkeypatch.setenv("DEEPFAKE_PROT", "1")
     assert main(["doctor"]) == 1
     assert "nearest one is DEEPFAKE_PORT" in capsys.readouterr().out
+
+
+def test_models_of_the_settings_are_looked_at(capsys, monkeypatch, make_model, tmp_path):
+    sound, changed = make_model("sound"), make_model("changed")
+    (changed / "model.tflite").write_bytes(b"not a network")
+    monkeypatch.setenv("DEEPFAKE_MODEL", str(sound))
+    monkeypatch.setenv("DEEPFAKE_MODELS", f"default, hf://somebody/faces, {changed}")
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert f"{sound}, {sha256_of(sound / 'model.tflite')}" in said
+    assert "not the file that its manifest describes" in said and "hf://somebody/faces" in said
+    assert "Wrong: 1." in said
+    # What `detect` and `serve` would refuse.
+    monkeypatch.setenv("DEEPFAKE_MODEL", str(tmp_path / "nowhere"))
+    monkeypatch.delenv("DEEPFAKE_MODELS")
+    assert main(["doctor"]) == 1
+    assert "There is no model" in capsys.readouterr().out

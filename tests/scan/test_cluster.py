@@ -4,6 +4,7 @@ import psutil
 import pytest
 
 from deepfake.cli import main
+from tests.programs import free_port
 from tests.scan.conftest import EXAMPLES, rows_of
 from tests.scan.test_death import begin
 from tests.video.clips import film
@@ -40,3 +41,19 @@ def test_no_cluster_is_said_in_a_sentence(tmp_path, many_files, capsys):
         main(["scan", str(many_files), "-o", output, "--engine", "ray", "--address", "auto"]) == 1
     )
     assert "There is no Ray cluster at auto" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "nobody.invalid:{}"])
+def test_where_nobody_listens_it_does_not_wait_for_a_cluster(
+    address, tmp_path, many_files, capsys, monkeypatch
+):
+    def init(**_options):
+        pytest.fail("Ray tries for a quarter of an hour.")
+
+    monkeypatch.setattr("ray.init", init)
+    address = address.format(free_port())
+    output = str(tmp_path / "rows.csv")
+    named = ["--engine", "ray", "--address", address]
+    assert main(["scan", str(many_files), "-o", output, *named]) == 1
+    said = capsys.readouterr().err
+    assert f"There is no Ray cluster at {address}: " in said and said.count("\n") == 1

@@ -74,6 +74,18 @@ def test_a_zip_of_strangers_is_judged_and_given_back(served, browser, portrait, 
         expect(page.locator("#many-csv")).to_be_hidden()
 
 
+def test_what_is_not_taken_is_said_in_a_sentence(served, browser):
+    """Gradio sends these files itself, and would show the answer's code and its JSON."""
+    with open_page(browser, served.url, ("404", "415", "Response")) as page:
+        page.get_by_role("tab", name="Many files").click()
+        file = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"<html><body>no photo"}
+        page.set_input_files("#many-files input[type=file]", [file])
+        toast = page.locator(".toast-body.error")
+        expect(toast).to_contain_text("This is a web page. Send a JPEG")
+        expect(toast).not_to_contain_text("HTTP")
+        expect(toast).not_to_contain_text("{")
+
+
 def test_only_so_many_at_a_time(portrait, faceless, tmp_path):
     settings = Settings(max_many=2)
     handlers = ManyFiles(Choices(Shelf(["default"], settings)), Admission(settings), tmp_path)

@@ -36,7 +36,19 @@
       }
     }
   };
-  new MutationObserver(() => { describe(); translate(); }).observe(document.body, { childList: true, subtree: true });
+  // Where Gradio sends files itself, it shows a refusal as it came: "HTTP 413: {…}".
+  const REFUSED = /^\s*HTTP \d{3}: (\{.*\})\s*$/s;
+  const say = () => {
+    for (const text of document.querySelectorAll(".toast-body.error :is(.toast-message-text, .toast-text)")) {
+      const body = text.childElementCount ? null : text.textContent.match(REFUSED)?.[1];
+      try {
+        if (body) text.textContent = JSON.parse(body).detail;
+      } catch {
+        // Not an answer of ours.
+      }
+    }
+  };
+  new MutationObserver(() => { describe(); translate(); say(); }).observe(document.body, { childList: true, subtree: true });
 
   // The list of languages is a small window, not a part of the page.
   const languages = () => document.querySelector("#languages details");
