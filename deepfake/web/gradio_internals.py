@@ -11,7 +11,7 @@ import json
 import math
 import re
 from abc import ABCMeta
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from html import escape
@@ -72,6 +72,9 @@ OUR_SCRIPT = '<script nonce="{{ request.state.nonce }}"'
 
 # Between two looks of the queue: a hundredth of what an analysis takes, and what an eye notices.
 QUEUE_SECONDS, PROGRESS_SECONDS = 0.004, 0.05
+
+# What handles an event.
+Process = Callable[..., Awaitable[Any]]
 
 GONE = "The photo is no longer here. Please choose it again."
 GONE_VIDEO = "The video is no longer here. Please choose it again."
@@ -209,6 +212,17 @@ def keep_names_private(blocks: gr.Blocks) -> None:
     blocks.postprocess_data = postprocess_data
 
 
+def around_events(blocks: gr.Blocks, around: Callable[[Process], Process]) -> None:
+    """Have each event of a page handled within something of ours.
+
+    Args:
+        blocks: gradio.Blocks. The page.
+        around: callable. Takes what handles an event, and gives what does so from now on; both are
+            called with an option `request`, Gradio's, or nothing for calls from Python.
+    """
+    blocks.process_api = around(blocks.process_api)
+
+
 def speak_to_visitors(blocks: gr.Blocks) -> None:
     """Have each event of a page handled in the language of who asks.
 
@@ -218,15 +232,17 @@ def speak_to_visitors(blocks: gr.Blocks) -> None:
     Args:
         blocks: gradio.Blocks. The page.
     """
-    process = blocks.process_api
 
-    async def process_api(*arguments: Any, **options: Any) -> Any:
-        request = options.get("request")
-        tag = wanted(request.query_params, request.headers) if request else current()
-        with speaking(tag):
-            return await process(*arguments, **options)
+    def around(process: Process) -> Process:
+        async def process_api(*arguments: Any, **options: Any) -> Any:
+            request = options.get("request")
+            tag = wanted(request.query_params, request.headers) if request else current()
+            with speaking(tag):
+                return await process(*arguments, **options)
 
-    blocks.process_api = process_api
+        return process_api
+
+    around_events(blocks, around)
 
 
 def lighten_queue(blocks: gr.Blocks) -> None:

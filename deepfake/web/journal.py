@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import LOGGING_CONFIG
 
 from deepfake.web import metrics
+from deepfake.web.gradio_internals import Process, around_events
 
 logger = logging.getLogger(__name__)
 access = logging.getLogger("deepfake.access")
@@ -114,25 +115,27 @@ def number_events(blocks: gr.Blocks) -> None:
     Args:
         blocks: gradio.Blocks. The page.
     """
-    process = blocks.process_api
 
-    async def process_api(*arguments: Any, **options: Any) -> Any:
-        # Gradio's request wraps the one that came in by the door.
-        request = getattr(options.get("request"), "request", None)
-        scope = getattr(request, "scope", None) or {}
-        number = scope.get(NUMBER, "")
-        _asked.set(Asked(number))
-        try:
-            return await process(*arguments, **options)
-        except Exception as error:
-            # What is for the visitor, and calls from Python.
-            if isinstance(error, gr.Error) or not number:
-                raise
-            metrics.count("failures", "page")
-            logger.error("An event was not answered: %s (request %s)", place_of(error), number)
-            raise gr.Error(FAULT.format(number=number), print_exception=False) from None
+    def around(process: Process) -> Process:
+        async def process_api(*arguments: Any, **options: Any) -> Any:
+            # Gradio's request wraps the one that came in by the door.
+            request = getattr(options.get("request"), "request", None)
+            scope = getattr(request, "scope", None) or {}
+            number = scope.get(NUMBER, "")
+            _asked.set(Asked(number))
+            try:
+                return await process(*arguments, **options)
+            except Exception as error:
+                # What is for the visitor, and calls from Python.
+                if isinstance(error, gr.Error) or not number:
+                    raise
+                metrics.count("failures", "page")
+                logger.error("An event was not answered: %s (request %s)", place_of(error), number)
+                raise gr.Error(FAULT.format(number=number), print_exception=False) from None
 
-    blocks.process_api = process_api
+        return process_api
+
+    around_events(blocks, around)
 
 
 def place_of(error: BaseException) -> str:
