@@ -77,7 +77,26 @@ def test_a_manifest_that_says_the_opposite_is_contradicted(photos, tmp_path):
     load_model(model, Settings(), Answers(positive="fake"))
     found = probe.probe(str(model), probe.labelled_photos(photos), Settings())
     assert found.said == "fake"
-    assert "SAY REAL" in found.text()
+    assert "It was said before that a high score means fake, but THESE PHOTOS SAY REAL" in (
+        found.text()
+    )
+
+
+def test_what_nobody_has_said_is_compared_though_something_was_said_before(photos, tmp_path):
+    """`detect` says that `models probe` compares the scales, once it knows which end means fake."""
+    from deepfake.modelstore.resolve import load_model
+
+    model = brightness(tmp_path / "model.onnx", slope=3.0)
+    load_model(model, Settings(), Answers(positive="real", crop="full"))
+    found = probe.probe(str(model), probe.labelled_photos(photos), Settings())
+    assert len({reading.options.scale for reading in found.readings}) > 2
+    assert {reading.options.crop for reading in found.readings} == {"full"}
+    assert "means real, and these photos agree.\nUse: --positive real --scale" in found.text()
+
+
+def test_of_a_model_with_a_manifest_nothing_is_left_to_be_asked(photos):
+    found = probe.probe("default", probe.labelled_photos(photos), Settings())
+    assert len(found.readings) == 1 and "Its manifest says" in found.text()
 
 
 def test_photos_of_one_class_get_a_sentence(photos, tmp_path):
