@@ -42,8 +42,8 @@ MEMORY_TO_READ = 2_000_000_000
 # Priority of the process: whoever waits for a score comes first. Not the lowest, as somebody waits
 # for the compiled model, too.
 NICE = 5
-# How the child begins its sentence where another try would end the same.
 MAX_QUOTED = 300
+# How the child begins its sentence where another try would end the same.
 NO_LITERT = "The network does something that LiteRT cannot"
 
 
@@ -262,8 +262,8 @@ def _export(model: keras.Model, path: Path) -> None:
     except Exception as error:  # so does the converter
         if _is_passing(error):
             raise ModelError(
-                f"The conversion was cut short ({_first_line(error).removesuffix('.')}). Free some memory and disk "
-                "space, then convert again."
+                f"The conversion was cut short ({_first_line(error).removesuffix('.')}). Free "
+                "some memory and disk space, then convert again."
             ) from error
         raise parity.NoLiteRTError(f"{NO_LITERT}: {_first_line(error)}") from error
 
