@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -69,8 +70,7 @@ class Reading:
     @property
     def words(self) -> str:
         """The way to feed the model, as options of a command."""
-        said = {name: getattr(self.options, name) for name in PREPARING}
-        return " ".join(f"--{name} {value}" for name, value in said.items() if value)
+        return " ".join(self.options.as_options())
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ class Probe:
         chosen: bool. Whether it was said which classes mean fake, so that only the way to feed the
             model is looked for.
         fixed: bool. Whether the model came with a manifest, so that there is one way to feed it.
+        besides: str. What else was said of it, as options.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Probe:
     only_square: bool = False
     chosen: bool = False
     fixed: bool = False
+    besides: str = ""
 
     @property
     def fitting(self) -> tuple[Reading, ...]:
@@ -129,7 +131,7 @@ class Probe:
         if self.said:
             lines.append(self._compared(best))
             if not self.fixed and self.is_sure:
-                lines.append(f"Use: --positive {best.positive} {best.words}")
+                lines.append(f"Use: {self._use(best)}")
         elif not self.is_sure:
             lines.append(
                 f"NOT SURE: these photos fit “high means {best.positive}” best, but so clear an "
@@ -139,11 +141,10 @@ class Probe:
         elif self.chosen and best.positive == "real":
             lines.append("THESE PHOTOS SAY THE OPPOSITE of what was said of its classes.")
         elif self.chosen:
-            lines.append(f"What was said of its classes fits. Use: {best.words or OWN}")
+            way = f"{best.words} {self.besides}".strip()
+            lines.append(f"What was said of its classes fits. Use: {way or OWN}")
         else:
-            lines.append(
-                f"A high score means {best.positive}. Use: --positive {best.positive} {best.words}"
-            )
+            lines.append(f"A high score means {best.positive}. Use: {self._use(best)}")
         if len(fitting) > 1:
             lines.append(
                 f"These photos cannot tell the {len(fitting)} ways marked ≈ apart: take the one "
@@ -155,6 +156,9 @@ class Probe:
                 "cut (--resize)."
             )
         return "\n".join(lines)
+
+    def _use(self, best: Reading) -> str:
+        return f"--positive {best.positive} {best.words} {self.besides}".rstrip()
 
     def _compared(self, best: Reading) -> str:
         source = "Its manifest says" if self.fixed else "It was said before"
@@ -230,12 +234,15 @@ def probe(
         two = len(manifest.labels.order) == 2
         scores[options] = logits if manifest.labels.high_is_fake or not two else -logits
     fakes = int(labels.sum())
+    chosen = len(next(iter(drafts.values())).labels.order) > 2
+    # Which classes mean fake is said again where that is not what was to be found out.
+    meaning = () if chosen else ("positive", "labels")
     network = None if found.fixed else file.open()
     return Probe(
         found.name, len(labels) - fakes, fakes, _readings(scores, labels), said,
         () if network is None else network.remarks, only_square,
-        chosen=len(next(iter(drafts.values())).labels.order) > 2,
-        fixed=found.fixed,
+        chosen=chosen, fixed=found.fixed,
+        besides=shlex.join(answers.as_options(*PREPARING, "recipe", *meaning)),
     )  # fmt: skip
 
 

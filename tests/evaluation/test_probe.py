@@ -60,6 +60,7 @@ def test_the_way_to_feed_a_model_is_found(photos, tmp_path):
     said = Answers(labels="live,print,replay", positive="print,replay", scale="0..255", crop="full")
     found = probe.probe(str(model), photos, Settings(), said)
     assert found.chosen and "Use: --scale 0..255 --crop full" in found.text()
+    assert "--positive print,replay --labels live,print,replay\n" in found.text()
 
 
 def test_few_photos_are_not_enough_to_be_sure(photos, tmp_path):
