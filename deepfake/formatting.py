@@ -36,6 +36,23 @@ def on_one_line(name: str) -> str:
     return "".join("?" if unicodedata.category(c) in control else c for c in name)
 
 
+def quoted(text: str, most: int) -> str:
+    """What a program said, to stand within a message: short, on one line, never half a word.
+
+    Args:
+        text: str. Of any length, with or without a full stop.
+        most: int. Characters to keep, about.
+
+    Returns:
+        The text with a full stop, or its first words with “ …”; nothing for nothing.
+    """
+    line = " ".join(text.split()).rstrip(".")
+    if len(line) <= most:
+        return f"{line}." if line else ""
+    whole = line[: most + 1].rpartition(" ")[0].rstrip(" ,;:.(")
+    return f"{whole} …" if whole else f"{line[:most]}…"
+
+
 def percent(share: float | None) -> str:
     """A share: "2.4 %"; "–" for none."""
     return NOTHING if share is None else f"{100 * share:.1f} %"

@@ -18,6 +18,8 @@ from deepfake import deadline
 from deepfake.errors import ModelError
 
 _SILENCE = threading.Lock()
+# It is told apart by these words: they are a sign of `safety.endings`.
+NO_REASON = "LiteRT gives no reason, as when it is out of memory"
 
 
 class InterpreterPool:
@@ -63,11 +65,19 @@ class InterpreterPool:
                 interpreter.allocate_tensors()
         except (ValueError, RuntimeError, OSError) as error:
             name = "The weight file" if isinstance(self._model, bytes) else self._model
+            said = f"is missing or is not a LiteRT model: {error}. Get it again."
+            if not str(error):
+                said = f"cannot be opened: {NO_REASON}. Use a smaller model."
             raise ModelError(
-                f"{name} is missing or is not a LiteRT model: {error}. Get it again.",
+                f"{name} {said}",
                 path="" if isinstance(self._model, bytes) else self._model,
             ) from error
         return interpreter
+
+
+def reason(error: Exception) -> str:
+    """What LiteRT says of a failure; of memory that it does not get it says nothing."""
+    return str(error).strip().rstrip(".") or NO_REASON
 
 
 @contextmanager

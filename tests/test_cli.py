@@ -111,8 +111,11 @@ def test_a_pipe_is_read_and_one_without_a_writer_is_not_waited_for(portrait, tmp
     assert "1 face  /dev/fd/" in result.stdout
 
 
-def test_an_address_gets_a_sentence_of_its_own(capsys):
-    assert main(["detect", "https://example.org/photo.jpg"]) == 2
+@pytest.mark.parametrize(
+    "name", ["https://example.org/photo.jpg", "s3://bucket/photo.jpg", "data:image/png;base64,AA"]
+)
+def test_an_address_gets_a_sentence_of_its_own(name, capsys):
+    assert main(["detect", name]) == 2
     assert "This is an address" in capsys.readouterr().err
 
 

@@ -117,7 +117,10 @@ def try_model(
         either = replace(known, positive="fake", labels="")
         manifest = found.complete(either, opened.network)
         model = _model(found, manifest, settings, either)
-        again = shlex.join(["deepfake", "try", name])
+        # Nothing is kept before all is known.
+        photos_named = () if folder is None else (str(folder),)
+        said = answers.as_options("positive", "labels")
+        again = shlex.join(["deepfake", "try", name, *photos_named, *said])
         return [
             *lines, "", *_scores(model, photos, settings, either=True), "",
             f"Then say which it is: {again} --positive fake, or --positive real.",

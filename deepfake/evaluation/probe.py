@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -69,8 +70,7 @@ class Reading:
     @property
     def words(self) -> str:
         """The way to feed the model, as options of a command."""
-        said = {name: getattr(self.options, name) for name in PREPARING}
-        return " ".join(f"--{name} {value}" for name, value in said.items() if value)
+        return " ".join(self.options.as_options())
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,15 @@ class Probe:
         reals: int. Real faces that were scored.
         fakes: int. Fake faces that were scored.
         readings: tuple of Reading. The clearest first.
-        said: str. "fake" or "real": what a high score means by the model's manifest; "" without.
+        said: str. "fake" or "real": what a high score means by the model's manifest, or by what was
+            said of it before; "" where nobody has said it.
         remarks: tuple of str. What was changed to load the model, and why it is slow.
         only_square: bool. Whether all photos are square, so that they do not tell how others are
             brought to a square.
         chosen: bool. Whether it was said which classes mean fake, so that only the way to feed the
             model is looked for.
+        fixed: bool. Whether the model came with a manifest, so that there is one way to feed it.
+        besides: str. What else was said of it, as options.
     """
 
     name: str
@@ -98,6 +101,8 @@ class Probe:
     remarks: tuple[str, ...]
     only_square: bool = False
     chosen: bool = False
+    fixed: bool = False
+    besides: str = ""
 
     @property
     def fitting(self) -> tuple[Reading, ...]:
@@ -125,8 +130,9 @@ class Probe:
         lines.append("")
         if self.said:
             lines.append(self._compared(best))
-            return "\n".join(lines)
-        if not self.is_sure:
+            if not self.fixed and self.is_sure:
+                lines.append(f"Use: {self._use(best)}")
+        elif not self.is_sure:
             lines.append(
                 f"NOT SURE: these photos fit “high means {best.positive}” best, but so clear an "
                 "order could be an accident. Probe with a folder of more labelled photos, of the "
@@ -135,11 +141,10 @@ class Probe:
         elif self.chosen and best.positive == "real":
             lines.append("THESE PHOTOS SAY THE OPPOSITE of what was said of its classes.")
         elif self.chosen:
-            lines.append(f"What was said of its classes fits. Use: {best.words or OWN}")
+            way = f"{best.words} {self.besides}".strip()
+            lines.append(f"What was said of its classes fits. Use: {way or OWN}")
         else:
-            lines.append(
-                f"A high score means {best.positive}. Use: --positive {best.positive} {best.words}"
-            )
+            lines.append(f"A high score means {best.positive}. Use: {self._use(best)}")
         if len(fitting) > 1:
             lines.append(
                 f"These photos cannot tell the {len(fitting)} ways marked ≈ apart: take the one "
@@ -152,8 +157,12 @@ class Probe:
             )
         return "\n".join(lines)
 
+    def _use(self, best: Reading) -> str:
+        return f"--positive {best.positive} {best.words} {self.besides}".rstrip()
+
     def _compared(self, best: Reading) -> str:
-        claim = f"Its manifest says that a high score means {self.said}"
+        source = "Its manifest says" if self.fixed else "It was said before"
+        claim = f"{source} that a high score means {self.said}"
         if best.positive == self.said:
             return claim + (", and these photos agree." if self.is_sure else ", and nothing speaks "
                             "against it; with so few photos that proves little.")  # fmt: skip
@@ -174,7 +183,8 @@ def probe(
         model: str. As for `load_model`.
         photos: sequence of (path, label). 1 for fake. Unreadable and faceless ones are passed over.
         settings: Settings. Limits.
-        answers: Answers. Scale and crop narrow down what is tried.
+        answers: Answers. Scale and crop narrow down what is tried, and so does what was said of
+            this file before.
 
     Returns:
         What they say.
@@ -186,11 +196,14 @@ def probe(
     file = LoadedFile(found, settings, answers)
     pictures = list(_readable(photos, settings))
     only_square = all(is_square(picture) for picture, _ in pictures)
-    if found.manifest is not None and (found.fixed or not answers.says_anything):
+    known = answers if found.kept is None else answers.over(found.kept.answers)
+    if found.fixed and found.manifest is not None:
         drafts = {NOTHING_SAID: found.manifest}
-        said = "fake" if found.manifest.labels.high_is_fake else "real"
     else:
-        drafts, said = _drafts(file, found, answers, only_square), ""
+        drafts = _drafts(file, found, known, only_square)
+    said = ""
+    if found.manifest is not None and len(found.manifest.labels.order) == 2:
+        said = "fake" if found.manifest.labels.high_is_fake else "real"
     detector = FaceDetector(settings)
     faces = [
         next((face for face in detector.detect(p) if face.side >= settings.min_face), None)
@@ -221,11 +234,15 @@ def probe(
         two = len(manifest.labels.order) == 2
         scores[options] = logits if manifest.labels.high_is_fake or not two else -logits
     fakes = int(labels.sum())
-    network = None if said else file.open()
+    chosen = len(next(iter(drafts.values())).labels.order) > 2
+    # Which classes mean fake is said again where that is not what was to be found out.
+    meaning = () if chosen else ("positive", "labels")
+    network = None if found.fixed else file.open()
     return Probe(
         found.name, len(labels) - fakes, fakes, _readings(scores, labels), said,
         () if network is None else network.remarks, only_square,
-        chosen=len(next(iter(drafts.values())).labels.order) > 2 and not said,
+        chosen=chosen, fixed=found.fixed,
+        besides=shlex.join(answers.as_options(*PREPARING, "recipe", *meaning)),
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def read(source: str | PathLike[str] | bytes, settings: Settings | None = None) 
 
     Returns:
         The Picture. Of an animation the first frame that shows something, of several pages the
-        largest, with a note that says so.
+        largest that does, with a note that says so.
 
     Raises:
         ImageError: no such file, over a limit, not a picture, or damaged.
@@ -224,16 +224,32 @@ def _read_bmp(data: bytes, kind: str, settings: Settings) -> Pixels:
 
 
 def _read_tiff(data: bytes, kind: str, settings: Settings) -> Pixels:
-    place, tags, notes = tiff_tags.largest_page(data)
-    tiff_tags.check(tags, settings)
-    if not tiff.read_otherwise(tags):
-        pixels, more = _read_plain(tiff.page_first(data, place), kind, settings)
-        return pixels, more + notes
-    pixels_total = tags[tiff_tags.WIDTH] * tags[tiff_tags.HEIGHT]
-    with decoders.one_at_a_time() if pixels_total > LARGE_PIXELS else nullcontext():
-        image, more = tiff.read_samples(data, tags)
-        colour, still_more = to_srgb(image)
-    return as_array(colour), [*more, *still_more, *notes]
+    pages = tiff_tags.pages_of(data)
+    pixels, notes = _read_page(data, pages[0], kind, settings)
+    chosen, seen = pages[0], 0
+    if _is_empty(pixels):
+        for page in pages[1:MAX_EMPTY_FRAMES]:
+            if seen > settings.max_pixels:
+                break
+            seen += page.pixels
+            try:
+                later, more = _read_page(data, page, kind, settings)
+            except Exception:  # noqa: S112  # a damaged page is as good as absent
+                continue
+            if not _is_empty(later):
+                chosen, pixels, notes = page, later, more
+                break
+    return pixels, [*notes, *tiff_tags.notes_on(chosen, pages)]
+
+
+def _read_page(data: bytes, page: tiff_tags.Page, kind: str, settings: Settings) -> Pixels:
+    tiff_tags.check(page.tags, settings)
+    if not tiff.read_otherwise(page.tags):
+        return _read_plain(tiff.page_first(data, page.place), kind, settings)
+    with decoders.one_at_a_time() if page.pixels > LARGE_PIXELS else nullcontext():
+        image, notes = tiff.read_samples(data, page.tags)
+        colour, more = to_srgb(image)
+    return as_array(colour), notes + more
 
 
 _READERS = {

@@ -15,7 +15,8 @@ from deepfake.settings import Settings
 READ_BYTES = 1_000_000
 # A pipe that nobody writes into would be waited for without end.
 PIPE_SECONDS = 10
-ADDRESS = re.compile(r"(https?|ftp|data|file):/?", re.IGNORECASE)
+# Of whatever kind, such as s3://; Python's Path makes one stroke of two.
+ADDRESS = re.compile(r"(data:|mailto:|[a-z][a-z0-9+.-]+:/)", re.IGNORECASE)
 
 
 def read_path(name: str | os.PathLike[str], settings: Settings) -> bytes:

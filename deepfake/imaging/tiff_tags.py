@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -40,51 +41,87 @@ KNOWN = frozenset(
 NAMED = {34712: "JPEG 2000", 34887: "LERC", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL"}
 
 
-def largest_page(data: bytes) -> tuple[int, ImageFileDirectory_v2, list[str]]:
-    """Find the page that is the picture: the largest, or the first of the largest.
+@dataclass(frozen=True)
+class Page:
+    """A page of a TIFF.
+
+    Attributes:
+        number: int. From 1, as people count; masks are not counted.
+        place: int. Where its tags begin.
+        tags: ImageFileDirectory_v2. The tags.
+    """
+
+    number: int
+    place: int
+    tags: ImageFileDirectory_v2
+
+    @property
+    def pixels(self) -> int:
+        """Width × height."""
+        return number(self.tags, WIDTH, 0) * number(self.tags, HEIGHT, 0)
+
+
+def pages_of(data: bytes) -> list[Page]:
+    """Find the pages that are pictures.
 
     Args:
         data: bytes. The file.
 
     Returns:
-        (where the page's tags begin, the tags, sentences on other pages).
+        At least one: the largest first, those of one size in their order.
+
+    Raises:
+        EOFError: the file is cut off before any of them.
     """
     file = io.BytesIO(data)
     if data.startswith(b"MM\0+"):
         raise ValueError("Big files of big-endian machines are not supported by Pillow.")
     head = file.read(16 if data[2] == ord("+") else 8)
-    pages: list[tuple[int, ImageFileDirectory_v2]] = []
+    found: list[tuple[int, ImageFileDirectory_v2]] = []
     place = ImageFileDirectory_v2(head).next
-    while place and len(pages) < MAX_PAGES and place not in (seen for seen, _ in pages):
+    while place and len(found) < MAX_PAGES and place not in (seen for seen, _ in found):
         tags = ImageFileDirectory_v2(head)
         file.seek(place)
         try:
+            if place >= len(data):
+                raise EOFError("truncated")
             tags.load(file)
         except Exception:
             # Whatever is behind a damaged page is as good as absent; the first must be whole.
-            if not pages:
+            if not found:
                 raise
             break
-        pages.append((place, tags))
+        found.append((place, tags))
         place = tags.next
-    shown = [page for page in pages if not number(page[1], SUBFILE, 0) & MASK] or pages
+    shown = [page for page in found if not number(page[1], SUBFILE, 0) & MASK] or found
     if not shown:
         raise EOFError("truncated")
-    chosen = max(shown, key=lambda page: number(page[1], WIDTH, 0) * number(page[1], HEIGHT, 0))
+    pages = [Page(index, *page) for index, page in enumerate(shown, 1)]
+    return sorted(pages, key=lambda page: page.pixels, reverse=True)
+
+
+def notes_on(page: Page, pages: Sequence[Page]) -> list[str]:
+    """Sentences on other pages, and on what is no finished picture.
+
+    Args:
+        page: Page. The one that is looked at.
+        pages: sequence of Page. All, as of `pages_of`.
+    """
     notes = []
-    if chosen != shown[0]:
+    if page != pages[0]:
+        notes.append(f"The largest page is empty; page {page.number} was looked at.")
+    elif page.number > 1:
         notes.append(
-            f"The file has {len(shown)} pages; the largest, page {shown.index(chosen) + 1}, was "
-            "looked at."
+            f"The file has {len(pages)} pages; the largest, page {page.number}, was looked at."
         )
-    elif len(shown) > 1:
+    elif len(pages) > 1:
         notes.append("Only the first frame or page of the file was looked at.")
-    if number(chosen[1], SUBFILE, 0) & REDUCED:
+    if number(page.tags, SUBFILE, 0) & REDUCED:
         notes.append(
             "The file holds its picture in a form that is not read here, such as a camera's raw "
             "data; a preview of it was looked at. Export the photo as JPEG."
         )
-    return (*chosen, notes)
+    return notes
 
 
 def check(tags: Tags, settings: Settings) -> None:

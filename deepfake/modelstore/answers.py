@@ -135,6 +135,19 @@ class Answers:
         """Whether anything was said."""
         return self != Answers()
 
+    def as_options(self, *left_out: str) -> tuple[str, ...]:
+        """What was said, as it is said on a command line.
+
+        Args:
+            left_out: str. Names of fields that are not wanted.
+        """
+        said: list[str] = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default and field.name not in left_out:
+                said += [f"--{field.name.replace('_', '-')}", str(value)]
+        return tuple(said)
+
     def over(self, earlier: Answers) -> Answers:
         """These answers, and the earlier ones where nothing is said now."""
         said = {

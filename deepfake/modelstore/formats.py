@@ -198,7 +198,7 @@ HDF5 = Format(
     suffixes=(".h5", ".hdf5"), usual=("model.h5",), **_OF_KERAS,
 )  # fmt: skip
 PICKLE = Format(
-    "pickle", "Keras pickle", "a .pkl of a Keras 3 model",
+    "pickle", "Keras pickle", "a .pkl of a Keras model",
     matches=_is_pickle, is_whole=_pickle_ends,
     suffixes=(".pkl", ".pickle"), is_program=True, **_OF_KERAS,
 )  # fmt: skip

@@ -1,5 +1,8 @@
 """`deepfake try`: the first time with a model file."""
 
+import shlex
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -37,6 +40,19 @@ def test_what_is_not_known_is_asked_in_one_go_with_scores_either_way(model, caps
     said = capsys.readouterr().out
     assert "Needed" not in said and f"deepfake serve --model '{model}'" in said
     assert load_model(model, Settings.from_environment()).manifest.labels.fake == ("fake",)
+
+
+def test_the_command_that_is_shown_says_again_what_was_said(model, portrait, tmp_path, capsys):
+    """It is copied to the terminal, and nothing is kept before all is known."""
+    photos = tmp_path / "my photos"
+    photos.mkdir()
+    shutil.copy(portrait, photos)
+    main(["try", str(model), str(photos), "--recipe", "opencv", "--returns", "logit"])
+    last = capsys.readouterr().out.splitlines()[-1]
+    command = shlex.split(last.partition(": ")[2].partition(",")[0])
+    assert main(command[1:]) == 0
+    assert "eileen_collins.png" in capsys.readouterr().out
+    assert load_model(model, Settings.from_environment()).manifest.input.channels == "bgr"
 
 
 def test_labelled_photos_tell_and_what_they_tell_is_kept(model, portrait, tmp_path, capsys):

@@ -60,6 +60,7 @@ def test_the_way_to_feed_a_model_is_found(photos, tmp_path):
     said = Answers(labels="live,print,replay", positive="print,replay", scale="0..255", crop="full")
     found = probe.probe(str(model), photos, Settings(), said)
     assert found.chosen and "Use: --scale 0..255 --crop full" in found.text()
+    assert "--positive print,replay --labels live,print,replay\n" in found.text()
 
 
 def test_few_photos_are_not_enough_to_be_sure(photos, tmp_path):
@@ -77,7 +78,26 @@ def test_a_manifest_that_says_the_opposite_is_contradicted(photos, tmp_path):
     load_model(model, Settings(), Answers(positive="fake"))
     found = probe.probe(str(model), probe.labelled_photos(photos), Settings())
     assert found.said == "fake"
-    assert "SAY REAL" in found.text()
+    assert "It was said before that a high score means fake, but THESE PHOTOS SAY REAL" in (
+        found.text()
+    )
+
+
+def test_what_nobody_has_said_is_compared_though_something_was_said_before(photos, tmp_path):
+    """`detect` says that `models probe` compares the scales, once it knows which end means fake."""
+    from deepfake.modelstore.resolve import load_model
+
+    model = brightness(tmp_path / "model.onnx", slope=3.0)
+    load_model(model, Settings(), Answers(positive="real", crop="full"))
+    found = probe.probe(str(model), probe.labelled_photos(photos), Settings())
+    assert len({reading.options.scale for reading in found.readings}) > 2
+    assert {reading.options.crop for reading in found.readings} == {"full"}
+    assert "means real, and these photos agree.\nUse: --positive real --scale" in found.text()
+
+
+def test_of_a_model_with_a_manifest_nothing_is_left_to_be_asked(photos):
+    found = probe.probe("default", probe.labelled_photos(photos), Settings())
+    assert len(found.readings) == 1 and "Its manifest says" in found.text()
 
 
 def test_photos_of_one_class_get_a_sentence(photos, tmp_path):

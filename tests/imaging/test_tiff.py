@@ -130,6 +130,27 @@ def test_the_largest_page_is_looked_at_and_said():
     assert any("page 2" in note for note in picture.notes)
 
 
+def test_of_pages_that_are_empty_the_next_that_shows_something_is_looked_at():
+    """A scanner writes an empty cover, of the size of the photo behind it."""
+    white, photo = Image.new("RGB", COLOURS.shape[1::-1], "white"), Image.fromarray(COLOURS)
+    thumbnail = photo.resize((9, 7))
+    pages = {"save_all": True, "append_images": [thumbnail, white, photo]}
+    picture = imaging.read(encoded(white, "TIFF", **pages))
+    assert np.array_equal(picture.pixels, COLOURS)
+    assert picture.notes == ("The largest page is empty; page 4 was looked at.",)
+    # Where all are empty, or what is behind them is damaged, the first stays.
+    empty = encoded(white, "TIFF", save_all=True, append_images=[white])
+    picture = imaging.read(empty)
+    assert (picture.pixels == 255).all() and "Only the first" in picture.notes[0]
+
+
+def test_a_tiff_whose_tags_are_missing_is_said_to_be_cut_off():
+    """Programs that compress write them last, so half a download has none."""
+    whole = encoded(Image.fromarray(COLOURS), "TIFF", compression="tiff_lzw")
+    with pytest.raises(ImageError, match="cut off before its end"):
+        imaging.read(whole[: int.from_bytes(whole[4:8], "little") - 2])
+
+
 def test_a_preview_of_raw_data_is_said_to_be_one():
     data = tiff(COLOURS.tobytes(), SIZE, 3, 8, 2, tag_254=1)
     assert any("preview" in note for note in imaging.read(data).notes)

@@ -6,7 +6,13 @@ import re
 from pathlib import Path
 
 from deepfake.errors import ModelError
+from deepfake.formatting import quoted
 
+MAX_QUOTED, MAX_OPTIONS = 200, 120
+# Keras quotes the whole description of a network, of each network within it and of the layer, and
+# says at the end what the trouble was.
+CAUSE = "Exception encountered: "
+LAYER = re.compile(r"deserializing class '(\w{1,60})' using config=\{'name': '([^'\n]{1,60})'")
 SAVE_AGAIN = "Where the model was made, save it again with model.save('model.keras')"
 RE_BUILD = (
     "Where the model was made, build it again with ordinary layers (layers.Rescaling(1/255) for "
@@ -15,7 +21,7 @@ RE_BUILD = (
 # Pattern in Keras's message → what is wrong and what to do. The first that is found is taken.
 SENTENCES: tuple[tuple[str, str], ...] = (
     (
-        r"of a [`']?Lambda|Lambda[`']? layer|lambda",
+        r"of a [`']?Lambda|Lambda[`']? layer|[Pp]ython lambda",
         f"it has a Lambda layer, which is program code and is never run here. {RE_BUILD}.",
     ),
     (
@@ -23,7 +29,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         f"it computes with tensors outside of layers, which Keras 3 cannot read. {RE_BUILD}.",
     ),
     (
-        r"keyword arguments passed to (?P<what>\w+): (?P<rest>[^\n]{0,120})",
+        r"keyword arguments passed to (?P<what>\w+): (?P<rest>[^\n]*)",
         "its layer {what} has options that Keras 3 does not have ({rest}), so it is of another "
         f"version of Keras. {SAVE_AGAIN}; for Keras 2: model.save('model.h5').",
     ),
@@ -60,7 +66,8 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (
         r"[Ll]ayer count mismatch|expected .{0,40}variables|shape mismatch|"
         r"weight file containing|Shapes? .{0,60}incompatible|was not loaded|"
-        r"does not match|not compatible",
+        r"does not match|not compatible|shape of the target variable|"
+        r"objects could not be loaded",
         "its weights do not fit its network: the file is damaged, or was put together from two. "
         f"{SAVE_AGAIN}.",
     ),
@@ -94,17 +101,29 @@ def explain(
             path=where,
         )
     text = str(error)
-    for pattern, sentence in SENTENCES:
-        found = re.search(pattern, text, re.DOTALL)
-        if found:
-            words = {name: value or "" for name, value in found.groupdict().items()}
-            return ModelError(f"{what} cannot be loaded: {_fill(sentence, words)}", path=where)
     if path is not None:
         # Before it is cut: half a path could not be left out for visitors.
         text = text.replace(str(path), path.name)
-    first = text.strip().split("\n")[0][:200] or type(error).__name__
+    described, _, cause = text.rpartition(CAUSE)
+    # Only what says nothing itself is looked for in the description, which may have any words.
+    for said in (cause, described):
+        for pattern, sentence in SENTENCES:
+            found = re.search(pattern, said, re.DOTALL)
+            if found:
+                words = {name: value or "" for name, value in found.groupdict().items()}
+                return ModelError(f"{what} cannot be loaded: {_fill(sentence, words)}", path=where)
+    first = quoted(cause.strip().split("\n")[0], MAX_QUOTED) or f"{type(error).__name__}."
+    layers = LAYER.findall(described)
+    if layers:
+        kind, name = layers[-1]
+        return ModelError(
+            f"{what} cannot be loaded: Keras cannot build its layer {name!r} ({kind}). It says: "
+            f"{first} The file is damaged, or of another version of Keras. {SAVE_AGAIN} in Keras "
+            "3, or export it as ONNX or LiteRT (.tflite).",
+            path=where,
+        )
     return ModelError(
-        f"{what} cannot be loaded. Keras says: {first.rstrip('.')}. {SAVE_AGAIN} in Keras 3, or "
+        f"{what} cannot be loaded. Keras says: {first} {SAVE_AGAIN} in Keras 3, or "
         "export it as ONNX or LiteRT (.tflite).",
         path=where,
     )
@@ -112,5 +131,6 @@ def explain(
 
 def _fill(sentence: str, words: dict[str, str]) -> str:
     for name, value in words.items():
-        sentence = sentence.replace("{" + name + "}", value)
+        short = quoted(value, MAX_OPTIONS).removesuffix(".")
+        sentence = sentence.replace("{" + name + "}", short)
     return sentence

@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from deepfake.errors import ModelError
-from deepfake.interpreters import InterpreterPool
+from deepfake.interpreters import InterpreterPool, reason
 from deepfake.manifest import MAX_CLASSES, ModelManifest
 from deepfake.modelstore.backends.protocol import (
     LOGIT,
@@ -146,7 +146,9 @@ def open_litert(
         try:
             found = [runner.run(interpreter, one[None]) for one in noise]
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"The model could not be run: {error}. Export it again.") from error
+            raise ModelError(
+                f"The model could not be run: {reason(error)}. Export it again."
+            ) from error
     usual = usual_outputs(outputs)
     values = {
         name: np.concatenate([one[name] for one in found]).reshape(NOISE, -1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from deepfake.errors import MissingPackageError, ModelError, UnansweredError
+from deepfake.formatting import quoted
 from deepfake.manifest import MAX_CLASSES, ModelManifest
 from deepfake.modelstore.backends.protocol import (
     EVIDENCE,
@@ -39,6 +40,7 @@ USUAL_SCORE = "logits"
 # Ranges that networks are trained with; what leaves 0..1 on any of them is no probability.
 NOISE_RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
 NOISE_EACH = 3
+MAX_QUOTED = 200
 ERROR_ONLY = 4  # log severity "fatal": errors come as exceptions all the same
 Layout = Literal["NCHW", "NHWC"]
 
@@ -54,6 +56,7 @@ class _Input:
         batch: int. Pictures of one run; 0 for any number.
         dtype: numpy type of the values.
         channels: int. 3 for colour, 1 for grey.
+        fixed: bool. Whether the file says the size.
     """
 
     name: str
@@ -62,6 +65,7 @@ class _Input:
     batch: int
     dtype: np.dtype[Any]
     channels: int = 3
+    fixed: bool = True
 
 
 class OnnxBackend:
@@ -288,7 +292,7 @@ def _input(session: InferenceSession, name: str, size: int | None) -> _Input:
     batch = shape[0] if _is_number(shape[0]) else 0
     if batch > LARGEST:
         raise ModelError(f"{name} takes batches of {batch} pictures. Export it with a free batch.")
-    return _Input(found.name, layout, side, batch, INPUT_TYPES[found.type], channels)
+    return _Input(found.name, layout, side, batch, INPUT_TYPES[found.type], channels, bool(fixed))
 
 
 def _layout(shape: list[int | str | None], name: str) -> tuple[Layout, int]:
@@ -371,9 +375,16 @@ def _run(
     try:
         outputs = session.run(names, {taken.name: values})
     except Exception as error:  # its errors have no base class of their own
-        raise UnansweredError(
+        failed = (
             f"The ONNX model failed on pictures of {taken.size} × {taken.size} pixels: "
-            f"{_brief(str(error))} If it was trained with another size, say it with --size."
+            f"{_brief(str(error))}"
+        )
+        if taken.fixed:
+            raise ModelError(
+                f"{failed} Export it again, and try it with ONNX Runtime where it was made."
+            ) from error
+        raise UnansweredError(
+            f"{failed} If it was trained with another size, say it with --size."
         ) from error
     return [np.asarray(output)[:count] for output in outputs]
 
@@ -392,5 +403,5 @@ def _is_number(side: object) -> bool:
 
 def _brief(error: str) -> str:
     """The first sentence of ONNX Runtime's message, without its codes and source lines."""
-    text = error.split(" : ", 3)[-1].splitlines()[0].strip() if error.strip() else "no reason given"
-    return f"{text[:200].rstrip('.')}."
+    lines = error.split(" : ", 3)[-1].strip().splitlines()
+    return quoted(lines[0] if lines else "no reason given", MAX_QUOTED)

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.files.digest import size_of
+from deepfake.formatting import quoted
 from deepfake.modelstore.backends.protocol import Network
 from deepfake.modelstore.compiling import parity
 from deepfake.modelstore.formats import KERAS, LITERT
@@ -41,6 +42,7 @@ MEMORY_TO_READ = 2_000_000_000
 # Priority of the process: whoever waits for a score comes first. Not the lowest, as somebody waits
 # for the compiled model, too.
 NICE = 5
+MAX_QUOTED = 300
 # How the child begins its sentence where another try would end the same.
 NO_LITERT = "The network does something that LiteRT cannot"
 
@@ -244,7 +246,7 @@ def _save_keras(
         model.save(path)
         again = _run(keras.saving.load_model(path, compile=False, safe_mode=True), inputs)
     except Exception as error:  # Keras raises whatever its layers raise
-        raise ModelError(f"Keras cannot save this model: {_first_line(error)}.") from error
+        raise ModelError(f"Keras cannot save this model: {_first_line(error)}") from error
     return max(parity.largest_difference(again[name], expected[name]) for name in expected)
 
 
@@ -260,10 +262,10 @@ def _export(model: keras.Model, path: Path) -> None:
     except Exception as error:  # so does the converter
         if _is_passing(error):
             raise ModelError(
-                f"The conversion was cut short ({_first_line(error)}). Free some memory and disk "
-                "space, then convert again."
+                f"The conversion was cut short ({_first_line(error).removesuffix('.')}). Free "
+                "some memory and disk space, then convert again."
             ) from error
-        raise parity.NoLiteRTError(f"{NO_LITERT}: {_first_line(error)}.") from error
+        raise parity.NoLiteRTError(f"{NO_LITERT}: {_first_line(error)}") from error
 
 
 def _is_passing(error: BaseException | None) -> bool:
@@ -284,7 +286,7 @@ def _is_passing(error: BaseException | None) -> bool:
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__).rstrip(".")[:300]
+    return quoted(lines[0] if lines else type(error).__name__, MAX_QUOTED)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from deepfake.errors import ModelError
-from deepfake.interpreters import InterpreterPool
+from deepfake.interpreters import InterpreterPool, reason
 from deepfake.modelstore.compiling import outcome
 from deepfake.modelstore.formats import LITERT
 
@@ -95,7 +95,7 @@ def litert_difference(folder: Path, weights: bytes, threads: int) -> float:
             together = runner(**{name: inputs})
         except (ModelError, ValueError, RuntimeError) as error:
             raise NoLiteRTError(
-                f"LiteRT cannot run the converted network: {error}. {UNLIKE}"
+                f"LiteRT cannot run the converted network: {reason(error)}. {UNLIKE}"
             ) from error
     worst = 0.0
     for output, expected in outputs.items():

@@ -13,7 +13,7 @@ MAX_PATH = 4096
 # In the words of Python, C++, the kernel, TensorFlow and ONNX Runtime.
 OUT_OF_MEMORY = (
     "MemoryError", "bad_alloc", "bad allocation", "Cannot allocate memory", "out of memory",
-    "OOM when allocating", "Failed to allocate memory",
+    "OOM when allocating", "Failed to allocate memory", "tensor would require more than",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Files of Keras 2 and 3, as people have them, through `open_keras`."""
 
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends import keras_messages
 from deepfake.modelstore.backends.keras import _explained, load, open_keras
 from deepfake.settings import Settings
-from tests.modelstore import keras2_files
+from tests.modelstore import hostile_files, keras2_files
 
 pytestmark = pytest.mark.tensorflow
 
@@ -391,6 +392,13 @@ def _datasets(group):
         ("File format not supported: filepath=x", "SavedModel"),
         ("Unable to open file (file signature not found)", "Download it again"),
         ("Something new\nin many lines", "Keras says: Something new. "),
+        ("The shape of the target variable and the shape of the target value in", "do not fit"),
+        ("A total of 1 objects could not be loaded. Example error message for", "do not fit"),
+        ("word " * 60 + "wordsthatarecut" * 9, r"Keras says: (word )+… Where"),
+        (
+            "Unrecognized keyword arguments passed to Dense: {" + "'option': 1, " * 40,
+            r"'option': … ?\), so|'option': 1 …\), so",
+        ),
     ],
 )
 def test_messages_of_keras_become_sentences(message, expected):
@@ -398,6 +406,37 @@ def test_messages_of_keras_become_sentences(message, expected):
     assert isinstance(error, ModelError)
     assert re.search(expected, str(error)), str(error)
     assert "safe_mode=False" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("layer", "changed", "said"),
+    [
+        ("Dense", {"units": -1}, "Received an invalid value for `units`"),
+        ("Dense", {"units": None}, "Received an invalid value for `units`"),
+        ("Dense", {"activation": "nonsense"}, "Could not interpret activation function"),
+        ("Conv2D", {"padding": "circular"}, "The `padding` argument must be"),
+        ("Conv2D", {"filters": 0}, "Invalid value for argument `filters`"),
+        ("Conv2D", {"dtype": "float99"}, "Cannot convert 'float99'"),
+    ],
+)
+def test_a_layer_that_cannot_be_built_is_named_with_keras_reason(
+    keras, tmp_path, layer, changed, said
+):
+    """Keras writes pages before it; a name in them is no reason."""
+    layers = keras.layers
+    inputs = layers.Input((16, 16, 3), name="lambda_weights_file_containing")
+    x = layers.Flatten()(layers.Conv2D(2, 3, name="conv")(inputs))
+    model = keras.Model(inputs, layers.Dense(1, name="dense")(x))
+    config = json.loads(model.to_json())
+    for each in config["config"]["layers"]:
+        if each["class_name"] == layer:
+            each["config"].update(changed)
+    path = hostile_files.archive(tmp_path / "model.keras", config)
+    with pytest.raises(ModelError) as raised:
+        load(path, SETTINGS)
+    text = str(raised.value)
+    assert re.search(rf"cannot build its layer '\w+' \({layer}\)\. It says: {said}", text), text
+    assert len(text) < 700 and "get_config" not in text
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from deepfake import interpreters
 from deepfake.errors import ModelError
 from deepfake.modelstore.resolve import load_model
+from deepfake.modelstore.safety.endings import is_out_of_memory
 from deepfake.settings import Settings, models_folder
 
 
@@ -94,3 +96,21 @@ def test_a_file_that_is_no_network_is_refused(tmp_path):
     (folder / "model.json").write_text(json.dumps(document))
     with pytest.raises(ModelError, match="is not a LiteRT model"):
         load_model(folder, Settings())
+
+
+def test_memory_that_litert_does_not_get_is_no_damaged_file(monkeypatch):
+    """LiteRT says nothing at all then, and the file was called missing, with no reason."""
+
+    class Full:
+        def __init__(self, **options):
+            pass
+
+        def allocate_tensors(self):
+            raise RuntimeError
+
+    monkeypatch.setattr(interpreters, "Interpreter", Full)
+    with pytest.raises(ModelError) as raised, interpreters.InterpreterPool(b"", 1, 1).borrow():
+        pytest.fail("it was opened")
+    assert "missing" not in str(raised.value)
+    # So that a worker says how much memory it may use.
+    assert is_out_of_memory(str(raised.value))

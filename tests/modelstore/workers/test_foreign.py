@@ -146,10 +146,11 @@ def test_a_model_that_draws_lots_is_refused(tmp_path, load, strength):
         load(path)
 
 
+@pytest.mark.parametrize("most", [8e8, 2e12])
 @pytest.mark.parametrize("way", HUGE)
 @pytest.mark.skipif(sys.platform != "linux", reason="no limit of memory here")
-def test_what_fills_the_memory_on_a_photo_is_refused(tmp_path, load, way):
-    model = load(spread(tmp_path / "m.onnx", HUGE[way], 8e8))
+def test_what_fills_the_memory_on_a_photo_is_refused(tmp_path, load, way, most):
+    model = load(spread(tmp_path / "m.onnx", HUGE[way], most))
     with pytest.raises(ModelError, match="more memory than it may use here"):
         model.backend.scores(PHOTO)
     assert model.backend.scores(NOISE).raw == pytest.approx([0.5], abs=0.05)
