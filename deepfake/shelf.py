@@ -261,4 +261,4 @@ def failure_of(name: str, error: Exception) -> ModelError:
 
 def say_failure(model: str, sentence: str) -> None:
     """Tell the operator why a model cannot be used, while the others go on."""
-    print(f"deepfake: {on_one_line(model)}: {sentence}", file=sys.stderr, flush=True)
+    print(f"deepfake: {on_one_line(f'{model}: {sentence}')}", file=sys.stderr, flush=True)

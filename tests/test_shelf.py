@@ -8,7 +8,7 @@ import deepfake
 from deepfake import progress
 from deepfake.errors import ModelError, ModelNotFoundError
 from deepfake.settings import Settings, models_folder
-from deepfake.shelf import Shelf, model_names
+from deepfake.shelf import Shelf, model_names, say_failure
 
 
 @pytest.fixture
@@ -160,3 +160,9 @@ def test_predict_keeps_its_model_and_takes_a_mended_one_at_once(broken_model, ma
     first = deepfake.predict(portrait, broken_model)
     file.unlink()
     assert deepfake.predict(portrait, broken_model) == first
+
+
+def test_what_the_operator_reads_of_a_failure_is_one_line_without_codes(capsys):
+    say_failure("a\nmodel.onnx", "Its class is called \x1b[2J.")
+    said = capsys.readouterr().err
+    assert said.endswith(".\n") and said[:-1].isprintable()

@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
             text = judge(file)
         except ImageError as error:
             code = SOME_UNREADABLE
-            print(f"deepfake: {on_one_line(file)}: {error}", file=sys.stderr)
+            print(f"deepfake: {on_one_line(f'{file}: {error}')}", file=sys.stderr)
             if options.json:
                 line: ErrorDocument = {"file": file, "error": str(error)}
                 print(json.dumps(printable(line)), flush=True)
@@ -121,7 +121,7 @@ def _introduce(names: tuple[str, ...], options: argparse.Namespace) -> None:
 
         settings = Settings.from_environment()
         for remark in introduce(names or (settings.model,), settings, given):
-            print(f"deepfake: {remark}", file=sys.stderr)
+            print(f"deepfake: {on_one_line(remark)}", file=sys.stderr)
 
 
 def _require_one(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from deepfake.commands.options import add_answers
+from deepfake.formatting import on_one_line
 from deepfake.modelstore.answers import Answers
 from deepfake.settings import MODEL_FIELDS, Settings
 
@@ -89,6 +90,6 @@ def run(options: argparse.Namespace) -> int:
         from deepfake.modelstore.resolve import introduce
 
         for remark in introduce(names, settings, said):
-            print(f"deepfake: {remark}", file=sys.stderr)
+            print(f"deepfake: {on_one_line(remark)}", file=sys.stderr)
     serve(settings, names)
     return 0

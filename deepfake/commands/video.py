@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
                 annotate(name, report, options.annotate)
         except VideoError as error:
             code = SOME_UNREADABLE
-            print(f"deepfake: {on_one_line(name)}: {error}", file=sys.stderr)
+            print(f"deepfake: {on_one_line(f'{name}: {error}')}", file=sys.stderr)
             if options.json:
                 print(json.dumps(printable({"file": name, "error": str(error)})), flush=True)
             continue

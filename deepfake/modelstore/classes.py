@@ -125,7 +125,10 @@ def unlabelled(model: str, classes: int, single: bool, names: Sequence[str], sou
         source: str. Where that is written.
     """
     if names:
-        example = names[-1] if classes == 2 else ",".join(names[1:3])
+        which = [1] if classes == 2 else [1, 2]
+        # A name that nobody can type is one that a terminal might act on.
+        plain = all(names[index].isprintable() for index in which)
+        example = ",".join(names[index] if plain else str(index) for index in which)
         return (
             f"{source} calls the outputs of {model} {shown(names)}, which does not say for sure "
             "which of them mean fake. Look at the model's page or ask its author, and pass "

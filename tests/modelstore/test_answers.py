@@ -5,6 +5,7 @@ from deepfake import verdict
 from deepfake.errors import ModelError, SettingError
 from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends.protocol import Network
+from deepfake.modelstore.classes import unlabelled
 
 FILES = {"model.h5": "ab" * 32}
 ONE = Network(size=128, kind="sigmoid")
@@ -225,3 +226,9 @@ def test_old_answers_mean_what_they_meant():
         "resample": "bilinear", "align": "none", "exposure": "none",
     }  # fmt: skip
     assert manifest.labels.model_dump(mode="json") == {"order": ["real", "fake"], "fake": "fake"}
+
+
+def test_names_of_a_strangers_classes_are_never_codes_for_a_terminal():
+    """`config.json` may hold any text, and its names stand in what a user is told to type."""
+    said = unlabelled("model", 2, False, ("a\x1b[31mb", "c\x1b[2Jd"), "config.json")
+    assert said.isprintable() and "--positive 1." in said
