@@ -15,7 +15,7 @@ pytest_plugins = ["tests.keras_modules", "tests.training_faces"]
 EXAMPLES = Path(__file__).parent.parent / "examples"
 # Markers of pyproject.toml: what a test needs is told by the fixtures that it asks for.
 NEEDS = {
-    "tensorflow": {"keras", "resynthesis", "ship", "trainer"},
+    "tensorflow": {"eagerly", "keras", "resynthesis", "ship", "trainer"},
     "browser": {"chromium"},
     "slow": {"evaluated"},
     "services": {

@@ -16,3 +16,13 @@ keras = imported("keras")
 resynthesis = imported("deepfake.forging.resynthesis")
 ship = imported("deepfake.shipping.ship")
 trainer = imported("deepfake.training.trainer")
+
+
+@pytest.fixture
+def eagerly(keras):
+    """Without graphs, which take longer to make of a network than a few steps or batches take."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

@@ -6,7 +6,11 @@ from deepfake.errors import TrainingError
 from deepfake.manifest import Input
 from deepfake.networks.architectures import APPLICATIONS
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.usefixtures("eagerly"),
+    pytest.mark.filterwarnings("ignore:Even though the"),
+]
 
 RANDOM = np.random.default_rng(0)
 
