@@ -36,21 +36,29 @@ def on_one_line(name: str) -> str:
     return "".join("?" if unicodedata.category(c) in control else c for c in name)
 
 
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters, cut after a word, with “ …” where it was cut."""
+    if len(text) <= most:
+        return text
+    whole, _, rest = text[: most - 1].rpartition(" ")
+    # A text may be one long word.
+    kept = whole if len(whole) > len(rest) else text[: most - 2]
+    return f"{kept.rstrip(' ,;:.(')} …"
+
+
 def quoted(text: str, most: int) -> str:
     """What a program said, to stand within a message: short, on one line, never half a word.
 
     Args:
         text: str. Of any length, with or without a full stop.
-        most: int. Characters to keep, about.
+        most: int. Characters to keep.
 
     Returns:
         The text with a full stop, or its first words with “ …”; nothing for nothing.
     """
     line = " ".join(text.split()).rstrip(".")
-    if len(line) <= most:
-        return f"{line}." if line else ""
-    whole = line[: most + 1].rpartition(" ")[0].rstrip(" ,;:.(")
-    return f"{whole} …" if whole else f"{line[:most]}…"
+    short = shortened(line, most)
+    return short if short != line or not line else f"{line}."
 
 
 def percent(share: float | None) -> str:

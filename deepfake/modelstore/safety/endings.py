@@ -6,7 +6,7 @@ import json
 import signal
 
 from deepfake.errors import ModelError
-from deepfake.formatting import quoted
+from deepfake.formatting import shortened
 from deepfake.modelstore.safety import confinement
 
 MAX_SENTENCE = 600
@@ -82,7 +82,7 @@ def _said(complaint: str) -> tuple[str, str, str]:
         return "", _sentence(complaint), ""
     path = path[:MAX_PATH]
     # A path is never cut, or it could not be left out for visitors.
-    return kind, _short(sentence, MAX_SENTENCE + 2 * len(path)), path
+    return kind, shortened(sentence, MAX_SENTENCE + 2 * len(path)), path
 
 
 def _kinds(base: type[ModelError]) -> dict[str, type[ModelError]]:
@@ -95,11 +95,7 @@ def _kinds(base: type[ModelError]) -> dict[str, type[ModelError]]:
 
 def _sentence(complaint: str) -> str:
     """The last line of what the child said, as it may be shown: short, printable."""
-    return _short(_printable(_last_line(complaint)), MAX_SENTENCE)
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else quoted(text, most)
+    return shortened(_printable(_last_line(complaint)), MAX_SENTENCE)
 
 
 def _last_line(complaint: str) -> str:
