@@ -179,15 +179,23 @@ class FaceDetector:
         turned = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0).rotate(
             angle, Image.Resampling.BICUBIC, expand=True, fillcolor=BESIDE
         )
-        cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-        back = np.array([[cos, -sin], [sin, cos]])
+        return self._look_back(turned, np.array(size) / 2 / share, _turning(angle) / share)
+
+    def _look_back(self, turned: Image.Image, centre: np.ndarray, out: np.ndarray) -> list[Face]:
+        """Find faces in a turned copy, in pixels of the picture.
+
+        Args:
+            turned: Image. The copy.
+            centre: float array (2,). Where its centre lies in the picture.
+            out: float array (2, 2). Turns and scales what is in it to what is in the picture.
+        """
         faces = []
         for face in self._look(turned, (0.0, 0.0, float(turned.width), float(turned.height))):
             corners = np.array(face.box).reshape(2, 2)
             points = np.stack([corners.mean(axis=0), *face.keypoints]) - np.array(turned.size) / 2
-            points = (points @ back.T + np.array(size) / 2) / share
-            centre, half = points[0], (corners[1] - corners[0]) / 2 / share
-            box = (*(centre - half).tolist(), *(centre + half).tolist())
+            points = points @ out.T + centre
+            half = (corners[1] - corners[0]) / 2 * np.hypot(*out[0])
+            box = (*(points[0] - half).tolist(), *(points[0] + half).tolist())
             faces.append(Face(box, points[1:], face.confidence))
         return faces
 
@@ -218,22 +226,15 @@ class FaceDetector:
         # Twice what the network sees, which is made of it by averaging, as of a whole picture.
         seen = 2 * INPUT_SIDE
         by = max(1, int(side / seen))
-        cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-        out = np.array([[cos, -sin], [sin, cos]]) * side / seen
-        start = np.array([x, y]) - out @ np.full(2, seen / 2)
+        centre = np.array([x, y])
+        out = _turning(angle) * side / seen
+        start = centre - out @ np.full(2, seen / 2)
         rows = np.column_stack([out, start - (x0, y0)]) / by
         turned = image.crop((x0, y0, x1, y1)).reduce(by).transform(
             (seen, seen), Image.Transform.AFFINE, tuple(rows.ravel().tolist()),
             Image.Resampling.BICUBIC, fillcolor=BESIDE,
         )  # fmt: skip
-        faces = []
-        for found in self._look(turned, (0.0, 0.0, float(seen), float(seen))):
-            corners = np.array(found.box).reshape(2, 2)
-            points = np.stack([corners.mean(axis=0), *found.keypoints]) @ out.T + start
-            half = (corners[1] - corners[0]) / 2 * side / seen
-            box = (*(points[0] - half).tolist(), *(points[0] + half).tolist())
-            faces.append(Face(box, points[1:], found.confidence))
-        return faces
+        return self._look_back(turned, centre, out)
 
     def _look(
         self, image: Image.Image, area: tuple[float, float, float, float], share: float = 1.0
@@ -272,6 +273,12 @@ class FaceDetector:
             box = (*corners[0].tolist(), *corners[1].tolist())
             faces.append(Face(box, corners[2:], float(score)))
         return faces
+
+
+def _turning(angle: float) -> np.ndarray:
+    """What turns points back that were turned counterclockwise, of a picture: y points down."""
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    return np.array([[cos, -sin], [sin, cos]])
 
 
 def _surroundings(face: Face, picture: Picture) -> tuple[float, float, float, float]:

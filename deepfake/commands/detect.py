@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepfake.commands.options import add_answers, add_threshold
 from deepfake.errors import ImageError, RecordError, SettingError
+from deepfake.files.same import are_same
 from deepfake.formatting import on_one_line, printable
 from deepfake.modelstore.answers import Answers
 
@@ -140,7 +141,7 @@ def _require_one(
     ((photo, _),) = files
     for path in reports:
         require_suffix(path)
-        if path.exists() and Path(photo).exists() and path.samefile(photo):
+        if are_same(path, Path(photo)):
             raise RecordError(f"The report {path} would replace the photo. Name another place.")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepfake.commands.options import add_model, add_threshold
 from deepfake.errors import SettingError, VideoError
+from deepfake.files.same import are_same
 from deepfake.formatting import on_one_line, printable
 from deepfake.video.aggregation import AGGREGATIONS, DEFAULT
 
@@ -138,11 +139,7 @@ def _problem(path: Path, video: Path) -> str:
         return "is a folder"
     if not path.absolute().parent.is_dir():
         return "has no folder to lie in"
-    return "would replace the video" if _are_same(path, video) else ""
-
-
-def _are_same(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.samefile(other)
+    return "would replace the video" if are_same(path, video) else ""
 
 
 def _lines(report: VideoReport) -> str:

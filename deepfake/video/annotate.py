@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from deepfake.errors import VideoError
+from deepfake.files.same import are_same
 from deepfake.video.clip import CPU_SECONDS, MEMORY, Answers, send, start
 from deepfake.video.report import VideoReport
 
@@ -29,7 +30,7 @@ def annotate(path: str | Path, report: VideoReport, target: str | Path) -> None:
     target = Path(target)
     if target.suffix.lower() != ".mp4":
         raise VideoError("The annotated video is an MP4: end its name with .mp4.")
-    if target.exists() and Path(path).exists() and target.samefile(path):
+    if are_same(target, Path(path)):
         raise VideoError(f"{target} is the video itself. Name another place for the copy.")
     if not target.parent.is_dir():
         raise VideoError(f"There is no folder {target.parent} to write to.")

@@ -109,6 +109,8 @@ def test_what_is_under_way_stops_when_nobody_wants_it(served, browser, films):
         expect(result.locator(".film")).to_contain_text("Person 1")
         assert children() == 0
         expect(result.locator(".film-line")).to_have_count(1)
+        remove_photo(page, "video")
+        expect(result).to_contain_text("appears here")
 
 
 def wait_for_none(page):
