@@ -115,7 +115,7 @@ class VideoChecker:
         self._admission = admission
         self._uploads = uploads
         self._view = view
-        self._newest = Newest()
+        self._newest, self._removed = Newest(), Newest()
         # Of each visitor, the pages whose video is worked on.
         self._busy: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
@@ -127,8 +127,9 @@ class VideoChecker:
     def forget(self, ticket: str, request: gr.Request | None = None) -> Changes:
         """The video was removed."""
         self.note(ticket, request)
+        self._removed.note(request, ticket)
         self._note_shown(None, request)
-        return self._view.show_nothing(wording.welcome("video_welcome"), ticket)
+        return self._welcome(ticket)
 
     def check(
         self, video: str | None, ticket: str, request: gr.Request | None = None
@@ -157,6 +158,7 @@ class VideoChecker:
                         yield {self._view.panel: ticketed(pace.panel(), ticket)}
                         over = running.is_over(EVERY_SECONDS)
                         if not self._newest.holds(request, ticket):
+                            yield self._after_removal(request)
                             return
                         if over:
                             break
@@ -239,6 +241,17 @@ class VideoChecker:
     def _limit(self) -> TimeLimit:
         # From now on: a video takes so long that those who wait for one would have no time left.
         return TimeLimit(None, self._choices.shelf.settings.analysis_seconds)
+
+    def _after_removal(self, request: gr.Request | None) -> Changes:
+        # What was last told of the video may have overtaken the answer to its removal, which comes
+        # by another way, and stand in its place; this comes after it, by the same way.
+        removed = self._removed.get(request, "")
+        if removed and self._newest.holds(request, removed):
+            return self._welcome(removed)
+        return stays()
+
+    def _welcome(self, ticket: str) -> Changes:
+        return self._view.show_nothing(wording.welcome("video_welcome"), ticket)
 
     def _note_shown(self, video: str | None, request: gr.Request | None) -> None:
         if request is not None:

@@ -101,6 +101,7 @@ def test_what_is_under_way_stops_when_nobody_wants_it(served, browser, films):
         expect(result.locator("progress[value]")).to_be_visible()
         remove_photo(page, "video")
         expect(result.locator("progress")).to_be_hidden()
+        expect(result).to_contain_text("appears here")
         wait_for_none(page)
         # Another one takes the place of the one before, without waiting for it.
         upload(page, long, "video")
