@@ -90,8 +90,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _let_go_of_stdout()
         return RAN
     except OSError as error:
-        # Errors of files have their name, and sentences of their own.
-        if error.errno not in FULL or error.filename is not None:
+        if error.filename is not None:
+            # A place that may not be entered, a name that is too long: asked of wherever files are.
+            print(
+                f"deepfake: {on_one_line(f'{error.filename}: {error.strerror}')}.", file=sys.stderr
+            )
+            return FAILED
+        if error.errno not in FULL:
             raise
         print(f"deepfake: The output cannot be written: {error.strerror}.", file=sys.stderr)
         _let_go_of_stdout()

@@ -103,6 +103,10 @@ class MisjudgedError(DeepfakeError):
     """A misjudged photo that cannot be kept, or none to be found."""
 
 
+class RightlyJudgedError(MisjudgedError):
+    """A photo that was to be kept as misjudged, and is not."""
+
+
 class LimitError(DeepfakeError):
     """A visitor who has to wait before the next analysis.
 

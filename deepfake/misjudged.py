@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deepfake.detector import Detector
-from deepfake.errors import DeepfakeError, MisjudgedError
+from deepfake.errors import DeepfakeError, MisjudgedError, RightlyJudgedError
 from deepfake.files import atomic
 from deepfake.report import Report
 from deepfake.settings import Settings
@@ -130,12 +130,12 @@ def add(
         What was kept.
 
     Raises:
-        MisjudgedError: the model is right at its own threshold, the folder is full, or it cannot be
-            written.
+        RightlyJudgedError: the model is right at its own threshold.
+        MisjudgedError: the folder is full, or it cannot be written.
     """
     said = _said(report)
     if said.verdict == right:
-        raise MisjudgedError(
+        raise RightlyJudgedError(
             f"{said.model} calls this photo {right} at its own threshold ({said.threshold:.2f}), "
             "which is right. So there is nothing to keep."
         )

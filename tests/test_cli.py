@@ -12,7 +12,7 @@ from PIL import Image
 
 from deepfake import imaging
 from deepfake.cli import main
-from deepfake.errors import ImageError
+from deepfake.errors import ImageError, ModelError
 from deepfake.formatting import printable
 from deepfake.imaging import source
 from deepfake.version import __version__
@@ -211,6 +211,31 @@ def test_a_full_disk_is_said(portrait):
         assert result.returncode == 1
         (line,) = result.stderr.splitlines()
         assert line == "deepfake: The output cannot be written: No space left on device."
+
+
+@pytest.mark.parametrize("command", [["detect", "--report"], ["evaluate", ".", "-o"]])
+def test_a_name_that_no_system_takes_is_said(command, portrait, capsys):
+    name = "x" * 300 + ".json"
+    assert main([*command, name, *([str(portrait)] if command[0] == "detect" else [])]) == 1
+    said = capsys.readouterr().err
+    assert name in said and "Traceback" not in said
+
+
+def test_a_photo_that_a_model_fails_on_does_not_end_the_others(portrait, capsys, monkeypatch):
+    from deepfake.detector import Detector
+
+    detect, runs = Detector.detect, []
+
+    def once(self, *given, **asked):
+        runs.append(1)
+        if len(runs) == 1:
+            raise ModelError("The model took too long.")
+        return detect(self, *given, **asked)
+
+    monkeypatch.setattr(Detector, "detect", once)
+    assert main(["detect", str(portrait), str(portrait)]) == 2
+    out, err = capsys.readouterr()
+    assert "took too long" in err and len(out.splitlines()) == 1
 
 
 def test_help_fits_any_terminal():

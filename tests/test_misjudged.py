@@ -82,6 +82,14 @@ def test_somebody_who_changes_their_mind_leaves_one_copy(folder, models, portrai
     assert len([*(folder / "fake").iterdir()]) == 2
 
 
+def test_one_that_is_judged_rightly_does_not_end_the_others(folder, models, portrait, capsys):
+    fake = portrait.parent / "fake_swap_collins.jpg"
+    assert run("add", "--real", portrait, portrait.parent / "no.jpg", fake) == 2
+    out, err = capsys.readouterr()
+    assert "calls this photo real" in err and "no.jpg" in err
+    assert "is real, and" in out and len([*(folder / "real").glob("*.jp*g")]) == 1
+
+
 def test_there_is_a_sentence_for_what_cannot_be_done(folder, models, portrait, capsys, monkeypatch):
     assert run("run") == 1
     assert "No misjudged photos are kept" in capsys.readouterr().err

@@ -258,7 +258,7 @@ def _carried_over(
     """What was known of the old file holds for the new one, since both return the same."""
     output = manifest.output
     if not network.evidence:
-        lost = {"score": network.score, "evidence": None, "experts": None}
+        lost = {"score": network.score, "evidence": None, "experts": None, "drawing": None}
         output = output.model_copy(update=lost)
     kept = {name: digest for name, digest in manifest.files.items() if beside is not None}
     return manifest.model_copy(update={"files": {**kept, **files}, "output": output})

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.commands.options import add_answers, add_threshold
-from deepfake.errors import ImageError, RecordError, SettingError
+from deepfake.errors import ImageError, ModelError, RecordError, SettingError
 from deepfake.files.same import are_same
 from deepfake.formatting import on_one_line, printable
 from deepfake.modelstore.answers import Answers
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 RAN, SOME_UNREADABLE = 0, 2
 STANDARD_INPUT = "-"
 SNIFFED_BYTES = 4096
+
+# A file → what is printed of it, and whether all models said something.
+Judge = Callable[[str], tuple[str, bool]]
 
 
 def add_command(commands: Any) -> None:
@@ -102,8 +105,9 @@ def run(options: argparse.Namespace) -> int:
         try:
             if problem:
                 raise ImageError(problem)
-            text = judge(file)
-        except ImageError as error:
+            text, complete = judge(file)
+        except (ImageError, ModelError) as error:
+            # Of a model: it took too long over this one, or fell over it.
             code = SOME_UNREADABLE
             print(f"deepfake: {on_one_line(f'{file}: {error}')}", file=sys.stderr)
             if options.json:
@@ -111,6 +115,8 @@ def run(options: argparse.Namespace) -> int:
                 print(json.dumps(printable(line)), flush=True)
             continue
         print(text, flush=True)
+        if not complete:
+            code = SOME_UNREADABLE
     return code
 
 
@@ -145,7 +151,7 @@ def _require_one(
             raise RecordError(f"The report {path} would replace the photo. Name another place.")
 
 
-def _one(model: str | None, options: argparse.Namespace) -> Callable[[str], str]:
+def _one(model: str | None, options: argparse.Namespace) -> Judge:
     from deepfake.detector import Detector
 
     detector = Detector(model, threshold=options.threshold)
@@ -154,7 +160,7 @@ def _one(model: str | None, options: argparse.Namespace) -> Callable[[str], str]
         "provenance": bool(options.provenance or options.json or options.report),
     }
 
-    def judge(file: str) -> str:
+    def judge(file: str) -> tuple[str, bool]:
         source = _source(file, detector.settings)
         if options.report:
             from deepfake import imaging
@@ -172,19 +178,16 @@ def _one(model: str | None, options: argparse.Namespace) -> Callable[[str], str]
         else:
             report = detector.detect(source, file=file, **asked)
         if options.json:
-            return json.dumps(printable(report.to_dict()))
-        return _as_line(report) + (_origin(report) if options.provenance else "")
+            return json.dumps(printable(report.to_dict())), True
+        return _as_line(report) + (_origin(report) if options.provenance else ""), True
 
     return judge
 
 
-def _several(
-    names: tuple[str, ...], options: argparse.Namespace
-) -> tuple[Callable[[str], str], list[str]]:
+def _several(names: tuple[str, ...], options: argparse.Namespace) -> tuple[Judge, list[str]]:
     """(what to do with a file, the models that cannot be used)."""
     from deepfake import imaging
     from deepfake.comparison import compare
-    from deepfake.errors import ModelError
     from deepfake.settings import Settings
     from deepfake.shelf import Shelf, say_failure
     from deepfake.verdict import check_threshold
@@ -204,12 +207,13 @@ def _several(
     if len(failed) == len(names):
         raise ModelError("None of the models can be used.")
 
-    def judge(file: str) -> str:
+    def judge(file: str) -> tuple[str, bool]:
         picture = imaging.read(_source(file, settings), settings)
         comparison = compare(picture, names, shelf, threshold=options.threshold, file=file)
+        complete = not any(row.error for row in comparison.rows)
         if options.json:
-            return json.dumps(printable(comparison.to_dict()))
-        return _as_table(comparison, picture.notes)
+            return json.dumps(printable(comparison.to_dict())), complete
+        return _as_table(comparison, picture.notes), complete
 
     return judge, failed
 

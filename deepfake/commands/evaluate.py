@@ -99,8 +99,9 @@ def evaluate(options: argparse.Namespace) -> str:
         raise SettingError(f"--seed must be at least 0. Received: {options.seed}.")
     if options.output.is_file():
         raise TrainingError(f"{options.output} is a file. Name a folder for the report.")
-    names = options.model or ["default"]
-    for remark in introduce(names, Settings.from_environment(), Answers.of(options)):
+    settings = Settings.from_environment()
+    names = options.model or [settings.model]
+    for remark in introduce(names, settings, Answers.of(options)):
         print(remark, file=sys.stderr, flush=True)
     detectors = _load(names, options.threshold)
     found = [data.find(place, options.split, options.limit, options.seed) for place in options.data]

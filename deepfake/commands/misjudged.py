@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.commands.options import add_model
-from deepfake.errors import DeepfakeError, MisjudgedError
+from deepfake.errors import DeepfakeError, ImageError, MisjudgedError, RightlyJudgedError
 from deepfake.formatting import on_one_line
 
 if TYPE_CHECKING:
     from deepfake.misjudged import Outcome, Said, Trial
     from deepfake.settings import Settings
 
-RAN, GOT_WORSE = 0, 3
+RAN, SOME_UNREADABLE, GOT_WORSE = 0, 2, 3
 # What matters most comes last, where a terminal shows it.
 ORDER: tuple[Outcome, ...] = (
     "still right",
@@ -70,11 +71,10 @@ def add_photos(options: argparse.Namespace) -> int:
         options: Namespace. As of `add_command`.
 
     Returns:
-        The exit code.
+        The exit code: 2 where a photo could not be read.
 
     Raises:
-        MisjudgedError: a photo is judged rightly, or the folder cannot be written.
-        ImageError: a photo cannot be read.
+        MisjudgedError: the folder cannot be written, or none of the photos is misjudged.
         ModelError: the model cannot be loaded.
     """
     from deepfake import imaging, misjudged
@@ -84,16 +84,26 @@ def add_photos(options: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     folder = _folder(options, settings)
     detector = Detector(options.model, settings=settings)
+    code, kept, right = RAN, 0, misjudged.RIGHT[options.fake]
     for file in options.files:
-        picture = imaging.read(file, settings)
-        report = detector.detect(picture, file=file)
-        data = Path(file).read_bytes()
-        right = misjudged.RIGHT[options.fake]
-        entry = misjudged.add(folder, data, report, right, file=on_one_line(Path(file).name))
+        try:
+            data = imaging.read_path(file, settings)
+            report = detector.detect(imaging.read(data, settings), file=file)
+            entry = misjudged.add(folder, data, report, right, file=on_one_line(Path(file).name))
+        except ImageError as error:
+            code = SOME_UNREADABLE
+            print(f"deepfake: {on_one_line(f'{file}: {error}')}", file=sys.stderr)
+            continue
+        except RightlyJudgedError as error:
+            print(f"deepfake: {on_one_line(f'{file}: {error}')}", file=sys.stderr)
+            continue
+        kept += 1
         (said,) = entry.said
         print(f"kept: {entry.name} is {right}, and {said.model} says {_in_words(said)}")
+    if not kept:
+        raise MisjudgedError("None of these photos was kept.")
     print(f"In {folder}. Try a new model on them: deepfake misjudged run --model MODEL")
-    return RAN
+    return code
 
 
 def run_model(options: argparse.Namespace) -> int:

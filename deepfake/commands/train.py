@@ -127,7 +127,7 @@ def _dashes(name: str) -> str:
 def _train(options: argparse.Namespace) -> int:
     with needed_for("Training"):
         print(train(options.data, options.output, options))
-        if said := on_new_model(str(options.output)):
+        if said := on_new_model(_as_model(options.output)):
             print(said)
     return RAN
 
@@ -287,4 +287,9 @@ def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def _try_it(run: Path) -> str:
-    return f"Try it: deepfake detect PHOTO --model {run}"
+    return f"Try it: deepfake detect PHOTO --model {_as_model(run)}"
+
+
+def _as_model(run: Path) -> str:
+    # A folder of that name is not meant by it.
+    return f"./{run}" if str(run) == "default" else str(run)

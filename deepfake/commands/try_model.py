@@ -81,7 +81,6 @@ def try_model(
     Raises:
         ModelError: it cannot be opened, or lacks something else than what its classes mean.
     """
-    from deepfake.evaluation.probe import example_photos
     from deepfake.modelstore.located import locate
     from deepfake.modelstore.resolve import LoadedFile, load_model
 
@@ -89,7 +88,7 @@ def try_model(
     if found.fixed:
         model = load_model(name, settings, answers)
         lines = [f"{found.name} comes with a manifest, so there is nothing to ask.", ""]
-        return [*lines, *_scores(model, example_photos(), settings), *_next(name)]
+        return [*lines, *_scores(model, _photos(folder)[0], settings), *_next(name)]
     opened = LoadedFile(found, settings, answers).open()
     known = answers if found.kept is None else answers.over(found.kept.answers)
     lines = [_what(found, opened.network), *(f"  {remark}" for remark in opened.remarks)]

@@ -23,7 +23,7 @@ from deepfake.imaging.kinds import sniff
 from deepfake.imaging.limits import check_byte_count, check_dimensions, unreadable
 from deepfake.imaging.picture import Picture
 from deepfake.imaging.pixels import as_array
-from deepfake.imaging.reduced import STREAMED, WHOLE, read_smaller, times_allowed
+from deepfake.imaging.reduced import STREAMED, WHOLE, in_words, read_smaller, times_allowed
 from deepfake.imaging.source import read_path
 from deepfake.imaging.upright import turn_upright
 from deepfake.imaging.webp import canvas_of
@@ -133,12 +133,13 @@ def _shown(image: Image.Image, settings: Settings, cicp: tuple[int, int] | None 
 
 
 def _frame(image: Image.Image, settings: Settings, cicp: tuple[int, int] | None) -> Pixels:
-    image, smaller = read_smaller(image, settings)
+    full = image.size
+    image, by = read_smaller(image, settings)
     if cicp:
         image.info["cicp"] = cicp
     upright, notes = turn_upright(bmp.shown_opaque(image))
     colour, note = to_srgb(upright)
-    return as_array(colour), smaller + notes + note
+    return as_array(colour), in_words(by, full, upright.size) + notes + note
 
 
 def _go_to(image: Image.Image, index: int) -> bool:

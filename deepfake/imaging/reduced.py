@@ -27,7 +27,7 @@ def times_allowed(image: Image.Image) -> float:
     return STREAMED if streamed else WHOLE
 
 
-def read_smaller(image: Image.Image, settings: Settings) -> tuple[Image.Image, list[str]]:
+def read_smaller(image: Image.Image, settings: Settings) -> tuple[Image.Image, int]:
     """Decode a picture, with no more pixels than the limit.
 
     Args:
@@ -35,8 +35,7 @@ def read_smaller(image: Image.Image, settings: Settings) -> tuple[Image.Image, l
         settings: Settings. With the limit.
 
     Returns:
-        (the picture, half, a quarter or an eighth as wide and high where it must be; a sentence
-        that says so).
+        (the picture, half, a quarter or an eighth as wide and high where it must be; 1, 2, 4 or 8).
     """
     width, height = image.size
     by = 1
@@ -47,9 +46,22 @@ def read_smaller(image: Image.Image, settings: Settings) -> tuple[Image.Image, l
     image.load()
     while image.width * image.height > settings.max_pixels:
         image = image.reduce(2)
+    return image, by
+
+
+def in_words(by: int, full: tuple[int, int], read: tuple[int, int]) -> list[str]:
+    """A sentence on what `read_smaller` did, if anything.
+
+    Args:
+        by: int. As it returns.
+        full: tuple (width, height). Of the file's picture.
+        read: tuple (width, height). Of what was read, after it was turned upright.
+    """
     if by == 1:
-        return image, []
-    return image, [
-        f"The photo has {width} × {height} pixels. It was read at {SHARES[by]} of its width "
-        f"and height; places are given in that size, {image.width} × {image.height}."
+        return []
+    if (full[0] < full[1]) != (read[0] < read[1]):
+        full = full[::-1]
+    return [
+        f"The photo has {full[0]} × {full[1]} pixels. It was read at {SHARES[by]} of its width "
+        f"and height; places are given in that size, {read[0]} × {read[1]}."
     ]

@@ -23,6 +23,9 @@ TABLE_BYTES_EACH = 500
 # Pictures hardly shrink; only what is nearly all of one colour becomes so much smaller.
 MAX_RATIO, RATIO_FROM = 100, 1_000_000
 ENCRYPTED = 0x1
+# zipfile decompresses these in pieces of the size that is asked for; of others it makes at once all
+# that is behind a few bytes, whatever size they claim.
+BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 NESTED = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".cbz", ".jar")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 END, END_64 = b"PK\x05\x06", b"PK\x06\x06"
@@ -77,6 +80,11 @@ def refusal(entry: zipfile.ZipInfo) -> str:
         return "This entry of the archive is a link; links in archives are not followed."
     if entry.flag_bits & ENCRYPTED:
         return "This entry of the archive is protected by a password. Unpack the archive first."
+    if entry.compress_type not in BOUNDED:
+        return (
+            "This entry of the archive is packed in a way that is not read here. Pack the archive "
+            "again as an ordinary ZIP (method “Deflate”)."
+        )
     if name.lower().endswith(NESTED):
         return "An archive in an archive is not opened. Unpack it first."
     if entry.file_size > max(RATIO_FROM, MAX_RATIO * entry.compress_size):
@@ -111,6 +119,11 @@ def read(path: str, number: int, settings: Settings) -> bytes:
         raise ImageError(f"This entry of the archive is damaged ({error}).") from error
     except (OSError, RuntimeError) as error:
         raise ImageError(f"This entry of the archive cannot be read: {error}.") from error
+
+
+def let_go() -> None:
+    """Close the archives that were read from, so that those that are deleted leave the disk."""
+    _kept.cache_clear()
 
 
 @lru_cache(maxsize=4)

@@ -95,7 +95,7 @@ class Scan:
         self._starting: dict[int, float] = {}
         self._failed_starts = 0
         self._last = 0
-        # Files that come before the journal's next ones; those of a tuple go to a worker alone.
+        # Files that come before the journal's next ones; of the others each goes to a worker alone.
         self._first: deque[tuple[int, Item]] = deque()
         self._alone: deque[tuple[int, Item]] = deque()
         self._deaths: Counter[int] = Counter()

@@ -27,6 +27,8 @@ from deepfake.video.containers import SNIFFED_BYTES, demuxer_of
 BT_601, BT_709, UNSPECIFIED = 5, 1, 2  # ITU-T H.273, matrix coefficients
 HDR = {16: "PQ", 18: "HLG"}  # ITU-T H.273, transfer characteristics
 EPSILON = 1e-4
+# Slow motion has 240 frames a second. Each frame costs the asking process memory.
+MOST_A_SECOND = 480
 Request = dict[str, Any]
 # Which frames are not decoded: none; those that no other is compressed from, and none where that
 # gives nothing.
@@ -184,6 +186,11 @@ class Clip:
                 times.append(float(tick * base))
                 if packet.is_keyframe:
                     keys.append(times[-1])
+                if len(times) > MOST_A_SECOND * max(longest, 1.0):
+                    raise RefusalError(
+                        "The video has far more frames than films have. Export it again, at 60 "
+                        "frames a second or fewer."
+                    )
                 if times[-1] - times[0] > longest:
                     raise RefusalError(
                         f"The video is longer than {longest:g} seconds. Cut out the part that "

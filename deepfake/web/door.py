@@ -25,6 +25,7 @@ from deepfake.web import metrics
 from deepfake.web.gradio_internals import (
     DIRECT,
     EVENTS,
+    FETCHED,
     FILES,
     JOIN,
     MISFITS,
@@ -61,6 +62,7 @@ UNFIT_SENTENCE = (
     '"data" belongs to /gradio_api/call, without v2.'
 )
 LENGTH_SENTENCE = "Requests must say how long they are: send Content-Length, not chunks."
+ELSEWHERE_SENTENCE = "Nothing is fetched from elsewhere here. Send the photo itself."
 UNKNOWN_SENTENCE = "There is nothing here that takes what you send."
 RETRY_SECONDS = 5
 # Results go out to those who wait for them.
@@ -68,7 +70,7 @@ DELIVERY_SECONDS = 1.0
 POLL_SECONDS = 0.05
 # What analyses share their places by, of photos and of videos; and how many other events a visitor
 # may have besides.
-ANALYSES, OTHER_EVENTS = ("analyse", "video"), 6
+ANALYSES, OTHER_EVENTS = ("analyse", "video", "many"), 6
 # It has been counted with the choice of its model, and asks again itself.
 COUNTED_BEFORE = "analyse_again"
 
@@ -222,6 +224,9 @@ class DoorMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a new event or upload with a sentence, or pass the request on."""
+        if scope["type"] == "http" and FETCHED.search(scope["path"]):
+            await _say(ELSEWHERE_SENTENCE, UNKNOWN)(scope, receive, send)
+            return
         if scope["type"] == "http" and FILES.search(scope["path"]):
             send = _as_attachment(send)
         if scope["type"] != "http" or scope["method"] != "POST":

@@ -50,6 +50,8 @@ EVENTS = re.compile(r"/gradio_api/(queue/join|call/.+)\Z", re.DOTALL)
 # Those that Gradio runs at once; `api_open=False` leaves only what takes no time.
 DIRECT = re.compile(r"/gradio_api/(run|api)/.+\Z", re.DOTALL)
 FILES = re.compile(r"/gradio_api/file[=/]")
+# What Gradio would fetch for whoever asks, and hand on.
+FETCHED = re.compile(r"/gradio_api/file[=/]\s*https?:", re.IGNORECASE)
 UPLOADS = re.compile(r"/gradio_api/upload/?\Z")
 # What else a page without further components is sent; some of the rest would stay on the disk.
 OTHERS = re.compile(r"(/gradio_api/(reset|cancel)|/login)/?\Z")

@@ -7,7 +7,6 @@ machine, takes photos by address only, and answers with Python's spelling of a d
 from __future__ import annotations
 
 import base64
-import binascii
 import inspect
 from collections.abc import Callable
 from functools import partial
@@ -120,8 +119,10 @@ def _photo(photo: str, folder: Path | None) -> str | bytes:
     if photo.startswith(DATA):
         try:
             return base64.b64decode(photo.partition(",")[2], validate=True)
-        except binascii.Error:
+        except ValueError:
             raise ImageError("The photo's base64 data is damaged. Send it again.") from None
+    if "\0" in photo:
+        raise ImageError("There is no such photo here: its name holds a character that none has.")
     path = Path(photo)
     if folder is None and path.is_absolute():
         return photo

@@ -56,11 +56,12 @@ STYLES = ("page.css", "result.css", "history.css")
 SCRIPTS = ("photo.js", "page.js", "result.js", "history.js")
 # Larger uploads are cut off on the way; between the limit and this our own sentence is shown.
 UPLOAD_SLACK = 1.2
-# All uploads together, in largest ones; of the default size they fit into a /tmp of 512 MB.
-UPLOADS_KEPT = 10
-# System fonts: nothing is loaded from elsewhere, and the page works offline.
+# All uploads together, in largest photos, or in videos where those are more; of the default size
+# they fit into a /tmp of 512 MB.
+UPLOADS_KEPT, VIDEOS_KEPT = 10, 3
 # How long the page may take for its first answer to itself, on a machine with much else to do.
 START_SECONDS = 90.0
+# System fonts: nothing is loaded from elsewhere, and the page works offline.
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "Consolas", "monospace")
 
@@ -121,9 +122,11 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
     )  # fmt: skip
     choices = Choices(shelf)
     shelf.try_own()
+    most_of_video = int(UPLOAD_SLACK * settings.max_video_bytes) if reads_videos() else 0
     uploads = Uploads(
-        folder, int(UPLOAD_SLACK * settings.max_bytes), UPLOADS_KEPT * settings.max_bytes,
-        admission, int(UPLOAD_SLACK * settings.max_video_bytes) if reads_videos() else 0,
+        folder, int(UPLOAD_SLACK * settings.max_bytes),
+        max(UPLOADS_KEPT * settings.max_bytes, VIDEOS_KEPT * most_of_video), admission,
+        most_of_video,
     )  # fmt: skip
     title, description = placed(say, "page.title"), placed(say, "page.intro")
     with gr.Blocks(
@@ -149,7 +152,7 @@ def build_page(settings: Settings, folder: Path, names: Sequence[str] = ()) -> P
             with gr.Tab(placed(say, "tab.video")):
                 video_tab(choices, admission, uploads)
         with gr.Tab(placed(say, "tab.many")):
-            many_tab(choices, admission, folder)
+            many_tab(choices, admission, uploads)
         with gr.Tab(placed(say, "tab.about")):
             card.render()
         endpoints = Endpoints(choices, admission, uploads)

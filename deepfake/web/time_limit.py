@@ -136,10 +136,14 @@ class Running(Generic[Answer]):
                 "operator's limit is DEEPFAKE_ANALYSIS_SECONDS)."
             ) from None
 
-    def call_off(self) -> None:
-        """Nobody wants it any more: it stops, as when its time is over."""
+    def call_off(self, grace: float = GRACE_SECONDS) -> None:
+        """Nobody wants it any more: it stops, as when its time is over.
+
+        Args:
+            grace: float. Seconds to wait for that.
+        """
         self._off.set()
-        if not wait([self._answer], GRACE_SECONDS).done:
+        if not wait([self._answer], grace).done:
             self._leave()
 
     def _patience(self) -> float:

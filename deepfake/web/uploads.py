@@ -80,6 +80,7 @@ class Uploads:
         self.max_video = max_video
         self.max_upload = max_upload
         self.max_bytes = max_bytes
+        self.most_of_one = max(KEPT * max_upload, max_video)
         self.admission = admission
         self.size = 0
         limiter = admission.limiter
@@ -142,7 +143,7 @@ class Uploads:
             if self.size > self.max_bytes:
                 raise RefusedError("upload_room", say("upload.no_room"), scratch.MAX_AGE_SECONDS)
             client = coming.client
-            if client is not None and self._room[client] > KEPT * self.max_upload:
+            if client is not None and self._room[client] > self.most_of_one:
                 raise RefusedError("upload_room", say("upload.yours"), scratch.MAX_AGE_SECONDS)
 
     def finish(self, coming: Kept, paths: Sequence[Path]) -> None:

@@ -28,7 +28,7 @@ from deepfake.web.choices import Choices
 from deepfake.web.intake import ticketed
 from deepfake.web.newest import Newest
 from deepfake.web.texts import number, say, share
-from deepfake.web.time_limit import TimeLimit
+from deepfake.web.time_limit import GRACE_SECONDS, TimeLimit
 from deepfake.web.told import told, told_html
 from deepfake.web.uploads import Uploads
 from deepfake.web.view import Changes, stays
@@ -153,6 +153,7 @@ class VideoChecker:
                         video, file=Path(video).name, hints=True, progress=pace, watch=frames
                     )
                 )
+                grace = GRACE_SECONDS
                 try:
                     while True:
                         yield {self._view.panel: ticketed(pace.panel(), ticket)}
@@ -163,8 +164,12 @@ class VideoChecker:
                         if over:
                             break
                     report = running.result()
+                except GeneratorExit:
+                    # Gradio closes it in the thread that serves everybody.
+                    grace = 0.0
+                    raise
                 finally:
-                    running.call_off()
+                    running.call_off(grace)
             if report.verdict != "not_applicable":
                 metrics.count("verdicts", report.verdict)
             yield self._view.show(report, frames, self._uploads.folder, ticket)
@@ -189,9 +194,9 @@ class VideoChecker:
         if session is None or session[1] != ticket or not video:
             return stays()
         report = session[0]
-        target = Path(tempfile.mkdtemp(prefix="video-", dir=self._uploads.folder))
-        target /= "deepfake-video.mp4"
         try:
+            target = Path(tempfile.mkdtemp(prefix="video-", dir=self._uploads.folder))
+            target /= "deepfake-video.mp4"
             with self._one_at_a_time(request):
                 # It decodes every frame, which takes longer than an analysis does.
                 self._admission.admit(request)
@@ -209,6 +214,9 @@ class VideoChecker:
         except DeepfakeError as error:
             # The result stays: it is of the same video.
             gr.Warning(told(error.public), title=say(wording.REFUSED))
+            return stays()
+        except OSError:
+            gr.Warning(say("upload.disk"), title=say(wording.REFUSED))
             return stays()
         return {
             self._view.make: gr.update(visible=False),

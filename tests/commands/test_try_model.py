@@ -79,3 +79,9 @@ def test_what_is_no_model_gets_its_sentence(tmp_path, capsys):
     (tmp_path / "model.h5").write_text("version https://git-lfs.github.com/spec/v1\n")
     assert main(["try", str(tmp_path / "model.h5")]) == 1
     assert "git lfs pull" in capsys.readouterr().err
+
+
+def test_the_photos_that_are_named_are_looked_at(capsys, tmp_path):
+    """Also where the model comes with a manifest."""
+    assert main(["try", "default", str(tmp_path)]) == 1
+    assert str(tmp_path) in capsys.readouterr().err

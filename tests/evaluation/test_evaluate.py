@@ -79,6 +79,14 @@ def test_the_threshold_option_moves_the_verdicts(photos, tmp_path):
     assert {row["verdict"] for row in rows_of(tmp_path / "out") if row["p_fake"]} == {"fake"}
 
 
+def test_the_model_of_the_setting_is_the_one_that_is_measured(
+    photos, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("DEEPFAKE_MODEL", str(tmp_path / "mine"))
+    assert main(["evaluate", str(photos), "-o", str(tmp_path / "out"), *QUICK]) == 1
+    assert "mine" in capsys.readouterr().err
+
+
 def test_swapped_labels_are_said_in_the_first_lines(photos, tmp_path, capsys):
     swapped = tmp_path / "swapped"
     shutil.copytree(photos / "real", swapped / "fake")

@@ -56,6 +56,7 @@ def test_it_stands_upright_and_is_found_as_it_is(portrait):
     data = encoded(lying, "JPEG", quality=95, exif=exif)
     picture = imaging.read(data, SMALL)
     assert (picture.width, picture.height) == (256, 192)
+    assert "has 512 × 384 pixels" in picture.notes[0] and "256 × 192" in picture.notes[0]
 
 
 def test_places_are_of_the_smaller_picture(portrait):

@@ -192,6 +192,13 @@ def test_the_button_and_the_enter_key_analyse(page, portrait, scored):
             break
         page.wait_for_timeout(100)
     assert scored.count(1) == runs + 1
+    # What uses the key itself keeps it.
+    part = page.locator("#provenance summary")
+    part.press("Enter")
+    expect(page.locator("#provenance details")).to_have_attribute("open", "")
+    page.wait_for_timeout(500)
+    expect(verdict(page).locator("[role=status]")).to_be_visible()
+    assert scored.count(1) == runs + 1
 
 
 def test_another_face_shows_its_evidence(page, two_faces, portrait):

@@ -2,14 +2,18 @@
 
 import csv
 import zipfile
+from types import SimpleNamespace
 
+import gradio as gr
 from playwright.sync_api import expect
+from starlette.datastructures import Headers
 
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
-from deepfake.web import many
+from deepfake.web import many, many_tab
 from deepfake.web.choices import Choices
 from deepfake.web.many_tab import ManyFiles
+from deepfake.web.uploads import Uploads
 from deepfake.web.visitors.admission import Admission
 from tests.web.visitor import open_page
 
@@ -86,9 +90,58 @@ def test_what_is_not_taken_is_said_in_a_sentence(served, browser):
         expect(toast).not_to_contain_text("{")
 
 
+def handlers_of(settings, folder):
+    admission = Admission(settings, {})
+    uploads = Uploads(folder, settings.max_bytes, 10 * settings.max_bytes, admission)
+    return ManyFiles(Choices(Shelf(["default"], settings)), admission, uploads)
+
+
+def test_what_is_found_late_is_not_shown_beside_other_files(portrait, faceless, tmp_path):
+    handlers = handlers_of(Settings(), tmp_path)
+    visitor = gr.Request(session_hash="page", client=None, headers=Headers())
+    ticket = handlers.forget([str(portrait)], visitor)[0]
+    many.Pace.EVERY_SECONDS, kept = 0.0, many.Pace.EVERY_SECONDS
+    try:
+        running = handlers.run([str(portrait), str(faceless)], "all", ticket, visitor)
+        assert "1 of 2" in next(running)[0]
+        handlers.forget([str(faceless)], visitor)
+        # Gradio sends what came last once more at the end.
+        assert [set(map(str, change)) for change in running] == [{str(gr.skip())}]
+    finally:
+        many.Pace.EVERY_SECONDS = kept
+
+
+def test_files_that_others_replace_leave_the_disk(portrait, tmp_path):
+    handlers = handlers_of(Settings(), tmp_path)
+    visitor = gr.Request(session_hash="page", client=None, headers=Headers())
+    place = tmp_path / "upload" / "a.png"
+    place.parent.mkdir()
+    place.write_bytes(portrait.read_bytes())
+    uploads = handlers.uploads
+    uploads.finish(uploads.begin(None), [place])
+    handlers.forget([str(place)], visitor)
+    handlers.forget([str(place), str(portrait)], visitor)
+    assert place.exists()
+    handlers.forget([str(portrait)], visitor)
+    assert not place.exists() and portrait.exists()
+
+
+def test_who_may_not_go_on_yet_is_waited_for(portrait, tmp_path, monkeypatch):
+    """A hundred photos are more than the usual limit lets anybody begin at once."""
+    monkeypatch.setattr(many_tab, "COUNTED", 1)
+    handlers = handlers_of(Settings(rate_limit="1/second"), tmp_path)
+    visitor = gr.Request(
+        session_hash="page", client=SimpleNamespace(host="203.0.113.9"), headers=Headers()
+    )
+    *_, (panel, (found, _), *_) = handlers.run([str(portrait)] * 3, "all", "", visitor)
+    assert "All files are done: 3" in panel and len(found) == 3
+    handlers = handlers_of(Settings(rate_limit="1/hour"), tmp_path)
+    *_, (panel, (found, _), *_) = handlers.run([str(portrait)] * 3, "all", "", visitor)
+    assert "stopped early" in panel and len(found) == 1
+
+
 def test_only_so_many_at_a_time(portrait, faceless, tmp_path):
-    settings = Settings(max_many=2)
-    handlers = ManyFiles(Choices(Shelf(["default"], settings)), Admission(settings), tmp_path)
+    handlers = handlers_of(Settings(max_many=2), tmp_path)
     *_, (panel, (found, _), *_) = handlers.run([str(portrait)] * 3, "all", "")
     assert "Not looked at, since 2 photos fit at a time: 1" in panel
     assert [one.row["duplicate_of"] for one in found] == [None, portrait.name]

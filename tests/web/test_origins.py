@@ -120,6 +120,13 @@ def test_what_the_answers_tell_the_browser(served):
         assert "frame-ancestors" in httpx.get(served.url + path).headers["content-security-policy"]
 
 
+def test_it_fetches_nothing_for_those_who_ask(served):
+    """Gradio would hand on what lies at any public address."""
+    for path in ("file=http://127.0.0.1:1/", "file=https://example.org/a.png", "file/HTTP://a.b/"):
+        answer = httpx.get(f"{served.url}/gradio_api/{path}")
+        assert answer.status_code == 404 and "Nothing is fetched" in answer.text
+
+
 def test_gradios_own_looks_into_the_page_are_shut(served):
     for path in ("/monitoring", "/monitoring/summary", "/monitoring/x"):
         assert httpx.get(served.url + path).status_code == 403

@@ -33,6 +33,7 @@ def replica(tmp_path_factory):
     folder = tmp_path_factory.mktemp("replica")
     made = Replica(
         folder, trusted_proxies="127.0.0.1", rate_limit="3/hour", max_bytes=LIMIT,
+        max_video_bytes=LIMIT,
         decode_seconds=2, interpreters=1,
     )  # fmt: skip
     yield made

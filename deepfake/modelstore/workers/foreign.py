@@ -146,10 +146,12 @@ class ForeignBackend:
                 long or too much memory, or crashed.
         """
         parts = list(self._parts(batch))
+        drawings = _joined(parts, "drawings")
         return Scores(
             np.concatenate([part["raw"] for part in parts]),
             _joined(parts, "evidence"),
             _joined(parts, "experts"),
+            None if drawings is None else drawings > 0,
         )
 
     def _parts(self, batch: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
@@ -177,10 +179,11 @@ class ForeignBackend:
         raw = found.get("raw")
         wanted = {"raw"} | ({"evidence"} if output.evidence else set())
         wanted |= {"experts"} if output.experts else set()
+        wanted |= {"drawings"} if output.drawing else set()
         if raw is None or set(found) != wanted or any(len(a) != len(part) for a in found.values()):
             raise _nonsense()
         columns = () if self._manifest.columns == 1 else (self._manifest.columns,)
-        ranks = {"raw": 1 + len(columns), "evidence": 3, "experts": 2}
+        ranks = {"raw": 1 + len(columns), "evidence": 3, "experts": 2, "drawings": 1}
         if raw.shape[1:] != columns or any(a.ndim != ranks[name] for name, a in found.items()):
             raise _nonsense()
         require_numbers(raw)
@@ -213,8 +216,10 @@ class ForeignBackend:
         worker = deadline.take(self._free)
         try:
             if worker is None or not worker.alive:
-                worker = self._file.start(self._settings)
-                self._prepare(worker)
+                # One that cannot be made ready is not kept: it would answer nothing that is asked.
+                worker, started = None, self._file.start(self._settings)
+                self._prepare(started)
+                worker = started
             yield worker
         finally:
             self._free.put(worker if worker is not None and worker.alive else None)

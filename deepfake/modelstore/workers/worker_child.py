@@ -70,7 +70,10 @@ class Host:
         if self._backend is None:
             raise ModelError("A score was asked for before a manifest. Load the model again.")
         scores = self._backend.scores(arrays["batch"])
-        named = {"raw": scores.raw, "evidence": scores.evidence, "experts": scores.experts}
+        named = {
+            "raw": scores.raw, "evidence": scores.evidence, "experts": scores.experts,
+            "drawings": scores.drawings,
+        }  # fmt: skip
         return {}, {
             name: np.asarray(array, np.float32)
             for name, array in named.items()

@@ -2,8 +2,9 @@
   // Enter analyses, wherever the focus is, unless the focused element uses Enter itself.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.defaultPrevented || event.isComposing) return;
-    if (event.target.closest("button, a, input, textarea, select, [role=button], [role=tab]")) return;
-    document.getElementById("analyse")?.click();
+    const own = "button, a, input, textarea, select, summary, video, [role=button], [role=tab], [role=slider]";
+    const analyse = document.getElementById("analyse");
+    if (!event.target.closest(own) && analyse?.offsetParent) analyse.click();
   });
 
   // Half-typed numbers are not thresholds: Gradio would send each, and make 0 of an empty box.

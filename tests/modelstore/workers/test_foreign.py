@@ -277,3 +277,14 @@ def test_messages_that_nobody_of_ours_would_send(tmp_path, head):
     (tmp_path / "pipe").write_bytes(len(text).to_bytes(4, "big") + text)
     with (tmp_path / "pipe").open("rb") as pipe, pytest.raises(ValueError, match=r"."):
         messages.receive(pipe)
+
+
+def test_a_copy_of_the_default_says_what_the_default_says(tmp_path):
+    """The one runs in this process, the other in one of its own."""
+    copied = shutil.copytree(models_folder() / "default", tmp_path / "copy")
+    batch = np.random.default_rng(0).uniform(-1, 1, (3, 224, 224, 3)).astype(np.float32)
+    batch[0] = 0.7
+    own, other = (load_model(name).backend.scores(batch) for name in ("default", copied))
+    np.testing.assert_allclose(other.raw, own.raw, atol=1e-5)
+    assert own.drawings is not None and own.drawings.any()
+    np.testing.assert_array_equal(other.drawings, own.drawings)
