@@ -1,25 +1,17 @@
 """What the two networks see: 1.3.0 as it was shipped, and a network behind upright, levelled crops."""
 
-from dataclasses import dataclass
-from dataclasses import replace as replace
+from pathlib import Path
 
+from deepfake.manifest import Input as Input
+from deepfake.manifest import read_manifest
 from deepfake.preprocessing import TURNED_FROM as TURNED_FROM
 from deepfake.preprocessing import crop as crop
 from deepfake.preprocessing import level as level
 
-
-@dataclass(frozen=True)
-class Input:
-    """As `deepfake.manifest.Input`, with fields that `replace` can change."""
-
-    size: int = 224
-    crop: float | str = 1.3
-    mean: tuple = (127.0, 127.0, 127.0)
-    std: tuple = (128.0, 128.0, 128.0)
-    resample: str = "bicubic"
-    align: str = "eyes"
-    exposure: str = "level"
+NEW = read_manifest(Path("/work/main/models/default")).input
+OLD = NEW.model_copy(update={"align": "none", "exposure": "none"})
 
 
-OLD = Input(align="none", exposure="none")
-NEW = Input()
+def replace(spec, **changes):
+    """The same with changes."""
+    return spec.model_copy(update=changes)

@@ -1,0 +1,60 @@
+"""ship3.py TAGA TAGC TAGF: left-out logits of the two halves, final heads on F. Writes final/left_out.npz, final/heads4_-1.npz, final/halves.npz."""
+
+import sys
+
+import lin
+import numpy as np
+from fit2 import report
+from judge3 import data, fit, view
+
+spec = "gdro=.02,bags=3"
+a, c, f = sys.argv[1:4]
+out = []
+keep = {}
+for tag, folds in ((a, [1, 2]), (c, [0, 3])):
+    h, b = fit(tag, folds, spec)
+    for k in folds:
+        keep[f"w{k}"], keep[f"b{k}"] = h.weights, h.biases
+    s = view(["served0", "served1"], tag)
+    m = np.isin(s.fold, folds)
+    both = lin.orn(h.experts(s.x[m].astype(np.float32)))
+    out.append((s.index[m], both.mean(1)))
+    tw = view(["twins"], tag)
+    t = lin.orn(h.experts(tw.x.astype(np.float32))).mean(1)
+    k = tw.kind == "twin"
+    from sklearn.metrics import roc_auc_score
+
+    print(tag, "twins", round(roc_auc_score(k, t), 3), round((t[k] > t[~k]).mean(), 3))
+index = np.concatenate([o[0] for o in out])
+logit = np.concatenate([o[1] for o in out])
+
+
+class S:
+    pass
+
+
+S.index = index
+report(data, S, logit)
+h, b = fit(f, [9], spec)
+np.savez("final/heads4_-1.npz", weights=h.weights, biases=h.biases)
+np.savez("final/halves.npz", **keep)
+s, home = view(["served0", "served1"], f), view(["home"], f)
+full = lin.orn(h.experts(s.x.astype(np.float32))).mean(1)
+order = {i: n for n, i in enumerate(s.index)}
+full = full[[order[i] for i in index]]
+hl = lin.orn(h.experts(home.x.astype(np.float32))).mean(1)
+print(
+    "home test",
+    round(roc_auc_score(home.label, hl), 4),
+    "all folds, seen: AUC",
+    round(roc_auc_score(data.label[index], full), 4),
+)
+np.savez(
+    "final/left_out.npz",
+    path=data.path[index],
+    label=data.label[index],
+    source=data.source[index],
+    fold=data.fold[index],
+    logit=logit,
+    all_folds=full,
+)
