@@ -90,11 +90,8 @@ def add_photos(options: argparse.Namespace) -> int:
             data = imaging.read_path(file, settings)
             report = detector.detect(imaging.read(data, settings), file=file)
             entry = misjudged.add(folder, data, report, right, file=on_one_line(Path(file).name))
-        except ImageError as error:
-            code = SOME_UNREADABLE
-            print(f"deepfake: {on_one_line(f'{file}: {error}')}", file=sys.stderr)
-            continue
-        except RightlyJudgedError as error:
+        except (ImageError, RightlyJudgedError) as error:
+            code = SOME_UNREADABLE if isinstance(error, ImageError) else code
             print(f"deepfake: {on_one_line(f'{file}: {error}')}", file=sys.stderr)
             continue
         kept += 1

@@ -96,19 +96,18 @@ def handlers_of(settings, folder):
     return ManyFiles(Choices(Shelf(["default"], settings)), admission, uploads)
 
 
-def test_what_is_found_late_is_not_shown_beside_other_files(portrait, faceless, tmp_path):
+def test_what_is_found_late_is_not_shown_beside_other_files(
+    portrait, faceless, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(many.Pace, "EVERY_SECONDS", 0.0)
     handlers = handlers_of(Settings(), tmp_path)
     visitor = gr.Request(session_hash="page", client=None, headers=Headers())
     ticket = handlers.forget([str(portrait)], visitor)[0]
-    many.Pace.EVERY_SECONDS, kept = 0.0, many.Pace.EVERY_SECONDS
-    try:
-        running = handlers.run([str(portrait), str(faceless)], "all", ticket, visitor)
-        assert "1 of 2" in next(running)[0]
-        handlers.forget([str(faceless)], visitor)
-        # Gradio sends what came last once more at the end.
-        assert [set(map(str, change)) for change in running] == [{str(gr.skip())}]
-    finally:
-        many.Pace.EVERY_SECONDS = kept
+    running = handlers.run([str(portrait), str(faceless)], "all", ticket, visitor)
+    assert "1 of 2" in next(running)[0]
+    handlers.forget([str(faceless)], visitor)
+    # Gradio sends what came last once more at the end.
+    assert [set(map(str, change)) for change in running] == [{str(gr.skip())}]
 
 
 def test_files_that_others_replace_leave_the_disk(portrait, tmp_path):
