@@ -43,16 +43,37 @@ class Latency(Part):
 
 
 class NotJudged(Part):
-    """How many files were not judged, and why."""
+    """How many files were not judged, and why: `Reason` of the largest face, if there is one.
+
+    Reports of before 2.2 knew three of the ways and counted all faces as too small.
+    """
 
     no_face: int
     too_small: int
+    too_large: int = 0
+    too_dark: int = 0
+    too_bright: int = 0
+    drawing: int = 0
     unreadable: int
 
     @property
     def total(self) -> int:
         """For any reason."""
-        return self.no_face + self.too_small + self.unreadable
+        return sum(count for _, count in self)
+
+    @property
+    def told(self) -> str:
+        """The ways that occurred, for people."""
+        said = {
+            "no_face": "without a face that was found",
+            "too_small": "too small",
+            "too_large": "too large",
+            "too_dark": "too dark",
+            "too_bright": "too bright",
+            "drawing": "drawn, painted or sculpted, as it seems",
+            "unreadable": "unreadable",
+        }
+        return ", ".join(f"{count} {said[way]}" for way, count in self if count)
 
 
 class NotJudgedFile(Part):

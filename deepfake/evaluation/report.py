@@ -29,12 +29,20 @@ from deepfake.evaluation.document import (
     TierFigures,
 )
 from deepfake.evaluation.evaluator import ModelScores, SetScores
-from deepfake.evaluation.scoring import NO_FACE, TOO_SMALL, FileScore, Judged
+from deepfake.evaluation.scoring import NO_FACE, FileScore, Judged
 from deepfake.figures import Figures
 from deepfake.formatting import printable
 
 JSON_FILE, CSV_FILE, HTML_FILE = "report.json", "scores.csv", "report.html"
 SWAPPED_BELOW = 0.3
+# How a face that is not judged is counted, by what hinders.
+WAYS = {
+    "small": "too_small",
+    "large": "too_large",
+    "dark": "too_dark",
+    "burnt_out": "too_bright",
+    "drawing": "drawing",
+}
 
 
 def build(models: Sequence[ModelScores]) -> EvaluationReport:
@@ -268,9 +276,14 @@ def _sample(rows: Sequence[FileScore], threshold: float) -> dict[str, Any]:
 
 
 def _not_judged(rows: Sequence[FileScore]) -> NotJudged:
-    reasons = Counter(row.error for row in rows if row.error)
-    no_face, too_small = reasons.pop(NO_FACE, 0), reasons.pop(TOO_SMALL, 0)
-    return NotJudged(no_face=no_face, too_small=too_small, unreadable=sum(reasons.values()))
+    ways = Counter(_way(row) for row in rows if row.error)
+    return NotJudged(**{way: ways[way] for way in NotJudged.model_fields})
+
+
+def _way(row: FileScore) -> str:
+    if row.error == NO_FACE:
+        return "no_face"
+    return WAYS[row.reasons[0]] if row.faces else "unreadable"
 
 
 def _warning(models: Sequence[ModelFigures]) -> str | None:

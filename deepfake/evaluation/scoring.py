@@ -24,7 +24,7 @@ WORKERS = 2
 LATENCY_FILES = 25
 # What an odd picture can lead decoders, encoders and the face finder to; no other picture may pay.
 FAULTS = (ImageError, OSError, ValueError, MemoryError, cv2.error)
-NO_FACE, TOO_SMALL = "no face found", "all faces are too small, too dark or too bright to judge"
+NO_FACE = "no face found"
 
 
 class LabelledFile(Protocol):
@@ -203,7 +203,7 @@ def _face_side(report: Report) -> float | None:
 def _as_score(file: LabelledFile, report: Report) -> FileScore:
     error = ""
     if report.p_fake is None:
-        error = TOO_SMALL if report.faces else NO_FACE
+        error = report.sentence if report.faces else NO_FACE
     return FileScore(
         file.path, file.label, file.source, report.p_fake, report.verdict, len(report.faces), error,
         report.reasons,

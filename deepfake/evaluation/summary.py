@@ -43,10 +43,7 @@ def _of_set(model: ModelFigures, scores: SetFigures) -> Iterator[str]:
         f"{measured.fakes:,} fake faces judged"
     )
     if left_out.total:
-        yield (
-            f"  not judged: {left_out.no_face} without a face, {left_out.too_small} too "
-            f"small, {left_out.unreadable} unreadable (listed in scores.csv)"
-        )
+        yield (f"  not judged: {left_out.told} (listed in scores.csv)")
     if measured.roc_auc is not None:
         said = [f"{column.short} {column.text(measured)}" for column in figures.LINE]
         yield f"  {', '.join(said)}"

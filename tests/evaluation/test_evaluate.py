@@ -5,7 +5,7 @@ import json
 import shutil
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from deepfake import Detector, imaging
 from deepfake.cli import main
@@ -37,10 +37,34 @@ def test_files_that_cannot_be_judged_are_counted_and_listed(evaluated):
     assert errors["real/coffee.png"] == "no face found"
     assert "text file" in errors["fake/swaps/broken.jpg"]
     (scores,) = json.loads((evaluated / "report.json").read_text())["models"][0]["sets"]
-    assert scores["not_judged"] == {"no_face": 1, "too_small": 0, "unreadable": 1}
+    assert scores["not_judged"] == {
+        "no_face": 1,
+        "too_small": 0,
+        "too_large": 0,
+        "too_dark": 0,
+        "too_bright": 0,
+        "drawing": 0,
+        "unreadable": 1,
+    }
     assert (scores["figures"]["reals"], scores["figures"]["fakes"]) == (2, 3)
     page = (evaluated / "report.html").read_text()
     assert "real/coffee.png" in page and "fake/swaps/broken.jpg" in page
+
+
+def test_each_reason_for_not_judging_is_counted_by_its_name(portrait, tmp_path, capsys):
+    data, out = tmp_path / "data", tmp_path / "out"
+    photo = Image.fromarray(imaging.read(portrait).pixels[:512])
+    (data / "fake").mkdir(parents=True)
+    shutil.copy(portrait, data / "fake")
+    (data / "real").mkdir()
+    photo.filter(ImageFilter.ModeFilter(9)).save(data / "real" / "drawn.png")
+    photo.point([value // 40 for value in range(256)] * 3).save(data / "real" / "dark.png")
+    photo.resize((photo.width // 8, photo.height // 8)).save(data / "real" / "small.png")
+    assert main(["evaluate", str(data), "-o", str(out), *QUICK]) == 0
+    assert "1 too small, 1 too dark, 1 drawn, painted or sculpted" in capsys.readouterr().out
+    errors = {row["path"]: row["error"] for row in rows_of(out) if row["error"]}
+    assert "too dark" in errors["real/dark.png"] and "drawn" in errors["real/drawn.png"]
+    assert "1 too dark" in (out / "report.html").read_text()
 
 
 def test_all_files_are_used_without_splits_and_it_says_so(evaluated):
