@@ -33,7 +33,8 @@ class Teachers:
             raised while batches are made reaches the trainer as one of TensorFlow's.
 
     Raises:
-        TrainingError: a model is used to see more or less around the face than the student.
+        TrainingError: a model is used to see more or less around the face than the student, or
+            faces that are turned upright or brought to a common light where the student's are not.
     """
 
     def __init__(self, models: Sequence[LoadedModel], spec: Input):
@@ -110,6 +111,13 @@ def _compare_crops(model: LoadedModel, spec: Input) -> None:
             f"{who} looks at {crop} face boxes, this run at {spec.crop}. A teacher has to see what "
             f"its student sees: name another one, or pass --crop {crop}."
         )
+    for name in ("align", "exposure"):
+        own, other = getattr(manifest.input, name), getattr(spec, name)
+        if own != other:
+            raise TrainingError(
+                f"{who} looks at faces with {name} “{own}”, this run with “{other}”. A teacher has "
+                f"to see what its student sees: name another one, or pass --{name} {own}."
+            )
 
 
 def _p_fake(model: LoadedModel, views: np.ndarray) -> np.ndarray:

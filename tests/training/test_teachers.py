@@ -49,7 +49,8 @@ def stubborn(make_model):
 @pytest.mark.parametrize(
     "changes",
     [{}, {"labels": {"order": ["fake", "real"], "fake": "fake"}},
-     {"input": {"size": SIZE, "crop": 1.3, "mean": [90, 90, 90], "std": [200, 200, 200]}}],
+     {"input": {"size": SIZE, "crop": 1.3, "mean": [90, 90, 90], "std": [200, 200, 200],
+                "align": "eyes", "exposure": "level"}}],
     ids=["default", "reversed labels", "another scaling"],
 )  # fmt: skip
 def test_a_teacher_says_of_a_view_what_it_says_when_it_serves(
@@ -185,6 +186,8 @@ def test_a_source_that_the_teachers_may_know_is_said_to_be_so(two_makers, tmp_pa
     ("options", "expected"),
     [(["--teachers", "nobody"], "nobody"), (["--teachers", "default,"], "commas between"),
      (["--teachers", "default", "--crop", "2"], "looks at 1.3 face boxes"),
+     (["--teachers", "default", "--exposure", "none"], "pass --exposure level"),
+     (["--teachers", "default", "--align", "none"], "pass --align eyes"),
      (["--teacher-share", "0.5"], "without --teachers"),
      (["--teachers", "default", "--teacher-share", "1.5"], "must be in 0..1"),
      (["--teachers", "default", "--teacher-share", "nan"], "must be in 0..1")],
