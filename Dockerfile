@@ -1,12 +1,12 @@
 # The page with the default model: docker build -t deepfake . && docker run -p 7860:7860 deepfake
-FROM python:3.12-slim AS packages
+FROM python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea AS packages
 COPY requirements.lock /
 # Wheels only, each with its SHA-256, into a folder that has no pip: the image needs no compiler and no
 # installer to run.
 RUN python -m venv --without-pip /packages \
     && pip --python /packages install --no-cache-dir --only-binary=:all: --require-hashes -r /requirements.lock
 
-FROM python:3.12-slim
+FROM python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea
 # Not root, and one that Hugging Face's Docker Spaces expect (1000).
 RUN useradd --uid 1000 --create-home deepfake
 COPY --from=packages /packages /packages
