@@ -57,7 +57,7 @@ class Shelf:
         names: sequence of str. What `load_model` takes; the first is the one used by default.
         settings: Settings. Defaults to the environment's.
         on_failure: called with the name of a model that cannot be used and the reason, each time
-            that it was tried.
+            that it was tried, if it is not the only one of `names`.
         check_other: called with the name of a model that is not one of `names` before it is
             loaded; raises ModelError to refuse it.
         retry_seconds: float. How long a model that failed is not tried again.
@@ -203,7 +203,9 @@ class Shelf:
                 recent = {n: f for n, f in self._failures.items() if f[1] > still}
                 self._failures = {**recent, name: (failure_of(name, error), now)}
             failure = failure_of(name, error)
-            self._on_failure(name, str(failure))
+            # Without its only model nothing starts, and whoever starts it hears the same sentence.
+            if self.names != (name,):
+                self._on_failure(name, str(failure))
             raise failure from error
         with self._lock:
             self._failures.pop(name, None)

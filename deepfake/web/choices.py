@@ -108,7 +108,8 @@ class Choices:
             try:
                 self.shelf.detector(name)
             except ModelError as error:
-                problems.append(str(error))
+                sentence = str(error)
+                problems.append(sentence if name in sentence else f"{name}: {sentence}")
                 continue
             return label
         raise ModelError(" ".join(problems))

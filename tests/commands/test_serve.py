@@ -161,6 +161,13 @@ def test_wrong_options_end_with_a_sentence(options, expected, capsys):
     assert re.search(expected, capsys.readouterr().err)
 
 
+def test_why_the_only_model_cannot_be_served_is_said_once(tmp_path, capsys):
+    damaged = tmp_path / "damaged.tflite"
+    damaged.write_bytes(b"\0\0\0\0TFL3" + b"\0" * 100)
+    assert main(["serve", "--model", str(damaged), "--port", "0"]) == 1
+    assert capsys.readouterr().err.count("damaged.tflite") == 1
+
+
 @pytest.mark.parametrize(
     ("environment", "port"),
     [
