@@ -27,7 +27,7 @@ from deepfake.video.frames import Frames
 from deepfake.video.people import follow
 from tests.conftest import EXAMPLES
 from tests.video import clips
-from tests.video.clips import RATE, SIZE, film, sound_only
+from tests.video.clips import RATE, SIZE, film, sound_only, written
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +178,13 @@ def test_what_is_no_film_or_too_much_is_refused_with_a_sentence(cut, tmp_path):
     ):
         with pytest.raises(VideoError, match=words):
             Clip(cut, replace(Settings(), **limits))
+
+
+def test_a_film_of_frames_without_end_is_refused(tmp_path):
+    frames = [Image.new("RGB", (64, 64), (n % 256,) * 3) for n in range(600)]
+    path = written(tmp_path / "thousand.mp4", frames, rate=1000)
+    with pytest.raises(VideoError, match="far more frames than films have"):
+        Clip(path, replace(Settings(), max_video_seconds=1))
 
 
 def test_of_a_film_that_breaks_off_the_rest_is_judged_and_said_so(detector, tmp_path):

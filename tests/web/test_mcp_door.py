@@ -81,6 +81,16 @@ async def test_a_photo_can_be_sent_as_text(own, portrait):
     assert answer.isError and "damaged" in answer.content[0].text
 
 
+@pytest.mark.parametrize("photo", ["\0", "/a\0b.jpg", "data:image/png;base64,é", "é" * 5000, ""])
+async def test_what_is_no_name_and_no_photo_gets_a_sentence(own, photo):
+    answer = await ask(own, "detect", photo=photo)
+    said = answer.content[0].text
+    # The words before ours are those of the MCP library.
+    _, _, ours = said.partition("tool detect: ")
+    assert answer.isError and ours.endswith((".", "…")) and "\0" not in ours
+    assert ours.split()[0] in ("There", "Send", "The")
+
+
 async def test_visitors_name_what_they_uploaded_and_have_a_limit(public, portrait, tmp_path):
     up = str(public.scratch / ".." / portrait.name)
     for path in ("/etc/passwd", str(portrait), up, "https://example.org/photo.jpg"):
