@@ -1,64 +1,42 @@
-import os
-import sys
-import time
+"""drawbank.py COUNT: drawings made from photographs and fakes of all sources, as crops in vb/bankdraw."""
 
-os.chdir("/work/m2")
-sys.path.insert(0, "/work/m3")
+import sys
 from dataclasses import replace
 
-import bank
 import cv2
 import draw
 import numpy as np
 import serving
 import table
 import tune
+import viewbank
 import views
 
 cv2.setNumThreads(1)
-d = table.load()
-trunk = bank.Trunk()
-r0 = np.random.default_rng(5)
-ok = np.flatnonzero(d.found)
-_, inv, c = np.unique(d.source[ok], return_inverse=True, return_counts=True)
-p = c[inv] ** -0.5
-p /= p.sum()
-N = int(sys.argv[1])
+count = int(sys.argv[1])
+data = table.load()
+found = np.flatnonzero(data.found)
+_, inverse, sizes = np.unique(data.source[found], return_inverse=True, return_counts=True)
+chance = sizes[inverse] ** -0.5
 rows = []
-t = time.time()
-sheet = []
-for n, i in enumerate(r0.choice(ok, N, p=p)):
-    r = np.random.default_rng([9, n])
-    f = views.face_of(d, i)
-    k = draw.KINDS[n % len(draw.KINDS)]
-    x = f.pixels
-    if max(x.shape[:2]) < 260 and r.random() < 0.5:  # some are drawn at a larger size
-        s = r.uniform(1.2, 2)
-        x = cv2.resize(x, None, fx=s, fy=s, interpolation=cv2.INTER_CUBIC)
-        f = replace(f, pixels=x, box=f.box * s, mesh=f.mesh * s)
-    y = k(x, r)
-    if k is draw.drawn:
-        f = replace(f, box=np.array([58.0, 45, 198, 225]), turn=0.0)
-    f = replace(f, pixels=y)
-    if r.random() < 0.5:
-        f = replace(f, pixels=tune.jpeg(f.pixels, int(r.integers(50, 96))))
-    crop = views.served(f, serving.NEW) if r.random() < 0.6 else tune.seen(f, [9, n])
-    rows.append((i, k.__name__, 2, *trunk(crop)))
-    if n < len(draw.KINDS) * 6:
-        sheet.append(cv2.resize(crop, (112, 112)))
-    if n == len(draw.KINDS) * 6 - 1:
-        m = len(draw.KINDS)
-        cv2.imwrite(
-            "/work/m3/draw/sheet.png",
-            np.vstack([np.hstack(sheet[a * m : a * m + m]) for a in range(6)])[..., ::-1],
-        )
-    if n % 200 == 0:
-        print(n, round(time.time() - t), round(time.process_time()), flush=True)
-os.chdir("/work/m3")
-np.savez(
-    "drawbank.npz",
-    **{
-        k: np.array([q[j] for q in rows])
-        for j, k in enumerate(("index", "kind", "label", "features", "logit"))
-    },
-)
+for n, i in enumerate(np.random.default_rng(5).choice(found, count, p=chance / chance.sum())):
+    random = np.random.default_rng([9, n])
+    face = views.face_of(data, i)
+    kind = draw.KINDS[n % len(draw.KINDS)]
+    pixels = face.pixels
+    if max(pixels.shape[:2]) < 260 and random.random() < 0.5:  # some are drawn at a larger size
+        by = random.uniform(1.2, 2)
+        pixels = cv2.resize(pixels, None, fx=by, fy=by, interpolation=cv2.INTER_CUBIC)
+        face = replace(face, pixels=pixels, box=face.box * by, mesh=face.mesh * by)
+    drawn = kind(pixels, random)
+    if kind is draw.drawn:
+        face = replace(face, box=np.array([58.0, 45, 198, 225]), turn=0.0)
+    face = replace(face, pixels=drawn)
+    if random.random() < 0.5:
+        face = replace(face, pixels=tune.jpeg(face.pixels, int(random.integers(50, 96))))
+    if random.random() < 0.6:
+        crop = views.served(face, serving.NEW)
+    else:
+        crop = tune.seen(face, [9, n])
+    rows.append((i, kind.__name__, 2, crop))
+viewbank.save("bankdraw", rows)

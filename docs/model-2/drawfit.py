@@ -6,21 +6,21 @@ os.chdir("/work/m2")
 import numpy as np
 import table
 import torch
-from fit2 import Bank, Served, columns
 from torch.nn import functional as F
 
 torch.set_num_threads(1)
 d = table.load()
-cols = columns("stages")
-S, H = Served(d, "served"), Served(d, "home")
-B = Bank(d)
-z = np.load("/work/m3/drawbank.npz")
-X = z["features"][:, cols].astype(np.float32)
-K = z["kind"]
-DI = z["index"]
+import sys
+from judge3 import bank, view
+
+TAG = sys.argv[1]
+S, H, B = view(["served0", "served1"], TAG), view(["home"], TAG), bank(TAG)
+X = np.load(f"vb/bankdraw_{TAG}.npy").astype(np.float32)
+z = np.load("vb/bankdraw.npz")
+K, DI = z["kind"], z["index"]
 r = np.random.default_rng(0)
 br = r.permutation(len(B.label))[:9000]
-P = np.concatenate([S.x[:, :2][..., cols].reshape(-1, 3232), B.x[br][:, cols]]).astype(np.float32)
+P = np.concatenate([S.x.reshape(-1, 3232), B.x[br]]).astype(np.float32)
 pi = np.concatenate([np.repeat(S.index, 2), B.index[br]])
 ps = d.source[pi]
 pf = d.fold[pi]
@@ -59,7 +59,7 @@ df = d.fold[DI]
 for k in range(4):
     W, b = fit(pf != k, (df != k) & ~hard)
     m = S.fold == k
-    out[m] = (S.x[m][:, :2][..., cols].astype(np.float32) @ W + b).mean(1)
+    out[m] = (S.x[m].astype(np.float32) @ W + b).mean(1)
     dl[df == k] = X[df == k] @ W + b
 lab = d.label[S.index]
 T = max(np.quantile(out[lab == y], 0.996) for y in (0, 1))
@@ -74,8 +74,8 @@ for k in np.unique(K):
     lk[k] = round(float((X[K == k] @ W + b > T).mean()), 2)
 print("kind left out", lk)
 W, b = fit(np.ones(len(P), bool), ~hard)
-full = (S.x[:, :2][..., cols].astype(np.float32) @ W + b).mean(1)
-hh = (H.x[:, :2][..., cols].astype(np.float32) @ W + b).mean(1)
+full = (S.x.astype(np.float32) @ W + b).mean(1)
+hh = (H.x.astype(np.float32) @ W + b).mean(1)
 print(
     "all folds: refused real/fake",
     (full[lab == 0] > T).mean(),
@@ -83,4 +83,4 @@ print(
     "home",
     (hh > T).mean(),
 )
-np.savez("/work/m3/drawing_head.npz", weights=W, bias=b - T, threshold=T)
+np.savez("final/drawing_head.npz", weights=W, bias=b - T, threshold=T)

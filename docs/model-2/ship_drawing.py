@@ -26,7 +26,7 @@ for layer in source.layers:
         network.get_layer(layer.name).set_weights(layer.get_weights())
 head = np.load(head_file)
 network.get_layer("drawing").set_weights([head["weights"][:, None], head["bias"][None]])
-crops = np.fromfile("/work/m3/served_0.u8", np.uint8, count=32 * 224 * 224 * 3)
+crops = np.load("/work/m2/vb/served0_x.npy", mmap_mode="r")[:32]
 sample = (crops.reshape(-1, 224, 224, 3).astype(np.float32) - 127) / 128
 
 

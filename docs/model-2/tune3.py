@@ -70,7 +70,10 @@ def main(name, left_out, path_heads, minutes, rate=1e-4):
     first = [p.detach().clone() for p in net.parameters()]
     average = [p.detach().clone() for p in net.parameters()]
     if "3" in map(str, left_out):
-        tune.FAMILIES = {"gan": 3, "diffusion": 2, "modern": 5, "swap": 3}
+        tune.FAMILIES = {"gan": 5, "diffusion": 1, "modern": 5, "swap": 3}
+    else:
+        tune.FAMILIES = {"gan": 5, "diffusion": 1, "modern": 4, "edit": 2, "swap": 2}
+    print(tune.FAMILIES, flush=True)
     loader = torch.utils.data.DataLoader(
         Batches(left_out, 100000, seed=int("".join(map(str, left_out)) or 9)),
         batch_size=None,

@@ -1,0 +1,54 @@
+# From a checkout and the shared folder to two tuned networks, each without half of the folds:
+#   sh docs/model-2/again.sh MINUTES
+# What is made lies in /work/m2, and what is there is not made again. Twenty minutes on a quick machine, then
+# MINUTES of training on two cores. Then: sh ship.sh ALPHA VERSION.
+set -eu
+minutes=$1
+here=$(cd "$(dirname "$0")" && pwd)
+main=$(cd "$here/../.." && pwd)
+mkdir -p /work/m2/cache /work/m2/ck /work/m2/vb /work/m2/runs /work/m2/final /work/base/models/default
+[ "$here" = /work/m2 ] || cp "$here"/* /work/m2/
+cd /work/m2
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH="$main:/work/m2"
+keras="env KERAS_BACKEND=tensorflow $main/.venv/bin/python"
+py=v/bin/python
+if [ ! -f v/done ]; then
+    python3 -m venv v
+    site=v/lib/python3.11/site-packages
+    v/bin/pip install -q --no-deps /opt/wheels/torch-2.13.0*.whl sympy mpmath networkx
+    # The rest, with NumPy, is the project's own.
+    printf '%s\n%s\n' "$main/.venv/lib/python3.11/site-packages" "$main" >"$site/main.pth"
+    touch v/done
+fi
+old=/work/base/models/default/model.keras # of 1.3.0
+[ -f $old ] || git -C "$main" show 03fe67a:models/default/model.keras >$old
+[ -f cache/w130.pkl ] || $keras dump_130.py
+[ -f cache/features2.tflite ] || $keras export_features.py
+[ -f cache/faces.npz ] || $keras read_faces.py
+# Twins on one core, views on the other: those of the first edition's test before those of training.
+twins() {
+    [ -f cache/eval_tw.pkl ] || $py make_twins.py eval
+    for part in 0 1 2 3 4 5 6 7; do
+        [ -f cache/tw_$part.pkl ] || $py make_twins.py $part $((part + 1))
+    done
+}
+[ -f cache/tw_0.pkl ] || $py make_twins.py 0 1
+twins &
+[ -f vb/bank0.npz ] || $py viewbank.py bank 0 2 700
+wait
+[ -f vb/bank1.npz ] || $py viewbank.py bank 1 2 700 &
+for part in 0 1; do
+    [ -f vb/served$part.npz ] || $py viewbank.py served $part 2
+done
+wait
+[ -f vb/bankdraw.npz ] || $py drawbank.py 2550 &
+# Experts to start from: half of the bank is enough.
+[ -f vb/bank0_o.npy ] || $py feats.py cache/features2.tflite o bank0
+wait
+for name in A:12 C:03; do
+    folds=${name#*:}
+    [ -f runs/start_$folds.npz ] || BANKS=bank0 $py start.py o "$folds" runs/start_$folds.npz
+done
+nice -n 15 $py tune3.py A 12 runs/start_12.npz "$minutes" 1.5e-4 >runs/A.log 2>&1 &
+nice -n 15 $py tune3.py C 03 runs/start_03.npz "$minutes" 1.5e-4 >runs/C.log 2>&1 &
+wait

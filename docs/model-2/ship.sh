@@ -1,0 +1,44 @@
+# What tune3.py left → ship/, a copy of models/default with the new network, its threshold, band, drawings
+# and figures on the first edition's test:  sh ship.sh ALPHA VERSION
+# ALPHA: how far from 1.3.0's trunk (0) to the mean of the two tuned ones (1). Ten minutes on a quick
+# machine. Then: finish_model.py, reasons.py, shipping.elsewhere, benchmarks/clips.py, and the tests.
+set -eu
+alpha=$1 version=$2
+main=/work/main
+cd /work/m2
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH="$main:/work/m2"
+keras="env KERAS_BACKEND=tensorflow $main/.venv/bin/python"
+py=v/bin/python
+for half in A C; do
+    $py export3.py cache/$half.tflite "$alpha" ck/${half}_end.pt
+done
+$py export3.py cache/F.tflite "$alpha" ck/A_end.pt ck/C_end.pt
+sets="bank0 bank1 served0 served1 twins home"
+# shellcheck disable=SC2086  # several words
+{
+    $py feats.py cache/A.tflite A $sets &
+    $py feats.py cache/C.tflite C $sets &
+    wait
+    $py feats.py cache/F.tflite F bank0 served0 twins home &
+    $py feats.py cache/F.tflite F bank1 served1 bankdraw &
+    wait
+}
+$py ship3.py A C F
+rm -rf ship
+cp -r $main/models/default ship
+$keras build_network.py final/heads4_-1.npz cache/F.keras final/net.keras
+$keras ship_model.py final/net.keras ship final/left_out.npz "$version"
+$py drawfit.py F
+$keras ship_drawing.py final/net.keras final/drawing_head.npz ship "$version"
+python3 - <<'P'
+import csv, pathlib
+data = pathlib.Path("/work/shared/data")
+sys_first = "ffhq press_photos utkface celeba studio_headshots scut_fbp5500 official_portraits web_mixed " \
+    "web_mixed_rmfd stylegan stylegan_generatedphotos stylegan2_sfhq sd21 sdxl flux1_schnell flux1_devpro"
+rows = [r for r in csv.DictReader((data / "labels.csv").open()) if r["generator"] in sys_first.split()]
+with open("first.csv", "w", newline="") as file:
+    out = csv.DictWriter(file, ["path", "label", "split", "generator"], extrasaction="ignore")
+    out.writeheader()
+    out.writerows(r | {"path": str(data / r["path"])} for r in rows)
+P
+$py remeasure.py first.csv ship "$version"
