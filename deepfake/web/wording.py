@@ -185,7 +185,8 @@ def _bar(report: Report) -> str:
     )  # fmt: skip
     zones = (("real", 0.0, low), ("uncertain", low, high), ("fake", high, 1.0))
     parts = "".join(
-        f'<span class="zone zone-{name}" style="width:{100 * (end - start):.1f}%">'
+        f'<span class="zone zone-{name}{_aside(report.p_fake, start, end)}" '
+        f'style="width:{100 * (end - start):.1f}%">'
         # No room for a word in a narrow zone; the sentence has it.
         f"{escape(say(f'bar.{name}')) if end - start > 0.14 else ''}</span>"
         for name, start, end in zones
@@ -195,6 +196,13 @@ def _bar(report: Report) -> str:
         f'<div class="bar" role="img" aria-label="{escape(alt)}">{parts}'
         f'<span class="pointer" style="inset-inline-start:{100 * report.p_fake:.1f}%"></span></div>'
     )
+
+
+def _aside(p_fake: float, start: float, end: float) -> str:
+    """The class that moves a zone's word to the side where the pointer does not stand on it."""
+    if not start <= p_fake <= end:
+        return ""
+    return " word-end" if p_fake < (start + end) / 2 else " word-start"
 
 
 def _reasons(report: Report) -> list[str]:

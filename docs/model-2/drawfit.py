@@ -11,6 +11,7 @@ from torch.nn import functional as F
 torch.set_num_threads(1)
 d = table.load()
 import sys
+
 from judge3 import bank, view
 
 TAG = sys.argv[1]

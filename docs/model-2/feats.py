@@ -1,6 +1,7 @@
 """feats.py FEATURES.tflite TAG SETS...: features of all rows."""
 
 import sys
+
 import feats_lib
 import numpy as np
 

@@ -47,6 +47,17 @@ def test_each_verdict_comes_with_counts_from_elsewhere_and_its_caveat(
     assert "950" not in panel
 
 
+@pytest.mark.parametrize(
+    ("score", "moved"),
+    # The band is from .15 to .65.
+    [(0.03, "zone-real word-end"), (0.3, "zone-uncertain word-end"),
+     (0.5, "zone-uncertain word-start"), (0.99, "zone-fake word-start")],
+)  # fmt: skip
+def test_the_pointer_does_not_stand_on_a_word(report, score, moved):
+    panel = wording.verdict_panel(scored(report, score))
+    assert moved in panel and panel.count("word-") == 1
+
+
 def test_what_the_signs_look_like_is_said_where_the_network_can_tell(report):
     found = scored(report, 0.97)
     face = replace(found.faces[0], experts=None)
