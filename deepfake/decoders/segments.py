@@ -65,7 +65,8 @@ class Segments:
     def __init__(self, most: int):
         self._most = most
         self._free: list[Segment] = []
-        self._lock = threading.Lock()
+        # `give` is called when a picture goes, which may be while this very thread gives another.
+        self._lock = threading.RLock()
 
     def take(self) -> Segment:
         """A segment that nobody else has, until it is given back with `give` or `read`."""

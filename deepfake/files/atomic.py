@@ -17,8 +17,12 @@ def write(path: Path, text: str) -> None:
         OSError: the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix="part-", encoding="utf-8", delete=False
-    ) as file:
-        file.write(text)
-    Path(file.name).replace(path)
+    content = text.encode()
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix="part-", delete=False) as file:
+        part = Path(file.name)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -29,6 +29,8 @@ def sha256_of(path: Path) -> str:
         if path.is_file():
             with path.open("rb") as opened:
                 return hashlib.file_digest(opened, "sha256").hexdigest()
+        if not path.is_dir():
+            raise ModelError(f"There is no model {path}.", path=path)
         files = sorted(file for file in path.rglob("*") if file.is_file())
         if len(files) > MAX_FILES:
             raise ModelError(

@@ -19,6 +19,8 @@ ORIENTING = (b"XML:com.adobe.xmp\0\0", b"Raw profile type exif\0")
 PACKED = frozenset((b"iCCP", b"zTXt"))
 # Pillow's own limit, above which it refuses the file.
 MAX_UNPACKED = 1_000_000
+# Of damaged chunks, in the note.
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def chunks_of(data: bytes) -> Chunks:
         kept = [chunk for chunk in kept if chunk[4:8] != b"iCCP"]
     # A file that is cut off keeps its rest, so that the decoder sees that it is.
     kept.append(data[place:] if end is None else b"")
-    named = ", ".join(dict.fromkeys(name.decode("ascii", "replace") for name in damaged))
+    found = list(dict.fromkeys(name.decode("latin-1") for name in damaged if name.isalpha()))
+    named = ", ".join([*found[:MAX_NAMED], *(["…"] if len(found) > MAX_NAMED else [])]) or "?"
     notes = (f"Parts of the PNG beside its pixels are damaged ({named}) and were left out.",)
     return Chunks(b"".join(kept), end, cicp, notes if damaged else ())
 

@@ -18,7 +18,7 @@ from PIL import Image
 from deepfake import decoders
 from deepfake.colour import to_srgb
 from deepfake.errors import ImageError
-from deepfake.imaging import bmp, boxes, jpeg, png, tiff, tiff_tags
+from deepfake.imaging import bmp, boxes, claims, jpeg, png, tiff, tiff_tags
 from deepfake.imaging.kinds import sniff
 from deepfake.imaging.limits import check_byte_count, check_dimensions, unreadable
 from deepfake.imaging.picture import Picture
@@ -90,7 +90,11 @@ def opened(data: bytes, kind: str) -> Image.Image:
     Args:
         data: bytes. The file.
         kind: str. As of `sniff`.
+
+    Raises:
+        ImageError: its tags would fill the memory, or a package is missing.
     """
+    claims.check(data, kind)
     if kind == "HEIF":
         # 60 ms to import, and few pictures need it.
         try:
@@ -225,6 +229,7 @@ def _read_bmp(data: bytes, kind: str, settings: Settings) -> Pixels:
 
 
 def _read_tiff(data: bytes, kind: str, settings: Settings) -> Pixels:
+    claims.check(data, kind)
     pages = tiff_tags.pages_of(data)
     pixels, notes = _read_page(data, pages[0], kind, settings)
     chosen, seen = pages[0], 0

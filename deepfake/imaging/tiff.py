@@ -173,7 +173,9 @@ def _samples(
     whole = np.zeros((height, width, samples), kind)
     each = samples // planes
     row_bytes = (across * each * depth + 7) // 8
-    compression, predictor = number(tags, COMPRESSION, NONE), number(tags, PREDICTOR, 1)
+    compression = number(tags, COMPRESSION, NONE)
+    # Of what is not compressed no differences were taken, whatever the tag says (libtiff, too).
+    predictor = 1 if compression == NONE else number(tags, PREDICTOR, 1)
     for index in range(columns * rows * planes):
         plane, cell = divmod(index, columns * rows)
         y, x = (cell // columns) * down, (cell % columns) * across

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from PIL import Image
 
+from deepfake.imaging import claims
+
 EXIF_ORIENTATION = 0x0112
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -26,7 +28,7 @@ def turn_upright(image: Image.Image) -> tuple[Image.Image, list[str]]:
         (the picture, turned where it must be; sentences on what went wrong).
     """
     try:
-        orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+        orientation = claims.exif_of(image).get(EXIF_ORIENTATION, 1)
     except Exception:
         # Pillow's EXIF reader, too, raises whatever a damaged block leads it to.
         return image, ["The EXIF data is damaged; the picture was taken as it lies."]

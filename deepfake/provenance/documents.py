@@ -25,7 +25,11 @@ class SourceTypeDocument(TypedDict):
         Field(description="the file itself, or one that it was made from"),
     ]
     said_by: Annotated[
-        Literal["credentials", "xmp"], Field(description="signed credentials, or plain metadata")
+        Literal["credentials", "xmp"],
+        Field(
+            description="Content Credentials, which `credentials` tells whether to believe, or "
+            "plain metadata"
+        ),
     ]
 
 

@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 
 from deepfake import decoders
 from deepfake.errors import ImageError
-from deepfake.imaging import sniff
+from deepfake.imaging import claims, sniff
 from deepfake.imaging.reading import opened
 from deepfake.provenance import credentials, png_texts, thumbnail, xmp
 from deepfake.provenance.clean import clean
@@ -28,6 +28,7 @@ from deepfake.provenance.trust import TrustLists, carried
 from deepfake.settings import Settings
 
 MAX_EXIF = 1_000_000
+UNREAD = "Metadata of the file could not be read."
 XMP_CHUNK = "XML:com.adobe.xmp"
 OFFSET, LENGTH = ExifTags.Base.JpegIFOffset, ExifTags.Base.JpegIFByteCount
 FACTS = (Provenance, Credentials, Generator, JpegQuality, Metadata, SourceType)
@@ -53,7 +54,12 @@ def read(
     """
     settings = settings or Settings.from_environment()
     sniff(data)
-    return decoders.run(_read, data, settings, lists, answers=FACTS)
+    try:
+        return decoders.run(_read, data, settings, lists, answers=FACTS)
+    except ImageError:
+        # A child that took too long. It is a picture, whose pixels may be read all the same.
+        unread = Credentials("unreadable", note=UNREAD)
+        return Provenance(unread, notes=(UNREAD,))
 
 
 def _read(data: bytes, settings: Settings, lists: TrustLists | None) -> Provenance:
@@ -69,7 +75,7 @@ def _read(data: bytes, settings: Settings, lists: TrustLists | None) -> Provenan
                 found = replace(found, thumbnail=_thumbnail(image, kind, settings))
     except Exception:
         # As in imaging.reading: Pillow raises many types on damaged files.
-        found = replace(found, notes=(*found.notes, "Metadata of the file could not be read."))
+        found = replace(found, notes=(*found.notes, UNREAD))
     return replace(found, generators=generators_in(texts))
 
 
@@ -85,7 +91,7 @@ def _metadata(
     if len(image.info.get("exif") or b"") > MAX_EXIF:
         notes.append("The EXIF data are too long and were not read.")
     else:
-        tags = image.getexif()
+        tags = claims.exif_of(image)
         gps = ExifTags.IFD.GPSInfo in tags
         exif = {**tags, **tags.get_ifd(ExifTags.IFD.Exif)}
     packet = (

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from deepfake.imaging.jpeg import end_of
+
 MAX_BYTES, MAX_SIDE, SIDE = 200_000, 1024, 32
 # Correlation of brightness. On the six example pictures, previews of the same picture (smaller,
 # with bars, brighter, of less contrast, grey) were at 0.988 and more, of another at 0.33 and less.
@@ -21,8 +23,12 @@ def compare(thumbnail: bytes, picture: Image.Image) -> Literal["none", "same", "
     Args:
         thumbnail: bytes. A JPEG.
         picture: Image. As stored, not turned upright, since previews are not, either.
+
+    Raises:
+        ImageError: the preview has more scans than any encoder writes.
     """
-    if not 0 < len(thumbnail) <= MAX_BYTES:
+    # Of one with hundreds of scans, as for pictures, each would be a pass over all pixels.
+    if not 0 < len(thumbnail) <= MAX_BYTES or end_of(thumbnail) is None:
         return "none"
     with Image.open(io.BytesIO(thumbnail), formats=["JPEG"]) as small:
         if max(small.size) > MAX_SIDE or min(small.size) < SIDE // 2:

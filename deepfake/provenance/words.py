@@ -37,7 +37,8 @@ def facts(provenance: Provenance, verdict: Verdict) -> list[tuple[str, str]]:
     jpeg = provenance.jpeg
     rows = [("Does not fit", one) for one in provenance.contradictions(verdict)]
     rows.append(("Content Credentials", _credentials(provenance.credentials)))
-    rows += [("Origin as stated", _source(one)) for one in provenance.source_types]
+    signed = provenance.credentials
+    rows += [("Origin as stated", _source(one, signed)) for one in provenance.source_types]
     rows += [
         ("Image generator", f"{one.program} left a text: “{one.excerpt}”")
         for one in provenance.generators
@@ -65,12 +66,12 @@ def _credentials(signed: Credentials) -> str:
     if signed.state != "present":
         return signed.note
     parts = ["present", "intact" if signed.intact else "NOT intact"]
-    # Where the signature does not hold, the name on it is worth nothing.
+    # Where the signature does not hold, the names in it are worth nothing.
     if signed.intact:
         parts.append(LISTS[signed.signer_list or "unknown"])
         parts += [f"signed by {signed.signer}"] if signed.signer else []
         parts += [f"on {signed.signed}"] if signed.signed else []
-    if signed.program:
+    if signed.program and signed.intact:
         parts.append(f"made by {signed.program}")
     if signed.ingredients:
         several = "s" if signed.ingredients > 1 else ""
@@ -78,7 +79,13 @@ def _credentials(signed: Credentials) -> str:
     return "; ".join(parts) + "." + (f" {signed.note}" if signed.note else "")
 
 
-def _source(one: SourceType) -> str:
-    by = "the Content Credentials" if one.said_by == "credentials" else "XMP, unsigned"
+def _source(one: SourceType, signed: Credentials) -> str:
+    by = "XMP, unsigned"
+    if one.said_by == "credentials":
+        by = "the Content Credentials"
+        if not signed.intact:
+            by += ", which do NOT fit this file"
+        elif signed.signer_list == "unknown":
+            by += " of an unknown signer"
     of = "this picture" if one.of == "picture" else "a picture that it was made from"
     return f"{of}: {TERMS.get(one.term, one.term)} ({one.term}; by {by})"

@@ -20,7 +20,8 @@ NAMES = {
     IPTC + "DigitalSourceType": "source_type", EXIF + "GPSLatitude": "gps",
     EXIF + "GPSLongitude": "gps",
 }  # fmt: skip
-RESOURCE = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}resource"
+RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+RESOURCE = RDF + "resource"
 
 
 class XmpError(Exception):
@@ -28,7 +29,9 @@ class XmpError(Exception):
 
 
 def read(packet: bytes | str) -> dict[str, str]:
-    """What is said, by the words in `NAMES`; of a place only "present".
+    """What is said of the picture itself, by the words in `NAMES`; of a place only "present".
+
+    Pictures that it was made from may be described further inside (`xmpMM:Pantry`).
 
     Args:
         packet: bytes or str. The document.
@@ -47,9 +50,10 @@ def read(packet: bytes | str) -> dict[str, str]:
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise XmpError from error
     said: dict[str, str] = {}
-    for element in root.iter():
-        resource = element.get(RESOURCE)
-        for name, text in [(element.tag, resource or element.text), *element.attrib.items()]:
+    blocks = [root] if root.tag == f"{RDF}RDF" else root.findall(f"{RDF}RDF")
+    for description in (one for block in blocks for one in block):
+        properties = [(one.tag, one.get(RESOURCE) or one.text) for one in description]
+        for name, text in [*description.attrib.items(), *properties]:
             word = NAMES.get(name) if isinstance(name, str) else None
             if word == "gps":
                 said[word] = "present"

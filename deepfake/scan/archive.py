@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from deepfake.errors import ImageError, ScanError
+from deepfake.files.members import BOUNDED
 from deepfake.scan.item import Item, kind_of
 from deepfake.settings import Settings
 
@@ -23,9 +24,6 @@ TABLE_BYTES_EACH = 500
 # Pictures hardly shrink; only what is nearly all of one colour becomes so much smaller.
 MAX_RATIO, RATIO_FROM = 100, 1_000_000
 ENCRYPTED = 0x1
-# zipfile decompresses these in pieces of the size that is asked for; of others it makes at once all
-# that is behind a few bytes, whatever size they claim.
-BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 NESTED = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".cbz", ".jar")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 END, END_64 = b"PK\x05\x06", b"PK\x06\x06"

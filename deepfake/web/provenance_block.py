@@ -39,8 +39,10 @@ def _facts(found: Provenance, verdict: Verdict) -> list[tuple[str, str]]:
     rows.append(("credentials", "<br>".join(_credentials(found.credentials))))
     for one in found.source_types:
         origin = say(f"source.{one.term if has('source', one.term) else 'other'}")
-        line = say(f"origin.{one.of}_{one.said_by}", origin=origin, term=one.term)
-        rows.append(("origin", escape(line)))
+        lines = [say(f"origin.{one.of}_{one.said_by}", origin=origin, term=one.term)]
+        if one.said_by == "credentials":
+            lines += _doubts(found.credentials)
+        rows.append(("origin", escape(" ".join(lines))))
     for left in found.generators:
         line = say("generator.text", program=left.program, text=left.excerpt)
         rows.append(("generator", escape(line)))
@@ -64,16 +66,23 @@ def _credentials(signed: Credentials) -> list[str]:
     if signed.state != "present":
         return note
     lines = [say("credentials.intact" if signed.intact else "credentials.broken")]
-    # Where the signature does not hold, the name on it is worth nothing.
+    # Where the signature does not hold, the names in it are worth nothing.
     if signed.intact:
         lines.append(say(f"credentials.{signed.signer_list or 'unknown'}", date=LISTS_OF))
         lines += [say("credentials.signer", name=signed.signer)] if signed.signer else []
         lines += [say("credentials.signed", date=signed.signed)] if signed.signed else []
-    if signed.program:
+    if signed.program and signed.intact:
         lines.append(say("credentials.program", name=signed.program))
     if signed.ingredients:
         lines.append(say("credentials.ingredients", count=signed.ingredients))
     return [*map(escape, lines), *note]
+
+
+def _doubts(signed: Credentials) -> list[str]:
+    """Why what credentials state may be anybody's invention."""
+    if not signed.intact:
+        return [say("credentials.broken")]
+    return [say("credentials.unknown")] if signed.signer_list == "unknown" else []
 
 
 def _sentences(note: str) -> list[str]:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from deepfake import deadline, decoders, imaging, provenance
 from deepfake.decoders import pool as pools
+from deepfake.decoders.segments import Segment, Segments
 from deepfake.errors import ImageError, LateError
 from deepfake.imaging import Picture
 from deepfake.settings import Settings
@@ -190,3 +191,21 @@ def test_a_decoder_is_ended_when_nobody_waits_for_it_any_more(pool):
     for child in children:
         pool._idle.put(child)
     assert pool.run(tasks.number, b"")
+
+
+def test_a_segment_that_goes_while_another_is_given_back_stops_nobody(monkeypatch):
+    kept = Segments(4)
+    first, second = kept.take(), kept.take()
+    size, waiting = Segment.size.fget, [second]
+
+    def meanwhile(segment):
+        # As when the interpreter collects a picture just then.
+        if waiting:
+            kept.give(waiting.pop())
+        return size(segment)
+
+    monkeypatch.setattr(Segment, "size", property(meanwhile))
+    giving = threading.Thread(target=kept.give, args=(first,), daemon=True)
+    giving.start()
+    giving.join(10)
+    assert not giving.is_alive() and {kept.take(), kept.take()} == {first, second}

@@ -33,6 +33,11 @@ def test_a_folder_is_another_when_a_file_changes_or_is_called_otherwise(folder, 
     assert len({before, renamed, digest.sha256_of(moved)}) == 3
 
 
+def test_what_is_not_there_has_no_hash(tmp_path):
+    with pytest.raises(ModelError, match="There is no model"):
+        digest.sha256_of(tmp_path / "model.h5")
+
+
 def test_what_cannot_be_a_model_is_refused(folder, monkeypatch):
     monkeypatch.setattr(digest, "MAX_FILES", 1)
     with pytest.raises(ModelError, match="2 files, too many"):

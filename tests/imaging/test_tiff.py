@@ -80,6 +80,13 @@ def test_differences_that_run_lengths_were_made_of_are_added_up():
     assert off(tiff(strip, SIZE, 3, 16, 2, tag_259=32773, tag_317=2), COLOURS) <= 1
 
 
+def test_of_what_is_not_compressed_no_differences_were_taken():
+    rows = DEEP.astype("<u2").tobytes()
+    assert off(tiff(rows, SIZE, 3, 16, 2, tag_317=2), COLOURS) <= 1
+    planes = [np.ascontiguousarray(DEEP[..., i]).astype("<u2").tobytes() for i in range(3)]
+    assert off(tiff(planes, SIZE, 3, 16, 2, planes=2, tag_317=2), COLOURS) <= 1
+
+
 def test_floating_highlights_are_cut_off_and_said():
     light = (LIGHT[..., 0] * 1.2).astype("<f4")
     light[0, 0], light[0, 1] = np.inf, np.nan

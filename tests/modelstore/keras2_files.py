@@ -253,6 +253,21 @@ def operations_between_layers(keras):
     return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
 
 
+def rarer_layers(keras):
+    layers = keras.layers
+    inputs = layers.Input((32, 32, 3))
+    x = layers.Conv2D(4, 3, strides=8, activation="hard_sigmoid")(inputs)
+    x = layers.Conv2DTranspose(4, 2)(x)
+    if "tf" in keras.__name__:
+        x = layers.ThresholdedReLU(0.1)(x)
+    x = layers.Reshape((-1, 4))(x)
+    x = layers.MultiHeadAttention(2, 2)(x, x, key=x)
+    x = layers.TimeDistributed(layers.Dense(4))(layers.Attention()([x, x]))
+    x = layers.Bidirectional(layers.GRU(3, recurrent_activation="hard_sigmoid"))(x)
+    x = layers.Rescaling(40.0, offset=-20.0)(layers.Activation("hard_sigmoid")(x))
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
+
+
 KINDS = {
     build.__name__: build
     for build in (
@@ -266,7 +281,7 @@ STEPS = {
     build.__name__: build
     for build in (
         mixed_precision, preprocess_input_of_mobilenetv2, preprocess_input_of_densenet,
-        preprocess_input_of_resnet50, operations_between_layers,
+        preprocess_input_of_resnet50, operations_between_layers, rarer_layers,
     )
 }  # fmt: skip
 

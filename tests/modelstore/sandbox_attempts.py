@@ -37,6 +37,30 @@ def attempt(name, *arguments):
                     time.sleep(60)
         case "kill", (pid,):
             os.kill(int(pid), signal.SIGTERM)
+        case "limit another", (pid,):
+            import resource
+
+            resource.prlimit(int(pid), resource.RLIMIT_NOFILE, (3, 3))
+        case "slow another", (pid,):
+            os.setpriority(os.PRIO_PROCESS, int(pid), 19)
+        case "slow all", (uid,):
+            os.setpriority(os.PRIO_USER, int(uid), 19)
+        case "move another", (pid,):
+            os.sched_setaffinity(int(pid), {0})
+        case "signal a thread of another", (pid,):
+            libc = ctypes.CDLL(None, use_errno=True)
+            number = 131 if os.uname().machine == "aarch64" else 234  # tgkill
+            if libc.syscall(number, int(pid), int(pid), signal.SIGTERM):
+                raise OSError(ctypes.get_errno(), "tgkill")
+        case "itself", ():
+            import resource
+            import threading
+
+            resource.prlimit(0, resource.RLIMIT_NOFILE, (100, 100))
+            os.nice(1)
+            os.sched_setaffinity(0, os.sched_getaffinity(0))
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+            signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
         case "environment", ():
             print(dict(os.environ))
         case "memory", ():

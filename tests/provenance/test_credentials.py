@@ -74,7 +74,16 @@ def test_a_changed_picture_is_not_intact(authority, camera):
     assert found.credentials.signer_list == "unknown"
     assert "do not fit this file" in found.contradictions("real")[0]
     told = dict(facts(found, "real"))["Content Credentials"]
-    assert "NOT intact" in told and "Test Camera" not in told
+    assert "NOT intact" in told and "Test Camera" not in told and "made by" not in told
+    # Nor is what they state a fact.
+    assert "which do NOT fit this file" in dict(facts(found, "real"))["Origin as stated"]
+
+
+def test_what_an_unknown_signer_states_is_said_to_be_of_one(authority, camera):
+    origin = dict(facts(read(camera), "real"))["Origin as stated"]
+    assert "digital camera" in origin and "of an unknown signer" in origin
+    known = dict(facts(read(camera, c2pa=authority.root), "real"))["Origin as stated"]
+    assert known.endswith("by the Content Credentials)")
 
 
 def test_damaged_credentials_are_said_to_be_damaged(camera):

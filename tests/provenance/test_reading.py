@@ -72,6 +72,19 @@ def test_xmp_tells_what_made_the_picture():
     assert "51.4" not in str(found)
 
 
+def test_what_xmp_says_of_pictures_inside_is_not_said_of_this_one():
+    inside = XMP[XMP.index("<rdf:Description") : XMP.index("</rdf:RDF>")]
+    head = XMP[: XMP.index("<rdf:Description")]
+    pantry = (
+        f'{head}<rdf:Description xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/"><xmpMM:Pantry>'
+        f"<rdf:Bag><rdf:li>{inside}</rdf:li></rdf:Bag></xmpMM:Pantry></rdf:Description>"
+        f"{XMP[XMP.index('</rdf:RDF>') :]}"
+    )
+    found = provenance.read(saved(xmp=pantry.encode()))
+    assert found.notes == () and found.source_types == ()
+    assert (found.metadata.software, found.metadata.gps) == ("", False)
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_generators_are_named_by_their_texts(compressed):
     parameters = "portrait of a nurse\nSteps: 30, Sampler: Euler a, CFG scale: 7, Seed: 1"
@@ -109,9 +122,8 @@ def test_tables_of_others_are_called_about():
     assert provenance.read(saved(kind="PNG")).jpeg is None
 
 
-def exif_with_preview(preview):
-    """EXIF with a second directory, as cameras write it; Pillow does not."""
-    jpeg = saved(preview, quality=80)
+def exif_with(jpeg):
+    """EXIF with a second directory, as cameras write it for a preview; Pillow does not."""
     first = b"MM\0*\0\0\0\x08" + b"\0\0" + (14).to_bytes(4, "big")
     rows = b"".join(
         tag.to_bytes(2, "big") + b"\0\x04\0\0\0\x01" + value.to_bytes(4, "big")
@@ -120,10 +132,20 @@ def exif_with_preview(preview):
     return b"Exif\0\0" + first + b"\0\x02" + rows + bytes(4) + jpeg
 
 
+def test_a_preview_with_scans_without_end_is_not_decoded():
+    small = saved(COLLINS.resize((48, 48)), quality=15, progressive=True)
+    # Its last scan again and again: each is a pass over all pixels.
+    scan = small[small.rindex(b"\xff\xda") : -2]
+    many = small[:-2] + 150 * scan + small[-2:]
+    assert len(many) < 60_000
+    assert provenance.read(saved(exif=exif_with(small))).thumbnail == "same"
+    assert provenance.read(saved(exif=exif_with(many))).thumbnail == "none"
+
+
 def test_a_preview_of_another_picture_differs():
     def preview(image):
         small = image.resize((160, 160 * image.height // image.width))
-        return provenance.read(saved(exif=exif_with_preview(small)))
+        return provenance.read(saved(exif=exif_with(saved(small, quality=80))))
 
     assert preview(COLLINS).thumbnail == "same"
     assert preview(ImageEnhance.Brightness(COLLINS).enhance(1.4)).thumbnail == "same"
@@ -158,7 +180,7 @@ def test_codes_and_lengths_of_strangers_are_taken_out():
 
 @pytest.mark.parametrize("cut", [30, 200, 4000])
 def test_damaged_files_do_not_raise(cut):
-    whole = saved(exif=exif_with_preview(COLLINS.resize((160, 120))), xmp=XMP.encode())
+    whole = saved(exif=exif_with(saved(COLLINS.resize((160, 120)), quality=80)), xmp=XMP.encode())
     provenance.read(whole[:cut])
     provenance.read(whole[:cut] + b"\xff" * 50 + whole[cut + 50 :])
 

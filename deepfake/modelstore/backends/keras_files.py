@@ -13,7 +13,7 @@ from deepfake.errors import ModelError
 from deepfake.files.digest import size_of
 from deepfake.modelstore.backends import keras_sizes
 from deepfake.modelstore.formats import KERAS, PICKLE, Format
-from deepfake.modelstore.keras2 import archives, pickles, rewriting
+from deepfake.modelstore.keras2 import archives, functions, pickles, rewriting
 from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.settings import Settings
 
@@ -173,6 +173,7 @@ def _builder(described: str | bytes) -> Callable[[], Any]:
     from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
     from keras.src.legacy.saving.saving_utils import model_from_config
 
+    functions.register()
     # A layer that belongs to Keras but is not found by its name.
     own = {"CustomScaleLayer": CustomScaleLayer}
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 from deepfake.errors import ModelError
+from deepfake.files.members import open_member
 from deepfake.modelstore.keras2 import rewriting
-from deepfake.modelstore.safety.keras_config import parse_config
+from deepfake.modelstore.safety.keras_config import MAX_CONFIG_BYTES, parse_config, refuse_namesake
+from deepfake.modelstore.safety.keras_names import LAYERS
 from deepfake.modelstore.safety.keras_zip import CONFIG, METADATA, WEIGHTS
 
 # A metadata.json is a hundred bytes; a larger one is left to the inspection.
@@ -18,6 +21,8 @@ BLOCK = 1 << 20
 # Where Keras 2.12 kept what later versions keep in "layers".
 OLD_LAYERS = "_layer_checkpoint_dependencies"
 # Keras 3 finds the same classes by their name alone, as in an `.h5`.
+# But what wrappers hold, they look up by its module.
+HELD = ("layer", "forward_layer", "backward_layer", "cell")
 LEFT_OUT = ("module", "registered_name", "build_config", "compile_config")
 
 
@@ -38,11 +43,10 @@ def version_of(archive: Path) -> str:
     """
     with zipfile.ZipFile(archive) as file:
         try:
-            info = file.getinfo(METADATA)
-            if info.file_size > MAX_METADATA_BYTES:
-                return ""
-            metadata = parse_config(file.read(info), archive.name)
-        except (KeyError, ModelError):
+            content = _beginning(file, METADATA, MAX_METADATA_BYTES)
+            metadata = parse_config(content, archive.name)
+        # Whatever is wrong with it, the inspection says it.
+        except (KeyError, ModelError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error):
             return ""
     return str(metadata.get("keras_version", ""))[:20]
 
@@ -63,11 +67,15 @@ def rewrite(copy: Path) -> tuple[str, ...]:
     new = copy.with_suffix(".new")
     try:
         with zipfile.ZipFile(copy) as old, zipfile.ZipFile(new, "w") as target:
-            config = _without(parse_config(old.read(CONFIG), "the file"))
+            described = _beginning(old, CONFIG, MAX_CONFIG_BYTES)
+            config = _without(parse_config(described, "the file"))
             changes = rewriting.modernise(config)
             target.writestr(CONFIG, json.dumps(config))
             for name in set(old.namelist()) - {CONFIG}:
-                with old.open(name) as source, target.open(name, "w", force_zip64=True) as member:
+                with (
+                    open_member(old, name) as source,
+                    target.open(name, "w", force_zip64=True) as member,
+                ):
                     while block := source.read(BLOCK):
                         member.write(block)
     except ModelError:
@@ -95,6 +103,12 @@ def weights_of(copy: Path, folder: Path) -> Path:
     return path
 
 
+def _beginning(file: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """A member, whose header need not tell the truth about its size, or a byte more than `most`."""
+    with open_member(file, name) as member:
+        return member.read(most + 1)
+
+
 def _rename(group: Any) -> None:
     if OLD_LAYERS in group and "layers" not in group:
         group.move(OLD_LAYERS, "layers")
@@ -105,6 +119,11 @@ def _rename(group: Any) -> None:
 
 def _without(item: Any) -> Any:
     if isinstance(item, dict):
-        kept = {key: value for key, value in item.items() if key not in LEFT_OUT}
-        return {key: _without(value) for key, value in kept.items()}
+        if "class_name" in item:
+            refuse_namesake(item)
+        kept = {key: _without(value) for key, value in item.items() if key not in LEFT_OUT}
+        for key in HELD:
+            if isinstance(held := kept.get(key), dict) and held.get("class_name") in LAYERS:
+                held["module"] = "keras.layers"
+        return kept
     return [_without(value) for value in item] if isinstance(item, list) else item

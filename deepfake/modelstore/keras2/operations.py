@@ -151,6 +151,29 @@ def _translated(function: str, node: Any) -> tuple[str, Config, list[Any]] | Non
     return name, {names[key]: value for key, value in options.items()}, [argument]
 
 
+def attention_of_keras_2(layer: Config) -> bool:
+    """Write how MultiHeadAttention is called as Keras 3 does, in place: its value is an argument.
+
+    Args:
+        layer: dict. As of `of_keras_2`.
+
+    Returns:
+        Whether it was one that is called with tensors and nothing else.
+    """
+    if layer["class_name"] != "MultiHeadAttention":
+        return False
+    match layer.get("inbound_nodes"):
+        case [[[str(name), int(node), int(tensor), dict(given)]]]:
+            named = {key: value for key, value in given.items() if value not in (None, False)}
+            if not all(key in ("value", "key") and _is_tensor(v) for key, v in named.items()):
+                return False
+            tensors = {key: _tensor(value) for key, value in named.items()}
+            query = _tensor([name, node, tensor])
+            layer["inbound_nodes"] = [{"args": [query], "kwargs": tensors}]
+            return True
+    return False
+
+
 def _argument(value: Any) -> Any:
     """A tensor or a constant as Keras 3 writes it; None for anything else."""
     if _is_tensor(value):

@@ -45,18 +45,26 @@ SECCOMP_SET_MODE_FILTER = 1
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 REFUSE, PRETEND_MISSING = 0x00050000 | 1, 0x00050000 | 38  # EPERM, ENOSYS
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+# The lower half of seccomp_data.args[0]
+FIRST_ARGUMENT = 16
 CLONE_THREAD = 0x00010000
 X32_BIT = 0x40000000
 
 
 class _Machine(NamedTuple):
-    """A processor's name in audit.h, and its system calls."""
+    """A processor's name in audit.h, and its system calls.
+
+    Those `on_itself` take a process first, and are let through for the caller alone (0).
+    """
 
     audit: int
     seccomp: int
     capset: int
     clone: int
     clone3: int
+    tgkill: int
+    setpriority: int
+    on_itself: tuple[int, ...]
     refused: tuple[int, ...]
     missing: tuple[int, ...]
 
@@ -68,10 +76,16 @@ MACHINES = {
         capset=126,
         clone=56,
         clone3=435,
+        tgkill=234,
+        setpriority=141,
+        on_itself=(302, 203),  # prlimit64, sched_setaffinity
         refused=(
             41, 53,  # socket, socketpair
             57, 58, 59, 322,  # fork, vfork, execve, execveat
             62, 200, 424,  # kill, tkill, pidfd_send_signal
+            129, 297,  # rt_sigqueueinfo, rt_tgsigqueueinfo
+            142, 144, 314, 251,  # sched_setparam, …setscheduler, …setattr, ioprio_set
+            256, 279, 440, 448, 312,  # migrate_pages, move_pages, process_madvise, …mrelease, kcmp
             29, 68,  # shmget, msgget
             101, 310, 311,  # ptrace, process_vm_readv, process_vm_writev
             165, 155, 161, 272, 308,  # mount, pivot_root, chroot, unshare, setns
@@ -87,10 +101,16 @@ MACHINES = {
         capset=91,
         clone=220,
         clone3=435,
+        tgkill=131,
+        setpriority=140,
+        on_itself=(261, 122),  # prlimit64, sched_setaffinity
         refused=(
             198, 199,  # socket, socketpair
             221, 281,  # execve, execveat
             129, 130, 424,  # kill, tkill, pidfd_send_signal
+            138, 240,  # rt_sigqueueinfo, rt_tgsigqueueinfo
+            118, 119, 274, 30,  # sched_setparam, …setscheduler, …setattr, ioprio_set
+            238, 239, 440, 448, 272,  # migrate_pages, move_pages, process_madvise, …mrelease, kcmp
             194, 186,  # shmget, msgget
             117, 270, 271,  # ptrace, process_vm_readv, process_vm_writev
             40, 41, 51, 97, 268,  # mount, pivot_root, chroot, unshare, setns
@@ -278,8 +298,11 @@ def _filter_calls(libc: Any, machine: _Machine) -> None:
             for number in machine.refused
             for step in (_step(EQUAL, number, 0, 1), _step(RETURN, REFUSE))
         ),
+        *(step for number in machine.on_itself for step in _only(number, 0)),
+        *_only(machine.tgkill, os.getpid()),
+        *_only(machine.setpriority, 0, 0),  # PRIO_PROCESS, and again itself
         _step(EQUAL, machine.clone, 0, 3),
-        _step(LOAD, 16),  # the lower half of its first argument, the flags
+        _step(LOAD, FIRST_ARGUMENT),  # flags
         _step(ANY_BIT, CLONE_THREAD, 1, 0),
         _step(RETURN, REFUSE),
         _step(RETURN, ALLOW),
@@ -287,6 +310,21 @@ def _filter_calls(libc: Any, machine: _Machine) -> None:
     steps = ctypes.create_string_buffer(b"".join(program), 8 * len(program))
     filter_ = struct.pack("HxxxxxxP", len(program), ctypes.addressof(steps))
     _syscall(libc, machine.seccomp, SECCOMP_SET_MODE_FILTER, 0, filter_)
+
+
+def _only(number: int, *arguments: int) -> list[bytes]:
+    """A call is let through with these first arguments, of which the kernel takes 32 bits."""
+    count = len(arguments)
+    checks = [
+        step
+        for place, value in enumerate(arguments)
+        for step in (
+            _step(LOAD, FIRST_ARGUMENT + 8 * place),
+            _step(EQUAL, value, 0, 2 * (count - 1 - place) + 1),
+        )
+    ]
+    head = _step(EQUAL, number, 0, 2 * count + 2)
+    return [head, *checks, _step(RETURN, ALLOW), _step(RETURN, REFUSE)]
 
 
 def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

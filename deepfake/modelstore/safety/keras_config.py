@@ -43,6 +43,8 @@ _FOREIGN = {
     "FlaxLayer": "runs a Python function",
     "JaxLayer": "runs a Python function",
 }
+# Keras's own, and registered by Keras 2 as if a user's.
+CUSTOM_SCALE = "CustomScaleLayer"
 _KERAS = frozenset(("keras", "tf_keras", "keras_core"))
 _INNER_PACKAGES = frozenset(("keras", "_tf_keras", "api", "src", "v2", "_v2", "python"))
 
@@ -123,6 +125,28 @@ def inspect_config(config: dict[str, Any]) -> None:
             )
 
 
+def refuse_namesake(item: dict[str, Any]) -> None:
+    """Refuse an object of Keras 2 whose class has the name of one of Keras's and is another one.
+
+    Args:
+        item: dict. {"class_name", "config", "module", "registered_name"}; the last two may lack.
+
+    Raises:
+        ModelError: it says that somebody else registered its class.
+    """
+    name, module, registered = (
+        item.get(key) for key in ("class_name", "module", "registered_name")
+    )
+    if name not in names.CLASSES or not registered or registered == f"Custom>{CUSTOM_SCALE}":
+        return
+    if module is None or not _is_keras(str(module)) or not _is_plain(str(registered), str(name)):
+        raise HostileModelError(
+            f"The model holds a layer of its author's own{_called(item)}, which only has the name "
+            f"of Keras's {name}. It is code, and only Keras's own layers are loaded. Export the "
+            "model as ONNX or LiteRT (.tflite) where that class is defined."
+        )
+
+
 def _inspect_object(item: dict[str, Any]) -> None:
     """One object that Keras would make: {"class_name", "config", "module", "registered_name"}."""
     name = item["class_name"]
@@ -177,6 +201,8 @@ def _inspect_function(item: dict[str, Any], module: str | None, registered: str 
     if not isinstance(function, str):
         _refuse_damaged()
     allowed = module in (None, "builtins") or _is_keras(module)
+    if function in names.OUR_FUNCTIONS and registered == f"deepfake>{function}":
+        return
     if (
         function in names.FUNCTIONS
         and allowed

@@ -97,8 +97,9 @@ FUNCTIONS = frozenset(
     """.split()
 )
 
-# Registered by deepfake.training under the package name "deepfake".
+# Registered under the package name "deepfake": by deepfake.training, and by modelstore.keras2.
 OURS = frozenset(("AveragedGradients", "_DepthToSpace"))
+OUR_FUNCTIONS = frozenset(("hard_sigmoid_of_keras_2",))
 
 CLASSES = LAYERS | MODELS | PARTS | TRAINING_PARTS
 

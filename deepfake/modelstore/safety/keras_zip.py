@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 
 from deepfake.errors import HostileModelError, ModelError
+from deepfake.files.members import open_member
 from deepfake.modelstore.safety.hdf5 import inspect_hdf5_file
 from deepfake.modelstore.safety.keras_config import MAX_CONFIG_BYTES, inspect_config, parse_config
 
@@ -109,7 +110,7 @@ def _unexpected(path: Path, name: str) -> str:
 
 def _read(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     try:
-        with archive.open(name) as member:
+        with open_member(archive, name) as member:
             # One byte more tells a file that is larger than it says.
             content = member.read(limit + 1)
     except KeyError:
@@ -124,7 +125,7 @@ def _inspect_weights(archive: zipfile.ZipFile, path: Path, limit: int) -> None:
         # Named like the model, for the messages.
         weights = Path(folder) / path.name
         written = 0
-        with archive.open(WEIGHTS) as source, weights.open("wb") as target:
+        with open_member(archive, WEIGHTS) as source, weights.open("wb") as target:
             while block := source.read(BLOCK):
                 written += len(block)
                 if written > limit:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from deepfake.errors import ModelError, ModelNotFoundError
+from deepfake.files.members import open_member
 from deepfake.modelstore.formats import FORMATS, PICKLE, SAVED_MODEL, SUFFIXES, Format, Look
 from deepfake.modelstore.safety import libraries
 
@@ -109,7 +110,7 @@ def _other_zip(path: Path, names: frozenset[str]) -> ModelError:
         with (
             suppress(zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError),
             zipfile.ZipFile(path) as archive,
-            archive.open(pickled) as member,
+            open_member(archive, pickled) as member,
         ):
             content = member.read(libraries.MAX_BYTES)
         return _of(path, libraries.of_pickle(content) or libraries.PYTORCH)

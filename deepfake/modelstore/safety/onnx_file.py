@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from deepfake.errors import HostileModelError, ModelError, ModelNotFoundError
-from deepfake.modelstore.safety.protobuf import integers, messages, text
+from deepfake.modelstore.safety.protobuf import gathered, integers, messages, text
 
 MAX_DEPTH = 20
 MAX_RANK = 16
@@ -61,8 +61,8 @@ def _inspect(data: memoryview, path: Path, limit: int, data_files: set[Path]) ->
     own = {text(function, 10) for function in messages(data, 25)}  # ModelProto.functions.domain
     known = DOMAINS | own
     total = 0
-    graphs = [*messages(data, 7)]  # ModelProto.graph
-    functions = [*messages(data, 25)]  # ModelProto.functions
+    graphs = gathered(messages(data, 7))  # ModelProto.graph
+    functions = gathered(messages(data, 25))  # ModelProto.functions
     if not graphs:
         raise ModelError(f"{path.name} holds no network, so it is not an ONNX model.")
     for domain in (text(entry, 1) for entry in messages(data, 8)):
@@ -74,11 +74,11 @@ def _inspect(data: memoryview, path: Path, limit: int, data_files: set[Path]) ->
             raise HostileModelError(
                 f"{path.name} has graphs within graphs, too deep to be a network."
             )
-        nodes = [node for graph in graphs for node in messages(graph, 1)]  # GraphProto.node
-        nodes += [node for function in functions for node in messages(function, 7)]  # its .node
-        attributes = [attribute for node in nodes for attribute in messages(node, 5)]
+        nodes = gathered(node for graph in graphs for node in messages(graph, 1))  # .node
+        nodes += gathered(node for function in functions for node in messages(function, 7))
+        attributes = gathered(attribute for node in nodes for attribute in messages(node, 5))
         # FunctionProto.attribute_proto: what an attribute is where a call leaves it out
-        attributes += [default for function in functions for default in messages(function, 11)]
+        attributes += gathered(default for one in functions for default in messages(one, 11))
         for tensor in _tensors(graphs, attributes):
             total += _inspect_tensor(tensor, path, limit, data_files)
             if total > limit:
@@ -88,7 +88,9 @@ def _inspect(data: memoryview, path: Path, limit: int, data_files: set[Path]) ->
                 )
         for node in nodes:
             _inspect_domain(text(node, 7), known, path)
-        graphs = [graph for one in attributes for graph in (*messages(one, 6), *messages(one, 11))]
+        graphs = gathered(
+            graph for one in attributes for number in (6, 11) for graph in messages(one, number)
+        )
         functions = []
 
 

@@ -6,10 +6,14 @@ must not load what is checked. The format: protobuf.dev/programming-guides/encod
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
-from deepfake.errors import ModelError
+from deepfake.errors import HostileModelError, ModelError
 
+# Of one message; the largest networks for pictures have some ten thousand nodes. Each is an object
+# here, fifty times as large as two bytes in a file.
+MAX_FIELDS = 300_000
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
 Value = int | memoryview
@@ -33,9 +37,13 @@ def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
 
     Raises:
         DamagedError: a field is cut short or of an unknown kind.
+        HostileModelError: there are far more of them than any network for pictures has.
     """
-    at, end = 0, len(data)
+    at, end, count = 0, len(data), 0
     while at < end:
+        count += 1
+        if count > MAX_FIELDS:
+            raise _endless()
         key, at = _varint(data, at)
         number, kind = key >> 3, key & 7
         # Some readers drop the upper bits of such a number and see another field.
@@ -73,6 +81,18 @@ def messages(data: memoryview, *path: int) -> Iterator[memoryview]:
             yield from messages(value, *path[1:])
 
 
+def gathered(parts: Iterable[memoryview]) -> list[memoryview]:
+    """Them all, which may be of many messages.
+
+    Raises:
+        HostileModelError: there are as many as no network has.
+    """
+    found = list(islice(parts, MAX_FIELDS + 1))
+    if len(found) > MAX_FIELDS:
+        raise _endless()
+    return found
+
+
 def text(data: memoryview, *path: int) -> str:
     """The last text at a path, as protocol buffers have it; "" without one."""
     found = ""
@@ -82,7 +102,15 @@ def text(data: memoryview, *path: int) -> str:
 
 
 def integers(data: memoryview, number: int) -> list[int]:
-    """A repeated integer field, packed or not."""
+    """A repeated integer field, packed or not.
+
+    Args:
+        data: memoryview. The message.
+        number: int. Of the field.
+
+    Raises:
+        DamagedError, HostileModelError: as of `fields`.
+    """
     found: list[int] = []
     for key, value in fields(data):
         if key != number:
@@ -94,7 +122,16 @@ def integers(data: memoryview, number: int) -> list[int]:
             while at < len(value):
                 item, at = _varint(value, at)
                 found.append(item)
+                if len(found) > MAX_FIELDS:
+                    raise _endless()
     return found
+
+
+def _endless() -> HostileModelError:
+    return HostileModelError(
+        f"The file has over {MAX_FIELDS:,} parts where a network for pictures has some thousands. "
+        "It would take very long to read, so it was not. Get it from its author again."
+    )
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:

@@ -33,6 +33,8 @@ RE_SAVE = (
 # TensorFlow unfolds them, and one that calls itself would end the process.
 MAX_UNFOLDED = 5_000_000
 MAX_CALLS_DEEP = 100
+# TensorFlow writes one of each kind.
+MAX_SAVERS = 20
 _SAVER_FUNCTION = re.compile(r"__inference__traced_(save|restore)_\d+")
 
 
@@ -110,15 +112,14 @@ def _inspect_meta_graph(meta: memoryview, folder: Path) -> None:
     served = set(_reached(dict(graph), functions, _signature_outputs(meta)))
     # Functions that can be called by name when the model is loaded.
     callable_names = b"".join(bytes(part) for part in messages(meta, 7))
+    savers = {name for name in functions if _SAVER_FUNCTION.fullmatch(name)}
+    if len(savers) > MAX_SAVERS:
+        savers = set()
     for _, node in graph:
         more = BESIDE_FUNCTIONS if id(node) in served else BESIDE_FUNCTIONS | SAVER
         _inspect_node(node, folder, more)
     for name, body in functions.items():
-        saver = (
-            _SAVER_FUNCTION.fullmatch(name) is not None
-            and name not in called
-            and name.encode() not in callable_names
-        )
+        saver = name in savers and name not in called and name.encode() not in callable_names
         for node in body:
             _inspect_node(node, folder, SAVER if saver and id(node) not in served else frozenset())
     unfolded: dict[str, int] = {}

@@ -6,7 +6,7 @@ import h5py
 import pytest
 
 from deepfake.errors import ModelError
-from deepfake.modelstore.keras2 import rewriting
+from deepfake.modelstore.keras2 import functions, rewriting
 
 
 def layer(kind, name="layer", inbound=None, **options):
@@ -28,6 +28,13 @@ def functional(*layers, inputs="image", outputs="score", **options):
         ("DepthwiseConv2D", {"groups": 1, "strides": [1, 1]}, {"strides": [1, 1]}),
         ("SeparableConv2D", {"groups": 1, "kernel_initializer": {}}, {}),
         ("Conv2D", {"groups": 2}, {"groups": 2}),
+        ("Conv2DTranspose", {"groups": 1, "filters": 3}, {"filters": 3}),
+        ("Conv2DTranspose", {"groups": 2}, {"groups": 2}),
+        ("LSTM", {"time_major": False, "units": 3}, {"units": 3}),
+        ("LSTM", {"time_major": True}, {"time_major": True}),
+        ("Attention", {"score_mode": "dot"}, {}),
+        ("Attention", {"score_mode": "concat"}, {"score_mode": "concat"}),
+        ("Activation", {"activation": "hard_sigmoid"}, {"activation": functions.HARD_SIGMOID}),
         ("RandomFlip", {"rng_type": "stateful", "mode": "horizontal"}, {"mode": "horizontal"}),
         ("BatchNormalization", {"axis": [3]}, {"axis": 3}),
         ("BatchNormalization", {"axis": 3}, {"axis": 3}),
@@ -91,6 +98,16 @@ def test_names_with_a_stroke_are_rewritten_with_their_references():
     assert "/" not in json.dumps(config) and first["name"] != second["name"]
     assert second["inbound_nodes"][0][0][0] == first["name"] == first["config"]["name"]
     assert config["config"]["output_layers"][0] == first["name"]
+
+
+def test_layers_of_the_same_name_are_refused_and_thousands_renamed_get_names_of_their_own():
+    with pytest.raises(ValueError, match="same name"):
+        rewriting.modernise(functional(*[layer("Dense", name="a/")] * 2))
+    many = [layer("Dense", name=f"a{'/' * i}{'_' * (40 - i)}") for i in range(1, 40)]
+    config = functional(*many)
+    rewriting.modernise(config)
+    names = [one["name"] for one in config["config"]["layers"]]
+    assert len(set(names)) == len(names) and not any("/" in name for name in names)
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,21 @@ def test_onnx_files_that_reach_out_or_blow_up(tmp_path, settings, what):
     refused(load_model, path, settings, ANSWERS)
 
 
+@pytest.mark.parametrize("number", [1, 5], ids=["nodes", "arrays"])
+def test_an_onnx_file_of_parts_without_end_is_not_read_to_its_end(tmp_path, settings, number):
+    parts = hostile.message((number, b"")) * 300_001
+    path = tmp_path / "model.onnx"
+    path.write_bytes(hostile.message((1, 8), (7, parts)))
+    assert "300,000 parts" in refused(inspection.inspect_onnx, path, settings)
+
+
+def test_an_onnx_array_of_dimensions_without_end_is_not_read_to_its_end(tmp_path, settings):
+    array = hostile.message((1, b"\x01" * 300_001))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(hostile.message((1, 8), (7, hostile.message((5, array)))))
+    assert "300,000 parts" in refused(inspection.inspect_onnx, path, settings)
+
+
 def test_onnx_data_beside_the_model_is_allowed(tmp_path, settings):
     (tmp_path / "model.onnx.data").write_bytes(bytes(8))
     path = hostile.onnx(tmp_path / "model.onnx", location="model.onnx.data")

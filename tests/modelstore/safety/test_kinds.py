@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import pickle
+import tracemalloc
 import zipfile
 import zlib
 
@@ -14,6 +15,8 @@ import pytest
 from deepfake.errors import ModelError
 from deepfake.modelstore import formats
 from deepfake.modelstore.backends import keras
+from deepfake.modelstore.keras2 import archives
+from deepfake.modelstore.safety import keras_zip
 from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.settings import Settings, models_folder
 
@@ -192,6 +195,25 @@ def test_files_of_decision_trees_are_named(tmp_path, name, content, expected):
     path.write_bytes(content)
     with pytest.raises(ModelError, match=f"{expected} model.*`deepfake train`"):
         kind_of(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_what_is_packed_in_other_ways_than_deflate_is_not_unpacked(tmp_path, method):
+    path, bomb = tmp_path / "model.pt", bytes(20_000_000)
+    for name, look in (("m/data.pkl", kind_of), ("metadata.json", version_or_refusal)):
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("config.json", "{}")
+            archive.writestr(name, bomb)
+        tracemalloc.start()
+        with pytest.raises(ModelError):
+            look(path)
+        assert tracemalloc.get_traced_memory()[1] < 5e6
+        tracemalloc.stop()
+
+
+def version_or_refusal(path):
+    assert archives.version_of(path) == ""
+    keras_zip.inspect_archive(path, 10**9)
 
 
 def test_a_damaged_file_of_pytorch_is_named_all_the_same(tmp_path):

@@ -111,6 +111,19 @@ def test_a_child_stops_no_other_process(attempt):
         attempt("kill", str(os.getpid()))
 
 
+@pytest.mark.parametrize(
+    "way",
+    ["limit another", "slow another", "slow all", "move another", "signal a thread of another"],
+)
+def test_a_child_hinders_no_other_process(attempt, way):
+    with pytest.raises(ModelError, match="PermissionError"):
+        attempt(way, str(os.getuid() if way == "slow all" else os.getpid()))
+
+
+def test_a_child_may_do_all_that_to_itself(attempt):
+    assert "done" in attempt("itself")
+
+
 def test_secrets_of_the_environment_stay_here(attempt, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     monkeypatch.setenv("DEEPFAKE_REDIS", "redis://:secret@host")
