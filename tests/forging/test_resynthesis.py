@@ -24,7 +24,7 @@ def test_fitting_lowers_the_error(resynthesis, collins):
         outputs = network.predict_on_batch(patch)
         return max(float(np.abs(output - patch).mean()) for output in outputs.values())
 
-    assert error(40) < 0.9 * error(1)
+    assert error(10) < 0.9 * error(1)
 
 
 def test_the_same_seed_makes_the_same_fake(resynthesizer, collins):

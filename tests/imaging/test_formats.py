@@ -34,9 +34,9 @@ LONG_TEXT.add_text("workflow", "x" * 3_000_000, zip=True)
         ),
         pytest.param(
             png(SMOOTH, *[(b"a%c%cA" % (97 + i // 26, 97 + i % 26), b"", 7) for i in range(600)]),
-            "(aaaA, aabA, aacA, aadA, aaeA, …) were left out", id="many checksums",
+            "(aaaA, aabA, aacA, aadA, aaeA, …) and were left out", id="many checksums",
         ),
-        pytest.param(png(SMOOTH, (b"a\x1bcA", b"", 7)), "(?) were left out", id="no name"),
+        pytest.param(png(SMOOTH, (b"a\x1bcA", b"", 7)), "(?) and were left out", id="no name"),
     ],
 )  # fmt: skip
 def test_what_stands_beside_a_png_does_not_spoil_it(data, note):
