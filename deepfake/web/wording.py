@@ -185,8 +185,8 @@ def _bar(report: Report) -> str:
     )  # fmt: skip
     zones = (("real", 0.0, low), ("uncertain", low, high), ("fake", high, 1.0))
     parts = "".join(
-        f'<span class="zone zone-{name}{_aside(report.p_fake, start, end)}" '
-        f'style="width:{100 * (end - start):.1f}%">'
+        f'<span class="zone zone-{name}" '
+        f'style="width:{100 * (end - start):.1f}%{_aside(report.p_fake, start, end)}">'
         # No room for a word in a narrow zone; the sentence has it.
         f"{escape(say(f'bar.{name}')) if end - start > 0.14 else ''}</span>"
         for name, start, end in zones
@@ -199,10 +199,15 @@ def _bar(report: Report) -> str:
 
 
 def _aside(p_fake: float, start: float, end: float) -> str:
-    """The class that moves a zone's word to the side where the pointer does not stand on it."""
+    """The style that keeps a zone's word to the wider side of the pointer, if there is room."""
     if not start <= p_fake <= end:
         return ""
-    return " word-end" if p_fake < (start + end) / 2 else " word-start"
+    before, behind = p_fake - start, end - p_fake
+    side, kept_free, word_at = (
+        ("start", before, "end") if before < behind else ("end", behind, "start")
+    )
+    # Per cent of padding are those of the whole bar; half of the pointer is three pixels wide.
+    return f";justify-content:{word_at};padding-inline-{side}:calc({100 * kept_free:.1f}% + 5px)"
 
 
 def _reasons(report: Report) -> list[str]:

@@ -48,14 +48,14 @@ def test_each_verdict_comes_with_counts_from_elsewhere_and_its_caveat(
 
 
 @pytest.mark.parametrize(
-    ("score", "moved"),
-    # The band is from .15 to .65.
-    [(0.03, "zone-real word-end"), (0.3, "zone-uncertain word-end"),
-     (0.5, "zone-uncertain word-start"), (0.99, "zone-fake word-start")],
+    ("score", "free"),
+    # The band is from .1 to .65; per cent of the bar's whole width.
+    [(0.03, "start:calc(3.0% "), (0.3, "start:calc(20.0% "), (0.5, "end:calc(15.0% "),
+     (0.99, "end:calc(1.0% ")],
 )  # fmt: skip
-def test_the_pointer_does_not_stand_on_a_word(report, score, moved):
+def test_the_pointer_does_not_stand_on_a_word(report, score, free):
     panel = wording.verdict_panel(scored(report, score))
-    assert moved in panel and panel.count("word-") == 1
+    assert f"padding-inline-{free}" in panel and panel.count("padding-inline") == 1
 
 
 def test_what_the_signs_look_like_is_said_where_the_network_can_tell(report):
