@@ -20,8 +20,9 @@ SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0])
 # EXIF's own directories: those of the camera, of its place, of the format.
 INNER = (34665, 34853, 40965)
 MAX_DIRECTORIES = 100
-# Tags may share a value. So often all that is there may be named, and this much besides.
-TIMES, BESIDE = 2, 65_536
+# Tags may share a value, and damaged ones have lengths by chance. So often all that is there may be
+# named, and so many bytes besides, which do no harm.
+TIMES, BESIDE = 2, 32_000_000
 HEADER = re.compile(rb"II\*\0|MM\0\*|II\+\0|MM\0\+")
 # What has an EXIF block somewhere as it is; of JPEG and TIFF it is known where.
 OF_EXIF = frozenset(("PNG", "WEBP", "AVIF", "HEIF", "EXIF"))
