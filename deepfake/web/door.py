@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepfake.errors import LimitError
@@ -29,7 +29,9 @@ from deepfake.web.gradio_internals import (
     FILES,
     JOIN,
     MISFITS,
+    NO_PROGRESS,
     OTHERS,
+    PROGRESS,
     UPLOADS,
     Queue,
 )
@@ -226,6 +228,10 @@ class DoorMiddleware:
         """Refuse a new event or upload with a sentence, or pass the request on."""
         if scope["type"] == "http" and FETCHED.search(scope["path"]):
             await _say(ELSEWHERE_SENTENCE, UNKNOWN)(scope, receive, send)
+            return
+        if scope["type"] == "http" and PROGRESS.search(scope["path"]):
+            # Uploads are ours. Gradio would keep each number that anybody asks for.
+            await Response(NO_PROGRESS, media_type="text/event-stream")(scope, receive, send)
             return
         if scope["type"] == "http" and FILES.search(scope["path"]):
             send = _as_attachment(send)

@@ -53,6 +53,8 @@ FILES = re.compile(r"/gradio_api/file[=/]")
 # What Gradio would fetch for whoever asks, and hand on.
 FETCHED = re.compile(r"/gradio_api/file[=/]\s*https?:", re.IGNORECASE)
 UPLOADS = re.compile(r"/gradio_api/upload/?\Z")
+# How an upload of several files goes on: the page asks, and takes this for the end of it.
+PROGRESS, NO_PROGRESS = re.compile(r"/gradio_api/upload_progress/?\Z"), 'data: {"msg": "done"}\n\n'
 # What else a page without further components is sent; some of the rest would stay on the disk.
 OTHERS = re.compile(r"(/gradio_api/(reset|cancel)|/login)/?\Z")
 SIGN_IN = re.compile(r"/login/?\Z")
