@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -310,6 +311,24 @@ class ModelManifest(Part):
     def columns(self) -> int:
         """How many numbers a face the network returns as its score."""
         return len(self.labels.order) if self.output.kind in ("logits", "softmax") else 1
+
+
+def has_manifest(folder: Path) -> bool:
+    """Whether a folder has a `model.json` that may be ours.
+
+    Keras 2 and TensorFlow.js have files of the same name, with the description of a network.
+
+    Args:
+        folder: Path.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        if not path.exists() or path.stat().st_size > MAX_MANIFEST_BYTES:
+            return path.exists()
+        said = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return path.exists()
+    return not (isinstance(said, dict) and said.keys() & {"class_name", "modelTopology"})
 
 
 def read_manifest(folder: Path) -> ModelManifest:

@@ -9,6 +9,8 @@ from deepfake.errors import ImageError
 HIGHEST_16_BIT = 65_535
 # Where nine in ten values lie says which number is white: light in 0..1 may have highlights above,
 # and a picture in 0..255 that has so little in it would be black.
+# Resampling leaves some values below black; pictures of −1 to 1 are half below it.
+MOST_BELOW_BLACK = 0.01
 UNIT, BYTES, WORDS = (0, 4), (16, 255), (1_000, HIGHEST_16_BIT)
 ENOUGH = 1_000_000
 
@@ -65,6 +67,11 @@ def floats_to_8_bit(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
         raise ImageError(
             f"The picture has floating-point values up to {highest:,.4g}, of which nobody knows "
             "which one is white. Export it with 8 or 16 bits a channel."
+        )
+    if np.count_nonzero(values < -0.01 * white) > MOST_BELOW_BLACK * values.size:
+        raise ImageError(
+            f"The picture has floating-point values down to {float(np.nanmin(values)):,.4g}, of "
+            "which nobody knows which one is black. Export it with 8 or 16 bits a channel."
         )
     narrow = np.empty(values.shape, np.uint8)
     for row, wide in zip(narrow, values, strict=True):

@@ -57,6 +57,10 @@ def to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
 def _to_8_bit(image: Image.Image) -> tuple[Image.Image, list[str]]:
     if image.mode.startswith("I;16"):
         narrow, notes = whole_numbers_to_8_bit(np.asarray(image), 16)
+        if isinstance(clear := image.info.get("transparency"), int):
+            # One value is transparent; of 8 bits several would be it.
+            mask = np.where(np.asarray(image) == clear, 0, 255).astype(np.uint8)
+            return Image.fromarray(np.dstack([narrow, mask]), "LA"), notes
     elif image.mode == "I":
         values = np.asarray(image)
         if values.min(initial=0) < 0:

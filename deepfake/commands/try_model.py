@@ -6,6 +6,7 @@ import argparse
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,12 @@ def try_model(
         lines += ["", *probed.text().splitlines()]
         best = probed.readings[0]
         if probed.is_sure and not probed.said and not probed.chosen:
-            way = {option: getattr(best.options, option) for option in PREPARING}
+            # What the photos do not tell is not kept as if somebody had said it.
+            ways = {
+                option: {getattr(reading.options, option) for reading in probed.fitting}
+                for option in PREPARING
+            }
+            way = {option: said.pop() for option, said in ways.items() if len(said) == 1}
             answers = replace(answers, positive=best.positive, labels="", **way)
             known = answers.over(known)
     assumed = known.remarks(network, found.convention)
@@ -187,7 +193,12 @@ def _scores(
     detector = Detector(model, settings=settings)
     head = ("high means fake", "high means real") if either else ("P(fake)",)
     rows = [("photo", *head)]
-    for path, _ in photos:
+    both = len({label for _, label in photos}) == 2
+    if both:
+        # In turns, lest all that is shown is of one kind.
+        of_each = [[photo for photo in photos if photo[1] == label] for label in (0, 1)]
+        photos = [one for pair in zip_longest(*of_each) for one in pair if one is not None]
+    for path, label in photos:
         try:
             p_fake = detector.detect(path).p_fake
         except ImageError:
@@ -195,7 +206,8 @@ def _scores(
         if p_fake is None:
             continue
         shown = (p_fake, 1.0 - p_fake) if either else (p_fake,)
-        rows.append((path.name, *(f"{value:.3f}" for value in shown)))
+        name = f"{'fake' if label else 'real'}: {path.name}" if both else path.name
+        rows.append((name, *(f"{value:.3f}" for value in shown)))
         if len(rows) > SHOWN:
             break
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -10,6 +10,7 @@ from deepfake.errors import ImageError
 # all pixels, so a small file with thousands of them would keep a processor busy for hours.
 MAX_SCANS = 100
 SOS, EOI = 0xDA, 0xD9
+SOF_0, SOF_1, SOF_2 = 0xC0, 0xC1, 0xC2
 START, END = b"\xff\xd8\xff", bytes((0xFF, EOI))
 WITHOUT_LENGTH = frozenset((0x01, 0xD8, *range(0xD0, 0xD8)))
 # The next marker behind compressed data, in which FF is followed by 00 or a restart marker.
@@ -48,6 +49,41 @@ def end_of(data: bytes, start: int = 0) -> int | None:
                 return None
             place = found.end() - 2
     return place + 2 if data[place : place + 2] == END else None
+
+
+def has_all_scans(data: bytes) -> bool:
+    """Whether a progressive JPEG has the last bit of every coefficient; true of all others.
+
+    One that was cut off between two scans decodes without complaint, to a coarser picture. Which
+    coefficients a scan has, and to which bit, stands in its head (ITU-T T.81, B.2.3).
+
+    Args:
+        data: bytes. The file, whose end may be missing.
+    """
+    place, progressive = 2, False
+    missing: dict[int, set[int]] = {}
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker == 0xFF or marker in WITHOUT_LENGTH:
+            place += 1 if marker == 0xFF else 2
+            continue
+        if marker == EOI:
+            break
+        body = data[place + 4 : place + 2 + length]
+        place += 2 + length
+        if marker in (SOF_0, SOF_1, SOF_2) and len(body) > 6:
+            progressive = marker == SOF_2
+            missing = {one: set(range(64)) for one in body[6 : 6 + 3 * body[5] : 3]}
+        elif marker == SOS and body:
+            parts, rest = body[1 : 1 + 2 * body[0] : 2], body[1 + 2 * body[0] :]
+            if len(rest) >= 3 and rest[2] & 0x0F == 0:
+                for one in parts:
+                    missing.get(one, set()).difference_update(range(rest[0], rest[1] + 1))
+            found = MARKER.search(data, place)
+            if found is None:
+                break
+            place = found.end() - 2
+    return not progressive or not any(missing.values())
 
 
 def behind(data: bytes, end: int) -> tuple[int, int]:

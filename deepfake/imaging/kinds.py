@@ -30,6 +30,7 @@ NOT_PICTURES = (
         re.compile(rb"version https://git-lfs"),
     ),
     ("a ZIP archive or an office document", re.compile(rb"PK\x03\x04")),
+    ("a camera's raw data (CR3): export the photo as JPEG", re.compile(rb"....ftypcrx", re.DOTALL)),
     ("a video", re.compile(rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI ", re.DOTALL)),
 )
 # An SVG may start with a prolog and comments, so its root element is searched for.

@@ -198,7 +198,7 @@ def _read_without_end(data: bytes, kind: str, settings: Settings, error: OSError
         )
     except OSError:
         raise error from None
-    if not np.array_equal(pixels, others):
+    if not np.array_equal(pixels, others) or not jpeg.has_all_scans(data):
         raise error
     return pixels, [*notes, "The JPEG lacks its end marker; all of its pixels are there."]
 

@@ -114,6 +114,11 @@ class Answers:
                 "--resize none is for whole pictures (--crop full): a face is always scaled."
             )
         preparing = self.preparing
+        if preparing["scale"] == "imagenet" and preparing["channels"] == "grey":
+            raise SettingError(
+                "--scale imagenet has a mean for each of three channels. For a network of one, "
+                "choose another --scale. Received: --channels grey."
+            )
         if preparing["scale"] == CAFFE and preparing["channels"] not in ("", "bgr"):
             raise SettingError(
                 "--scale caffe takes its means off BGR. Leave --channels out, or choose another "

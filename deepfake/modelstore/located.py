@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deepfake.errors import ModelError, ModelNotFoundError, SettingError
 from deepfake.files.digest import sha256_of
-from deepfake.manifest import MANIFEST_NAME, ModelManifest, read_manifest
+from deepfake.manifest import MANIFEST_NAME, ModelManifest, has_manifest, read_manifest
 from deepfake.modelstore import remembered
 from deepfake.modelstore.answers import Answers
 from deepfake.modelstore.backends.protocol import Network
@@ -17,6 +17,7 @@ from deepfake.modelstore.formats import SAVED_MODEL, SUFFIXES, bring, by_name, s
 from deepfake.modelstore.hub.address import HubAddress, is_address
 from deepfake.modelstore.remembered import Kept
 from deepfake.modelstore.safety.inspection import check_size
+from deepfake.modelstore.safety.kinds import kind_of
 from deepfake.settings import Settings, models_folder
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _on_disk(path: Path, settings: Settings) -> Located:
     if path.name == MANIFEST_NAME:
         path = path.parent
     folder = path if path.is_dir() else path.parent
-    if (folder / MANIFEST_NAME).exists():
+    if has_manifest(folder):
         manifest = read_manifest(folder)
         file = _served(folder, manifest) if path == folder else path.name
         if file in manifest.files:
@@ -177,6 +178,13 @@ def _only_model(folder: Path) -> Path:
     if (folder / SAVED_MODEL.marker).is_file():
         return folder
     files = sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.is_file())
+    if not files and (folder / MANIFEST_NAME).exists() and not has_manifest(folder):
+        raise ModelError(
+            f"The {MANIFEST_NAME} in {folder} describes a network of Keras or TensorFlow.js, "
+            "without its weights. Where it was made, run model.save('model.keras'), and name "
+            "that file.",
+            path=folder,
+        )
     if not files:
         # Says what a model folder needs.
         read_manifest(folder)
@@ -227,6 +235,9 @@ def _digest(path: Path, settings: Settings) -> str:
     not what their labels mean.
     """
     row = by_name(path)
+    if row.beside and path.is_file():
+        # What is no model at all is told as what it is, before it is taken for a damaged one.
+        kind_of(path)
     parts = [path, *(bring(row.inspect)(path, settings) if row.beside else ())]
     digests = [sha256_of(part) for part in parts]
     return digests[0] if len(parts) == 1 else sha256("".join(digests).encode()).hexdigest()

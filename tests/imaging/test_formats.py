@@ -11,6 +11,7 @@ from PIL import Image, PngImagePlugin
 from deepfake import imaging
 from deepfake.errors import ImageError
 from deepfake.settings import Settings
+from tests.conftest import EXAMPLES
 from tests.imaging.files import bmp, encoded, png, png_chunk
 
 ACROSS, DOWN = np.meshgrid(np.arange(0, 240, 4), np.arange(0, 160, 4))
@@ -144,6 +145,26 @@ def test_the_first_frame_that_shows_something_is_looked_at(kind, options):
     picture = imaging.read(data)
     assert np.abs(picture.pixels.astype(int) - SMOOTH).mean() < 12
     assert any("first 2 frames are empty; frame 3" in note for note in picture.notes)
+
+
+def test_a_progressive_jpeg_that_ends_between_two_scans_is_not_called_whole():
+    photo = Image.open(EXAMPLES / "grace_hopper.jpg")
+    whole = encoded(photo, "JPEG", progressive=True, quality=80)
+    # Without its end mark alone it is whole, and says so.
+    assert "all of its pixels" in imaging.read(whole[:-2]).notes[0]
+    scans = [place for place in range(len(whole)) if whole.startswith(b"\xff\xda", place)]
+    assert len(scans) > 5
+    for place in (scans[1], scans[4], scans[-1]):
+        with pytest.raises(ImageError, match=r"cut off|damaged|incomplete"):
+            imaging.read(whole[:place])
+
+
+def test_of_deep_grey_one_value_may_be_transparent():
+    values = np.tile(np.array([1000, 40_000], np.uint16), (20, 10))
+    grey = Image.fromarray(values)
+    picture = imaging.read(encoded(grey, "PNG", transparency=1000))
+    assert picture.pixels[0, 0].tolist() == [255] * 3
+    assert picture.pixels[0, 1, 0] == pytest.approx(40_000 / 257, abs=1)
 
 
 def test_frames_that_are_all_empty_are_not_looked_through_without_end():

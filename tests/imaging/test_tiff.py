@@ -106,6 +106,10 @@ def test_floating_highlights_are_cut_off_and_said():
             tiff((GREY * 3.0).astype("<f4").tobytes(), SIZE, 1, 32, 1, 3), "floating", id="range"
         ),
         pytest.param(
+            tiff((GREY / 127.5 - 1.0).astype("<f4").tobytes(), SIZE, 1, 32, 1, 3),
+            "which one is black", id="around 0",
+        ),
+        pytest.param(
             tiff((DEEP.astype("<u4") * 60_000).tobytes(), SIZE, 3, 32, 2), "32-bit", id="32 bits"
         ),
         pytest.param(tiff(b"RIFF", SIZE, 3, 8, 2, tag_259=50001), "with WebP", id="WebP"),

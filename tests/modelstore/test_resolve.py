@@ -22,6 +22,44 @@ def settings(tmp_path):
     return Settings(cache=str(tmp_path / "cache"))
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "Git-LFS pointer"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b"", "empty"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["onnx", "tflite", "keras", "h5"])
+def test_what_stands_in_the_place_of_a_model_is_named(
+    content, expected, ending, tmp_path, settings
+):
+    path = tmp_path / f"model.{ending}"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=expected) as refused:
+        load_model(path, settings)
+    assert f"model.{ending}" in str(refused.value)
+
+
+def test_half_an_onnx_file_is_said_to_be_cut_short_by_its_name(tmp_path, settings):
+    path = brightness(tmp_path / "model.onnx")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ModelError, match=r"model\.onnx is cut short"):
+        load_model(path, settings)
+
+
+@pytest.mark.parametrize(
+    "said", [{"class_name": "Sequential", "config": []}, {"modelTopology": {}}]
+)
+def test_a_model_json_of_keras_is_no_manifest(said, tmp_path, settings):
+    (tmp_path / "model.json").write_text(json.dumps(said))
+    with pytest.raises(ModelError, match="without its weights"):
+        load_model(tmp_path, settings)
+    path = brightness(tmp_path / "mine.onnx")
+    for name in (path, tmp_path):
+        assert load_model(name, settings, answers=Answers(positive="fake")).manifest.name == "mine"
+
+
 @pytest.mark.parametrize("name", ["default", "default/model.tflite", "default/model.json"])
 def test_a_model_is_found_by_any_of_its_names(name):
     path = name if name == "default" else models_folder() / name

@@ -32,6 +32,8 @@ WHOLE_PICTURES = (
     " It looks at the whole picture, as its own pipeline on the Hub does. If it was trained on "
     "cut-out faces, as many are, `--crop face` suits it better."
 )
+# Of a network of timm that transformers saved: what is to be done stands there as timm has it.
+OF_TIMM = "TimmWrapperImageProcessor"
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,9 @@ def read_convention(*folders: Path) -> Convention | None:
     where, problem = PREPROCESSOR, ""
     prepared, remark = None, ""
     try:
-        if processor is not None:
+        if processor is not None and processor.get("image_processor_type") == OF_TIMM:
+            prepared, remark = processors.of_timm(processor.get("pretrained_cfg") or timm or {})
+        elif processor is not None:
             prepared, remark = processors.of_transformers(processor)
         elif isinstance(timm, dict):
             where = CONFIG

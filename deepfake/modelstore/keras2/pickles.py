@@ -69,20 +69,21 @@ def read_archive(path: Path, settings: Settings) -> bytes:
         content = path.read_bytes()
         _look_through(content)
         found = _KerasUnpickler(io.BytesIO(content)).load()
-    except pickle.UnpicklingError as error:
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}).", path=path) from error
+    except Exception as error:
+        # joblib writes arrays between the instructions, which ends in any kind of error.
         library = libraries.of_pickle(content)
         if library is not None:
             raise ModelError(
                 f"{path} is {library.what}, and pickles of it are never run. {library.advice}",
                 path=path,
             ) from error
-        raise HostileModelError(
-            f"{path} is not a pickled Keras model: {error}. {RE_EXPORT}", path=path
-        ) from error
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}).", path=path) from error
-    except Exception as error:
-        # A pickle is a little program: a damaged one ends in any kind of error.
+        if isinstance(error, pickle.UnpicklingError):
+            raise HostileModelError(
+                f"{path} is not a pickled Keras model: {error}. {RE_EXPORT}", path=path
+            ) from error
+        # A pickle is a little program: a damaged one does, too.
         raise ModelError(f"{path} is a damaged pickle. {RE_EXPORT}", path=path) from error
     if not isinstance(found, _Archive):
         raise ModelError(

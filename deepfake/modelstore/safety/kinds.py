@@ -76,6 +76,12 @@ def _refuse_what_is_no_model(path: Path, head: bytes) -> None:
             "Run `git lfs pull` in its folder, or download the file itself from its web page.",
             path=path,
         )
+    if text.startswith((b"<?xml", b"<net")) and b"<net" in text:
+        raise ModelError(
+            f"{path} is a network's description of OpenVINO, which is not read here. Export the "
+            "network as ONNX where it was trained, and name that file.",
+            path=path,
+        )
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         raise ModelError(
             f"{path} is a web page, not a model: the download address led to a page (often one "

@@ -102,7 +102,6 @@ BEGINNINGS = (
     (b"CBM1", LIBRARIES["catboost"]),
     (b"binf", LIBRARIES["xgboost"]),
     (b"tree\nversion=", LIBRARIES["lightgbm"]),
-    (b'{"learner"', LIBRARIES["xgboost"]),
     (b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner", LIBRARIES["xgboost"]),
 )
 
@@ -113,9 +112,10 @@ def of_beginning(head: bytes) -> Library | None:
     Args:
         head: bytes. How it begins.
     """
-    squeezed = re.sub(rb"\s", b"", head[:64]) if head[:1] == b"{" else head
+    if head[:1] == b"{" and re.search(rb'[{,]\s*"learner"\s*:\s*\{', head):
+        return LIBRARIES["xgboost"]
     for start, library in BEGINNINGS:
-        if head.startswith(start) or squeezed.startswith(start):
+        if head.startswith(start):
             return library
     return None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from deepfake.errors import HostileModelError, ModelError, ModelNotFoundError
-from deepfake.modelstore.safety.protobuf import gathered, integers, messages, text
+from deepfake.modelstore.safety.protobuf import DamagedError, gathered, integers, messages, text
 
 MAX_DEPTH = 20
 MAX_RANK = 16
@@ -49,6 +49,8 @@ def _problem(data: memoryview, path: Path, limit: int, data_files: set[Path]) ->
     """What is wrong with it; "" if nothing is. Views of the mapped file end with this call."""
     try:
         _inspect(data, path, limit, data_files)
+    except DamagedError:
+        return f"{path.name} is damaged or cut short, so it cannot be read as ONNX. Get it again."
     except ModelError as error:
         return str(error)
     # Of a file name that no system takes. Raised further, it would hold on to the views.

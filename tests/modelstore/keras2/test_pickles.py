@@ -5,10 +5,12 @@ import os
 import pickle
 import tracemalloc
 
+import numpy as np
 import pytest
 
 from deepfake.errors import ModelError
 from deepfake.modelstore.keras2.pickles import read_archive
+from deepfake.modelstore.resolve import load_model
 from deepfake.settings import Settings
 from tests.modelstore import hostile_files as hostile
 
@@ -88,6 +90,18 @@ def test_a_pickle_cannot_change_the_names_that_it_gets(tmp_path):
 def test_other_pickles_say_what_they_hold(tmp_path, held):
     with pytest.raises(ModelError, match=f"it holds a {type(held).__name__}"):
         read(tmp_path, pickle.dumps(held))
+
+
+@pytest.mark.parametrize("compress", [0, 3])
+def test_a_classifier_of_scikit_learn_is_named_however_joblib_wrote_it(tmp_path, compress):
+    import joblib
+    from sklearn.linear_model import LogisticRegression
+
+    path = tmp_path / "model.joblib"
+    numbers = np.random.default_rng(0).normal(size=(40, 300))
+    joblib.dump(LogisticRegression().fit(numbers, [0, 1] * 20), path, compress=compress)
+    with pytest.raises(ModelError, match=r"scikit-learn model|compressed"):
+        load_model(path, Settings(cache=str(tmp_path)))
 
 
 @pytest.mark.parametrize("case", sorted(hostile.PICKLES_THAT_FILL_MEMORY))

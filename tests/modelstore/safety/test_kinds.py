@@ -102,6 +102,8 @@ def test_a_folder_with_a_saved_model_is_known(tmp_path):
         ("model.h5.gz", b"\x1f\x8b" + bytes(20), "Unpack"),
         ("model.h5", b"Not found", "not what its name says"),
         ("model.ckpt.index", b"\0" * 40, "checkpoint"),
+        ("model.xml", b'<?xml version="1.0"?>\n<net name="x" version="11">', "OpenVINO"),
+        ("page.xml", b'<?xml version="1.0"?><html>', "web page"),
         ("photo.jpg", b"\xff\xd8\xff\xe0" + bytes(40), "Name one of these"),
         ("one.tflite", b"\x08", "not what its name says"),
     ],
@@ -185,6 +187,7 @@ def test_files_of_pytorch_are_told_apart(tmp_path, names, content, expected):
     ("name", "content", "expected"),
     [
         ("model.json", b'{ "learner": {}}', "XGBoost"),
+        ("model.json", b'{"version": [3, 0, 0], "learner" : {}}', "XGBoost"),
         ("model.ubj", b"{L\0\0\0\0\0\0\0\x07learner", "XGBoost"),
         ("model.txt", b"tree\nversion=v4\n", "LightGBM"),
         ("model.cbm", b"CBM1\0\0", "CatBoost"),
