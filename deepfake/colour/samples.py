@@ -9,9 +9,9 @@ from deepfake.errors import ImageError
 HIGHEST_16_BIT = 65_535
 # Where nine in ten values lie says which number is white: light in 0..1 may have highlights above,
 # and a picture in 0..255 that has so little in it would be black.
+UNIT, BYTES, WORDS = (0, 4), (16, 255), (1_000, HIGHEST_16_BIT)
 # Resampling leaves some values below black; pictures of −1 to 1 are half below it.
 MOST_BELOW_BLACK = 0.01
-UNIT, BYTES, WORDS = (0, 4), (16, 255), (1_000, HIGHEST_16_BIT)
 ENOUGH = 1_000_000
 
 

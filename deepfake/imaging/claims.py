@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from deepfake.errors import ImageError
+from deepfake.imaging.jpeg import EOI, SOS, segments
 
 # Bytes of a value by type: TIFF 6.0, section 2, and 13 and 16 of BigTIFF.
 SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0])
@@ -31,7 +32,7 @@ EXIF_START = b"Exif\0\0"
 MAX_BLOCKS = 50
 # What ImageMagick makes of EXIF data: hexadecimal digits behind three lines.
 IMAGEMAGICK = "Raw profile type exif"
-APP_1, START_OF_SCAN = 0xE1, 0xDA
+APP_1 = 0xE1
 TOO_MUCH = (
     "The tags (EXIF data) of this file name the same bytes again and again, as no camera and no "
     "program writes them. Export the photo again, without metadata."
@@ -82,13 +83,15 @@ def _blocks(data: bytes, kind: str) -> Iterator[memoryview]:
 
 
 def _exif_of_jpeg(data: bytes) -> bytes:
-    place, parts = 2, []
-    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != START_OF_SCAN:
-        length = int.from_bytes(data[place + 2 : place + 4], "big")
-        if data[place + 1] == APP_1 and data.startswith(EXIF_START, place + 4):
-            parts.append(data[place + 4 + len(EXIF_START) : place + 2 + length])
-        # FF may stand before a marker any number of times.
-        place += 1 if data[place + 1] == 0xFF else 2 + max(2, length)
+    """As Pillow joins it, which reads on behind an end that comes before any picture."""
+    parts = []
+    for marker, start, end in segments(data):
+        if marker == EOI:
+            raise ImageError("The JPEG ends before its picture begins. Get the file again.")
+        if marker == SOS:
+            break
+        if marker == APP_1 and data.startswith(EXIF_START, start):
+            parts.append(data[start + len(EXIF_START) : end])
     return b"".join(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from deepfake.errors import ImageError
 
@@ -12,7 +13,7 @@ MAX_SCANS = 100
 SOS, EOI = 0xDA, 0xD9
 SOF_0, SOF_1, SOF_2 = 0xC0, 0xC1, 0xC2
 START, END = b"\xff\xd8\xff", bytes((0xFF, EOI))
-WITHOUT_LENGTH = frozenset((0x01, 0xD8, *range(0xD0, 0xD8)))
+WITHOUT_LENGTH = frozenset((0x00, 0x01, 0xD8, *range(0xD0, 0xD8)))
 # The next marker behind compressed data, in which FF is followed by 00 or a restart marker.
 MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 # Bits that no encoder leaves behind the last block: what a decoder makes of them shows.
@@ -22,33 +23,52 @@ MAX_PICTURES = 8
 PADDING = b"\x00\r\n \xff"
 
 
+def segments(data: bytes, start: int = 0) -> Iterator[tuple[int, int, int]]:
+    """The segments of the JPEG that begins at `start`, up to its end or the first stray byte.
+
+    Args:
+        data: bytes. The file.
+        start: int. Where the JPEG begins.
+
+    Yields:
+        (marker, where its content begins, where it ends); compressed data are passed over.
+    """
+    place = start + 2
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == EOI:
+            break
+        if marker == 0xFF or marker in WITHOUT_LENGTH:
+            place += 1 if marker == 0xFF else 2
+            continue
+        content, place = place + 4, place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        yield marker, content, place
+        if marker == SOS:
+            found = MARKER.search(data, place)
+            if found is None:
+                return
+            place = found.end() - 2
+    if data[place : place + 2] == END:
+        yield EOI, place + 2, place + 2
+
+
 def end_of(data: bytes, start: int = 0) -> int | None:
     """Where the JPEG that begins at `start` ends; None where it does not.
 
     Raises:
         ImageError: it has more scans than any encoder writes.
     """
-    place, scans = start + 2, 0
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
+    scans = 0
+    for marker, _, end in segments(data, start):
         if marker == EOI:
-            return place + 2
-        if marker == 0xFF or marker in WITHOUT_LENGTH:
-            place += 1 if marker == 0xFF else 2
-            continue
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-        if marker == SOS:
-            scans += 1
-            if scans > MAX_SCANS:
-                raise ImageError(
-                    f"The JPEG has more than {MAX_SCANS} scans, which no camera or program "
-                    "writes. Export the photo again."
-                )
-            found = MARKER.search(data, place)
-            if found is None:
-                return None
-            place = found.end() - 2
-    return place + 2 if data[place : place + 2] == END else None
+            return end
+        scans += marker == SOS
+        if scans > MAX_SCANS:
+            raise ImageError(
+                f"The JPEG has more than {MAX_SCANS} scans, which no camera or program "
+                "writes. Export the photo again."
+            )
+    return None
 
 
 def has_all_scans(data: bytes) -> bool:
@@ -60,17 +80,9 @@ def has_all_scans(data: bytes) -> bool:
     Args:
         data: bytes. The file, whose end may be missing.
     """
-    place, progressive = 2, False
-    missing: dict[int, set[int]] = {}
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
-        if marker == 0xFF or marker in WITHOUT_LENGTH:
-            place += 1 if marker == 0xFF else 2
-            continue
-        if marker == EOI:
-            break
-        body = data[place + 4 : place + 2 + length]
-        place += 2 + length
+    progressive, missing = False, dict[int, set[int]]()
+    for marker, start, end in segments(data):
+        body = data[start:end]
         if marker in (SOF_0, SOF_1, SOF_2) and len(body) > 6:
             progressive = marker == SOF_2
             missing = {one: set(range(64)) for one in body[6 : 6 + 3 * body[5] : 3]}
@@ -79,10 +91,6 @@ def has_all_scans(data: bytes) -> bool:
             if len(rest) >= 3 and rest[2] & 0x0F == 0:
                 for one in parts:
                     missing.get(one, set()).difference_update(range(rest[0], rest[1] + 1))
-            found = MARKER.search(data, place)
-            if found is None:
-                break
-            place = found.end() - 2
     return not progressive or not any(missing.values())
 
 

@@ -178,7 +178,7 @@ def _only_model(folder: Path) -> Path:
     if (folder / SAVED_MODEL.marker).is_file():
         return folder
     files = sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.is_file())
-    if not files and (folder / MANIFEST_NAME).exists() and not has_manifest(folder):
+    if not files and (folder / MANIFEST_NAME).exists():
         raise ModelError(
             f"The {MANIFEST_NAME} in {folder} describes a network of Keras or TensorFlow.js, "
             "without its weights. Where it was made, run model.save('model.keras'), and name "

@@ -71,8 +71,7 @@ def _credentials(signed: Credentials) -> str:
         parts.append(LISTS[signed.signer_list or "unknown"])
         parts += [f"signed by {signed.signer}"] if signed.signer else []
         parts += [f"on {signed.signed}"] if signed.signed else []
-    if signed.program and signed.intact:
-        parts.append(f"made by {signed.program}")
+        parts += [f"made by {signed.program}"] if signed.program else []
     if signed.ingredients:
         several = "s" if signed.ingredients > 1 else ""
         parts.append(f"{signed.ingredients} earlier picture{several} in its history")

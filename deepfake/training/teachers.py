@@ -39,7 +39,7 @@ class Teachers:
 
     def __init__(self, models: Sequence[LoadedModel], spec: Input):
         for model in models:
-            _compare_crops(model, spec)
+            _compare_views(model, spec)
         self._models = tuple(models)
         self.error: TrainingError | None = None
         self.identities = [
@@ -99,7 +99,7 @@ def _load(name: str) -> LoadedModel:
         raise TrainingError(f"The teacher {name} cannot be used. {error}{hint}") from error
 
 
-def _compare_crops(model: LoadedModel, spec: Input) -> None:
+def _compare_views(model: LoadedModel, spec: Input) -> None:
     manifest = model.manifest
     who, crop = f"The teacher {manifest.name} {manifest.version}", manifest.input.crop
     if crop == "full":

@@ -71,8 +71,7 @@ def _credentials(signed: Credentials) -> list[str]:
         lines.append(say(f"credentials.{signed.signer_list or 'unknown'}", date=LISTS_OF))
         lines += [say("credentials.signer", name=signed.signer)] if signed.signer else []
         lines += [say("credentials.signed", date=signed.signed)] if signed.signed else []
-    if signed.program and signed.intact:
-        lines.append(say("credentials.program", name=signed.program))
+        lines += [say("credentials.program", name=signed.program)] if signed.program else []
     if signed.ingredients:
         lines.append(say("credentials.ingredients", count=signed.ingredients))
     return [*map(escape, lines), *note]

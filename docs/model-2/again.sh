@@ -1,3 +1,4 @@
+#!/bin/sh
 # From a checkout and the shared folder to two tuned networks, each without half of the folds:
 #   sh docs/model-2/again.sh MINUTES
 # What is made lies in /work/m2, and what is there is not made again. Twenty minutes on a quick machine, then
@@ -47,7 +48,7 @@ wait
 wait
 for name in A:12 C:03; do
     folds=${name#*:}
-    [ -f runs/start_$folds.npz ] || BANKS=bank0 $py start.py o "$folds" runs/start_$folds.npz
+    [ -f "runs/start_$folds.npz" ] || BANKS=bank0 $py start.py o "$folds" "runs/start_$folds.npz"
 done
 nice -n 15 $py tune3.py A 12 runs/start_12.npz "$minutes" 1.5e-4 >runs/A.log 2>&1 &
 nice -n 15 $py tune3.py C 03 runs/start_03.npz "$minutes" 1.5e-4 >runs/C.log 2>&1 &

@@ -1,3 +1,4 @@
+#!/bin/sh
 # What tune3.py left → ship/, a copy of models/default with the new network, its threshold, band, drawings
 # and figures on the first edition's test:  sh ship.sh ALPHA VERSION
 # ALPHA: how far from 1.3.0's trunk (0) to the mean of the two tuned ones (1). Ten minutes on a quick
@@ -30,15 +31,15 @@ $keras build_network.py final/heads4_-1.npz cache/F.keras final/net.keras
 $keras ship_model.py final/net.keras ship final/left_out.npz "$version"
 $py drawfit.py F
 $keras ship_drawing.py final/net.keras final/drawing_head.npz ship "$version"
-python3 - <<'P'
-import csv, pathlib
-data = pathlib.Path("/work/shared/data")
-sys_first = "ffhq press_photos utkface celeba studio_headshots scut_fbp5500 official_portraits web_mixed " \
-    "web_mixed_rmfd stylegan stylegan_generatedphotos stylegan2_sfhq sd21 sdxl flux1_schnell flux1_devpro"
-rows = [r for r in csv.DictReader((data / "labels.csv").open()) if r["generator"] in sys_first.split()]
+$py - <<'P'
+import csv
+
+from table import DATA, FIRST_EDITION
+
+rows = [r for r in csv.DictReader((DATA / "labels.csv").open()) if r["generator"] in FIRST_EDITION]
 with open("first.csv", "w", newline="") as file:
     out = csv.DictWriter(file, ["path", "label", "split", "generator"], extrasaction="ignore")
     out.writeheader()
-    out.writerows(r | {"path": str(data / r["path"])} for r in rows)
+    out.writerows(r | {"path": str(DATA / r["path"])} for r in rows)
 P
 $py remeasure.py first.csv ship "$version"

@@ -36,12 +36,12 @@ def tiff():
     return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + count + rows + more
 
 
-def jpeg_in_pieces():
-    """As Pillow joins them: one block over several segments."""
+def jpeg_in_pieces(before=b""):
+    """As Pillow joins them: one block over several segments, behind markers without a length."""
     block, plain = exif(COUNT, 150_000), encoded(NOISE, "JPEG")
     parts = [b"Exif\0\0" + block[i : i + 60_000] for i in range(0, len(block), 60_000)]
     segments = [b"\xff\xe1" + struct.pack(">H", len(part) + 2) + part for part in parts]
-    return plain[:2] + b"".join(segments) + plain[2:]
+    return plain[:2] + before + b"".join(segments) + plain[2:]
 
 
 def png_of_imagemagick():
@@ -60,6 +60,8 @@ def png_of_imagemagick():
         pytest.param(lambda: encoded(NOISE, "WEBP", exif=exif(COUNT, 150_000)), id="WebP"),
         pytest.param(lambda: encoded(NOISE, "AVIF", exif=exif(COUNT, 150_000)), id="AVIF"),
         pytest.param(jpeg_in_pieces, id="JPEG"),
+        pytest.param(lambda: jpeg_in_pieces(b"\xff\xd0"), id="JPEG behind a restart"),
+        pytest.param(lambda: jpeg_in_pieces(b"\xff\xff\xff"), id="JPEG behind filling"),
         pytest.param(png_of_imagemagick, id="PNG of ImageMagick"),
     ],
 )
@@ -73,6 +75,18 @@ def test_tags_that_all_claim_the_same_bytes_fill_no_memory(data):
         except ImageError as error:
             assert "name the same bytes again and again" in str(error)
         assert provenance.read(data).notes == ("Metadata of the file could not be read.",)
+        assert tracemalloc.get_traced_memory()[1] < 30e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("before", [b"\xff\xd9", b"\xff\x00", b"\xff\xd8\xff\xd9"])
+def test_an_odd_marker_before_the_picture_hides_no_tags(before):
+    data = jpeg_in_pieces(before)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImageError):
+            imaging.read(data)
         assert tracemalloc.get_traced_memory()[1] < 30e6
     finally:
         tracemalloc.stop()

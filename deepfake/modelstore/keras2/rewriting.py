@@ -17,7 +17,7 @@ from typing import Any
 from deepfake.errors import ModelError
 from deepfake.modelstore.keras2 import functions, operations
 from deepfake.modelstore.keras2.arithmetic import as_rescaling
-from deepfake.modelstore.safety.keras_config import MAX_CONFIG_BYTES, parse_config
+from deepfake.modelstore.safety.keras_config import CUSTOM_SCALE, MAX_CONFIG_BYTES, parse_config
 
 Config = dict[str, Any]
 
@@ -148,8 +148,7 @@ def modernise(config: Config) -> tuple[str, ...]:
         if kind == "ThresholdedReLU" and "theta" in options:
             layer["class_name"], options["threshold"] = "ReLU", options.pop("theta")
             changes["wrote ThresholdedReLU as a ReLU with a threshold"] += 1
-        if kind == "Custom>CustomScaleLayer":
-            # Keras's own layer of InceptionResNetV2, which Keras 2 registered as if a user's.
+        if kind == CUSTOM_SCALE:
             layer["class_name"] = "CustomScaleLayer"
             changes["called CustomScaleLayer by its name in Keras 3"] += 1
         axis = options.get("axis")

@@ -43,8 +43,8 @@ _FOREIGN = {
     "FlaxLayer": "runs a Python function",
     "JaxLayer": "runs a Python function",
 }
-# Keras's own, and registered by Keras 2 as if a user's.
-CUSTOM_SCALE = "CustomScaleLayer"
+# Keras's own, of InceptionResNetV2, which Keras 2 registered as if a user's.
+CUSTOM_SCALE = "Custom>CustomScaleLayer"
 _KERAS = frozenset(("keras", "tf_keras", "keras_core"))
 _INNER_PACKAGES = frozenset(("keras", "_tf_keras", "api", "src", "v2", "_v2", "python"))
 
@@ -137,7 +137,7 @@ def refuse_namesake(item: dict[str, Any]) -> None:
     name, module, registered = (
         item.get(key) for key in ("class_name", "module", "registered_name")
     )
-    if name not in names.CLASSES or not registered or registered == f"Custom>{CUSTOM_SCALE}":
+    if name not in names.CLASSES or not registered or registered == CUSTOM_SCALE:
         return
     if module is None or not _is_keras(str(module)) or not _is_plain(str(registered), str(name)):
         raise HostileModelError(
