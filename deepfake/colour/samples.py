@@ -10,6 +10,8 @@ HIGHEST_16_BIT = 65_535
 # Where nine in ten values lie says which number is white: light in 0..1 may have highlights above,
 # and a picture in 0..255 that has so little in it would be black.
 UNIT, BYTES, WORDS = (0, 4), (16, 255), (1_000, HIGHEST_16_BIT)
+# As far as percentages reach.
+PERCENT = 100
 # Resampling leaves some values below black; pictures of −1 to 1 are half below it.
 MOST_BELOW_BLACK = 0.01
 ENOUGH = 1_000_000
@@ -20,7 +22,7 @@ def whole_numbers_to_8_bit(values: np.ndarray, depth: int) -> tuple[np.ndarray, 
 
     Args:
         values: unsigned array. Of any shape.
-        depth: int. How many bits were meant, more than 8.
+        depth: int. How many bits were meant; what is above them becomes white.
 
     Returns:
         (uint8 array of the same shape, no sentences).
@@ -36,7 +38,9 @@ def whole_numbers_to_8_bit(values: np.ndarray, depth: int) -> tuple[np.ndarray, 
     if depth > 16:
         # Programs that keep everything in 32 bits write 8-bit and 16-bit values into them.
         depth = 16 if values.max(initial=0) > 255 else 8
-    return (values >> (depth - 8)).astype(np.uint8), []
+    if depth < 8:
+        return np.rint(values * (255 / ((1 << depth) - 1))).astype(np.uint8), []
+    return np.minimum(values >> (depth - 8), 255).astype(np.uint8), []
 
 
 def floats_to_8_bit(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -81,6 +85,11 @@ def floats_to_8_bit(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
     if infinite:
         notes.append(
             "Some values of the picture are no finite numbers; they became black or white."
+        )
+    elif white == BYTES[1] and highest <= PERCENT:
+        notes.append(
+            f"The picture has floating-point values up to {highest:.3g}; 255 was taken for white, "
+            "as in a picture of 8 bits."
         )
     elif highest > white:
         notes.append(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from deepfake.manifest import ModelManifest
     from deepfake.modelstore.backends.protocol import Network
     from deepfake.modelstore.located import Located
-    from deepfake.modelstore.resolve import LoadedModel
+    from deepfake.modelstore.resolve import LoadedFile, LoadedModel
 
 RAN = 0
 SHOWN = 5
+# Of a network that tells more apart, as those trained on ImageNet.
+MOST_CLASSES, MOST_OUTPUTS = 6, 4
+AS_USED = "P(fake) of some photos, as it will be used:"
 RETURNS = {
     "sigmoid": "one probability", "logit": "one logit",
     "softmax": "probabilities of {} classes", "logits": "logits of {} classes",
@@ -89,15 +92,28 @@ def try_model(
     if found.fixed:
         model = load_model(name, settings, answers)
         lines = [f"{found.name} comes with a manifest, so there is nothing to ask.", ""]
-        return [*lines, *_scores(model, _photos(folder)[0], settings), *_next(name)]
-    opened = LoadedFile(found, settings, answers).open()
+        scores = _scores({"P(fake)": model}, _photos(folder)[0], settings)
+        return [*lines, *scores, *_next(name)]
+    file = LoadedFile(found, settings, answers)
+    opened = file.open()
     known = answers if found.kept is None else answers.over(found.kept.answers)
     lines = [_what(found, opened.network), *(f"  {remark}" for remark in opened.remarks)]
     photos, labelled = _photos(folder)
+    # Nothing is kept before all is known, so that all that was said has to be said again.
+    photos_named = () if folder is None else (str(folder),)
+    again = ["deepfake", "try", name, *photos_named, *answers.as_options("positive", "labels")]
     try:
         network = known.of_output(opened.network, found.name)
     except UnansweredError as error:
-        return [*lines, "", f"Needed: {error}"]
+        lines += ["", f"Needed: {error}"]
+        outputs = () if known.score else opened.network.choices[:MOST_OUTPUTS]
+        for output in outputs:
+            way = replace(known, score=output.name)
+            lines += _assumed(way, opened.network, found) if output is outputs[0] else []
+            asked = _asked(found, opened.network, way)
+            lines += ["", f"Output {output.name}", *asked.lines(file, photos, settings)]
+        say = shlex.join(again)
+        return [*lines, "", f"Then say which it is: {say} --score NAME --positive …"]
     probed = _probed(name, photos, settings, known) if labelled and not known.positive else None
     if probed is not None:
         lines += ["", *probed.text().splitlines()]
@@ -108,30 +124,81 @@ def try_model(
                 option: {getattr(reading.options, option) for reading in probed.fitting}
                 for option in PREPARING
             }
-            way = {option: said.pop() for option, said in ways.items() if len(said) == 1}
-            answers = replace(answers, positive=best.positive, labels="", **way)
+            told = {option: said.pop() for option, said in ways.items() if len(said) == 1}
+            answers = replace(answers, positive=best.positive, labels="", **told)
             known = answers.over(known)
-    assumed = known.remarks(network, found.convention)
-    lines += ["", "Assumed:", *(f"  {remark}" for remark in assumed)] if assumed else []
+            file = LoadedFile(found, settings, answers)
+    lines += _assumed(known, network, found)
+    asked = _asked(found, opened.network, known)
+    if asked.needed:
+        lines += ["", *asked.lines(file, photos, settings), ""]
+        if network.classes == 2:
+            how = f"{shlex.join(again)} --positive fake, or --positive real."
+        else:
+            how = f"{shlex.join(again)} --labels … --positive …"
+        return [*lines, f"Then say which it is: {how}"]
+    model = file.with_manifest()
+    return [*lines, "", *_scores({"P(fake)": model}, photos, settings), *_next(name)]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is open about an output: the question, and what each answer would make of it.
+
+    Attributes:
+        needed: str. The question; "" where nothing is open.
+        title: str. Of the table.
+        ways: dict. Head of a column → the manifest that it stands for.
+    """
+
+    needed: str
+    title: str
+    ways: Mapping[str, ModelManifest]
+
+    def lines(self, file: LoadedFile, photos: Photos, settings: Settings) -> Sequence[str]:
+        from deepfake.modelstore.resolve import LoadedModel
+
+        needed = [f"Needed: {self.needed}"] if self.needed else []
+        if not self.ways:
+            return needed
+        first = next(iter(self.ways.values()))
+        backend, sha256 = file.backend(first), next(iter(first.files.values()))
+        models = {
+            head: LoadedModel(manifest, backend, sha256) for head, manifest in self.ways.items()
+        }
+        between = [""] if needed else []
+        return [*needed, *between, *_scores(models, photos, settings, self.title)]
+
+
+def _assumed(known: Answers, network: Network, found: Located) -> Sequence[str]:
+    remarks = known.remarks(network, found.convention)
+    return ["", "Assumed:", *(f"  {remark}" for remark in remarks)] if remarks else []
+
+
+def _asked(found: Located, network: Network, known: Answers) -> _Asked:
+    from deepfake.modelstore.classes import numbered, split
+
     try:
-        manifest = found.complete(known, opened.network)
+        return _Asked("", AS_USED, {"P(fake)": found.complete(known, network)})
     except UnknownLabelsError as error:
-        lines += ["", f"Needed: {error}"]
-        if network.classes != 2:
-            return lines
-        either = replace(known, positive="fake", labels="")
-        manifest = found.complete(either, opened.network)
-        model = _model(found, manifest, settings, either)
-        # Nothing is kept before all is known.
-        photos_named = () if folder is None else (str(folder),)
-        said = answers.as_options("positive", "labels")
-        again = shlex.join(["deepfake", "try", name, *photos_named, *said])
-        return [
-            *lines, "", *_scores(model, photos, settings, either=True), "",
-            f"Then say which it is: {again} --positive fake, or --positive real.",
-        ]  # fmt: skip
-    model = load_model(name, settings, answers)
-    return [*lines, "", *_scores(model, photos, settings), *_next(name)]
+        needed = str(error)
+    classes = known.of_output(network, found.name).classes
+    if classes == 2:
+        title = "P(fake) of some photos, either way:"
+        ways = {
+            f"high means {end}": replace(known, positive=end, labels="") for end in ("fake", "real")
+        }
+    else:
+        names = found.convention.names if found.convention else ()
+        names = split(known.labels) if known.labels else names
+        if len(names or range(classes)) != classes:
+            return _Asked(needed, "", {})
+        more = f" (of {classes})" if classes > MOST_CLASSES else ""
+        title = f"What the model says of some photos, class by class{more}:"
+        heads = (names or numbered(classes))[:MOST_CLASSES]
+        ways = {head: replace(known, positive=str(index)) for index, head in enumerate(heads)}
+    manifests = {head: found.complete(way, network) for head, way in ways.items()}
+    return _Asked(needed, title, manifests)
 
 
 def _what(found: Located, network: Network) -> str:
@@ -173,26 +240,14 @@ def _probed(name: str, photos: Photos, settings: Settings, known: Answers) -> Pr
     return probe(name, photos, settings, replace(known, positive="", labels=""))
 
 
-def _model(
-    found: Located, manifest: ModelManifest, settings: Settings, answers: Answers
-) -> LoadedModel:
-    """A model that is not kept."""
-    from deepfake.modelstore.resolve import LoadedFile, LoadedModel
-
-    return LoadedModel(
-        manifest, LoadedFile(found, settings, answers).backend(manifest), found.sha256
-    )
-
-
 def _scores(
-    model: LoadedModel, photos: Photos, settings: Settings, either: bool = False
+    models: Mapping[str, LoadedModel], photos: Photos, settings: Settings, title: str = AS_USED
 ) -> Sequence[str]:
-    """A table of what the model says of some photos; where asked, for either meaning of its end."""
+    """A table of what a model says of some photos, with a column for each way to read it."""
     from deepfake.detector import Detector
 
-    detector = Detector(model, settings=settings)
-    head = ("high means fake", "high means real") if either else ("P(fake)",)
-    rows = [("photo", *head)]
+    detectors = [Detector(model, settings=settings) for model in models.values()]
+    rows = [("photo", *models)]
     both = len({label for _, label in photos}) == 2
     if both:
         # In turns, lest all that is shown is of one kind.
@@ -200,18 +255,17 @@ def _scores(
         photos = [one for pair in zip_longest(*of_each) for one in pair if one is not None]
     for path, label in photos:
         try:
-            p_fake = detector.detect(path).p_fake
+            p_fakes = [detector.detect(path).p_fake for detector in detectors]
         except ImageError:
             continue
-        if p_fake is None:
+        said = [f"{p_fake:.3f}" for p_fake in p_fakes if p_fake is not None]
+        if not said:
             continue
-        shown = (p_fake, 1.0 - p_fake) if either else (p_fake,)
         name = f"{'fake' if label else 'real'}: {path.name}" if both else path.name
-        rows.append((name, *(f"{value:.3f}" for value in shown)))
+        rows.append((name, *said))
         if len(rows) > SHOWN:
             break
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    title = f"P(fake) of some photos, {'either way' if either else 'as it will be used'}:"
     return [
         title,
         *(

@@ -30,6 +30,7 @@ from deepfake.imaging.tiff_tags import (
     FLOAT,
     FORMAT,
     HEIGHT,
+    HIGHEST,
     ORIENTATION,
     PHOTOMETRIC,
     PLANAR,
@@ -52,6 +53,7 @@ from deepfake.imaging.tiff_tags import (
 )  # fmt: skip
 from deepfake.imaging.upright import UPRIGHT
 
+EASY_BITS = frozenset((1, 2, 4, 8))
 COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, CMYK: 4}
 ASSOCIATED, UNASSOCIATED = 1, 2
 NONE, LZW, DEFLATE, PACK_BITS, OLD_DEFLATE, LZMA, ZSTD = 1, 5, 8, 32773, 32946, 34925, 50000
@@ -69,11 +71,11 @@ def read_otherwise(tags: Tags) -> bool:
     bits, colours = values(tags, BITS, (1,)), number(tags, PHOTOMETRIC, 0)
     samples = number(tags, SAMPLES, 1)
     if max(bits, default=1) <= 8:
-        return False
+        return not EASY_BITS.issuperset(bits)
     if number(tags, COMPRESSION, NONE) == PACK_BITS and number(tags, PREDICTOR, 1) != 1:
         # Some programs write differences there, where libtiff knows of none.
         return True
-    plain = set(bits) == {16} and FLOAT not in values(tags, FORMAT, (1,))
+    plain = set(bits) == {16} and FLOAT not in values(tags, FORMAT, (1,)) and _meant(tags, 16) == 16
     whole = samples == 1 or number(tags, PLANAR, 1) != SEPARATE
     # In these cases Pillow takes the upper eight bits, which is right.
     known = {BLACK_IS_ZERO: (1,), RGB: (3, 4), CMYK: (4,)}
@@ -106,7 +108,7 @@ def read_samples(data: bytes, tags: Tags) -> tuple[Image.Image, list[str]]:
     samples, bits = number(tags, SAMPLES, 1), values(tags, BITS, (1,))
     floating = FLOAT in values(tags, FORMAT, (1,))
     depth = bits[0]
-    depths = (16, 32, 64) if floating else (*range(9, 17), 32, 64)
+    depths = (16, 32, 64) if floating else (3, 5, 6, 7, *range(9, 17), 32, 64)
     fits = colours in COLOURS and COLOURS[colours] <= samples <= MAX_SAMPLES
     if not fits or set(bits) != {depth} or depth not in depths or number(tags, FILL_ORDER, 1) != 1:
         raise ImageError(
@@ -122,7 +124,13 @@ def read_samples(data: bytes, tags: Tags) -> tuple[Image.Image, list[str]]:
     extra = values(tags, EXTRA, ())[:1]
     alpha = len(extra) == 1 and extra[0] in (ASSOCIATED, UNASSOCIATED)
     wide = wide[..., : COLOURS[colours] + (alpha and samples > COLOURS[colours])]
-    narrow, notes = floats_to_8_bit(wide) if floating else whole_numbers_to_8_bit(wide, depth)
+    if floating:
+        narrow, notes = floats_to_8_bit(wide)
+    else:
+        meant = _meant(tags, depth)
+        narrow, notes = whole_numbers_to_8_bit(wide, meant)
+        if meant != depth:
+            notes.append(f"The TIFF file says that its values of {depth} bits use only {meant}.")
     if colours == WHITE_IS_ZERO:
         narrow[..., 0] = 255 - narrow[..., 0]
     image = _image(narrow, colours, associated=extra == (ASSOCIATED,))
@@ -137,6 +145,17 @@ def read_samples(data: bytes, tags: Tags) -> tuple[Image.Image, list[str]]:
             "sRGB, not for linear light."
         )
     return image, notes
+
+
+def _meant(tags: Tags, depth: int) -> int:
+    """How many of its bits a sample uses: cameras for machines and microscopes put 12 into 16.
+
+    MaxSampleValue may also be just the brightest value there is, and TIFF 6.0 does not want a
+    picture changed by it. Only all ones of some bits tell how many were meant.
+    """
+    highest = max(values(tags, HIGHEST, ()), default=0)
+    used = highest.bit_length()
+    return used if depth == 16 and 8 < used < 16 and highest == (1 << used) - 1 else depth
 
 
 def _image(narrow: np.ndarray, colours: int, associated: bool) -> Image.Image:

@@ -4,13 +4,14 @@ import shlex
 import shutil
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
 from deepfake.cli import main
 from deepfake.modelstore.resolve import load_model
 from deepfake.settings import Settings
-from tests.modelstore.tiny_onnx import brightness
+from tests.modelstore.tiny_onnx import brightness, channel_means
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +102,42 @@ def test_the_photos_that_are_named_are_looked_at(capsys, tmp_path):
     """Also where the model comes with a manifest."""
     assert main(["try", "default", str(tmp_path)]) == 1
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_of_three_classes_each_ones_share_is_shown(tmp_path, capsys):
+    model = channel_means(tmp_path / "three.onnx", np.eye(3).tolist(), softmax=True)
+    assert main(["try", str(model)]) == 0
+    said = capsys.readouterr().out
+    assert "--labels live,print,replay" in said
+    head = next(line for line in said.splitlines() if line.startswith("photo"))
+    assert "class 0" in head and "class 2" in head
+    (row,) = [line.split() for line in said.splitlines() if "grace_hopper" in line]
+    assert sum(map(float, row[-3:])) == pytest.approx(1, abs=0.002)
+
+    main(["try", str(model), "--labels", "red,green,blue"])
+    said = capsys.readouterr().out
+    assert "photo" in said
+    assert all(name in said for name in ("red", "green", "blue"))
+
+
+def test_of_several_outputs_each_is_shown_at_once(tmp_path, capsys):
+    graph = onnx.load(channel_means(tmp_path / "one.onnx", [[1, -1]] * 3))
+    graph.graph.output.append(
+        onnx.helper.make_tensor_value_info("means", onnx.TensorProto.FLOAT, ["n", 3])
+    )
+    model = tmp_path / "two.onnx"
+    onnx.save(graph, model)
+    assert main(["try", str(model)]) == 0
+    said = capsys.readouterr().out
+    assert "nobody has said which one tells real from fake" in said
+    for_score, _, for_means = said.partition("Output means")
+    assert "Output score" in for_score
+    assert "high means fake" in for_score and "which of its two outputs" in for_score
+    assert "class 2" in for_means and "tells 3 classes apart" in for_means
+    assert said.count("grace_hopper") == 2
+    assert f"deepfake try {model} --score NAME" in said
+
+    # Where all else is known, the score of each output is shown as it would be.
+    main(["try", str(model), "--positive", "1"])
+    said = capsys.readouterr().out
+    assert said.count("as it will be used") == 2

@@ -76,6 +76,13 @@ def test_a_jpeg_that_lacks_only_its_end_is_read_and_said(options):
             imaging.read(data[:-missing])
 
 
+def test_a_jpeg_of_twelve_bits_is_not_called_damaged():
+    data = bytearray(encoded(IMAGE, "JPEG"))
+    data[data.index(b"\xff\xc0") + 4] = 12
+    with pytest.raises(ImageError, match="12 bits"):
+        imaging.read(bytes(data))
+
+
 def test_a_gain_map_is_no_rest_of_the_file():
     small = IMAGE.convert("L").resize((15, 10)).convert("RGB")
     data = encoded(IMAGE, "MPO", save_all=True, append_images=[small])

@@ -58,6 +58,25 @@ def test_packed_bits_are_no_darker(bits):
     assert off(tiff(packed(wide[..., 0], bits), SIZE, 1, bits, 1), GREY) == 0
 
 
+@pytest.mark.parametrize("bits", [5, 6])
+def test_bits_that_pillow_has_no_mode_for_are_read(bits):
+    few = COLOURS >> (8 - bits)
+    exact = np.rint(few * (255 / (2**bits - 1)))
+    assert off(tiff(packed(few, bits), SIZE, 3, bits, 2), exact) == 0
+    assert off(tiff(packed(few[..., 0], bits), SIZE, 1, bits, 1), exact[..., 0]) == 0
+
+
+@pytest.mark.parametrize(("samples", "photometric"), [(1, 1), (3, 2)])
+def test_twelve_bits_in_sixteen_are_no_darker_where_the_file_says_so(samples, photometric):
+    wide = (COLOURS[..., :samples].astype("<u2") << 4).tobytes()
+    told = imaging.read(tiff(wide, SIZE, samples, 16, photometric, tag_281=4095))
+    assert np.array_equal(told.pixels[..., :samples], COLOURS[..., :samples])
+    assert any("use only 12" in note for note in told.notes)
+    # The brightest value of a dark picture says nothing of the kind.
+    dark = imaging.read(tiff(wide, SIZE, samples, 16, photometric, tag_281=4080))
+    assert dark.pixels.max() == 15
+
+
 @pytest.mark.parametrize("compression", [1, 5, 8, 32773])
 @pytest.mark.parametrize("predictor", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["uint16", "float32", "float64"])
@@ -94,6 +113,8 @@ def test_floating_highlights_are_cut_off_and_said():
     assert np.abs(picture.pixels[1:, :, 0] - np.clip(LIGHT[1:, :, 0] * 306, 0, 255)).max() <= 1
     assert picture.pixels[0, 0, 0] == 255 and picture.pixels[0, 1, 0] == 0
     assert any("no finite numbers" in note for note in picture.notes)
+    percent = imaging.read(tiff((LIGHT * 100).astype("<f4").tobytes(), SIZE, 3, 32, 2, 3))
+    assert any("255 was taken for white" in note for note in percent.notes)
     bright = imaging.read(tiff((LIGHT * 1.2).astype("<f4").tobytes(), SIZE, 3, 32, 2, 3))
     assert any("was cut off" in note for note in bright.notes)
 
