@@ -18,7 +18,7 @@ ship = imported("deepfake.shipping.ship")
 trainer = imported("deepfake.training.trainer")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def eagerly(keras):
     """Without graphs, which take longer to make of a network than a few steps or batches take."""
     import tensorflow as tf

@@ -11,7 +11,11 @@ from deepfake.modelstore.resolve import load_model
 from deepfake.shipping import cross_source
 from deepfake.training.config import TrainingConfig
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.usefixtures("eagerly"),
+    pytest.mark.filterwarnings("ignore:Even though the"),
+]
 
 # An evidence map of 4 × 4, so that it has a left and a right.
 SIDE = 128

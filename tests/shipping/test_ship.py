@@ -16,7 +16,11 @@ from deepfake.settings import Settings
 from deepfake.shipping import card, cross_source
 from deepfake.training.config import TrainingConfig
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.usefixtures("eagerly"),
+    pytest.mark.filterwarnings("ignore:Even though the"),
+]
 
 CONFIG = TrainingConfig(architecture="cnn", image_size=32, weights="none")
 # Without what takes long and is not looked at.

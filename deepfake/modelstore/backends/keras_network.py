@@ -49,7 +49,7 @@ def describe(model: Any, size: int | None = None) -> Network:
     shape = (side, side, channels)
     names = list(named(model, getattr(model, "output", None)))
     usual = usual_outputs(names) if len(names) > 1 else None
-    choices = _choices(model, shape, only=LOGIT if usual else None)
+    choices = _choices(model, shape, usual is not None)
     first = choices[0]
     evidence, experts = usual or (None, None)
     return Network(
@@ -132,21 +132,24 @@ def _side(shape: tuple[int | None, ...], size: int | None) -> tuple[int, int]:
     return height, channels
 
 
-def _choices(model: Any, shape: tuple[int, ...], only: str | None) -> tuple[Choice, ...]:
-    """The outputs that could be the score; what else a model returns is left out."""
+def _choices(model: Any, shape: tuple[int, ...], usual: bool) -> tuple[Choice, ...]:
+    """The outputs that could be the score; what else a model returns is left out.
+
+    Of a usual network, as `deepfake train` makes them, that is the one named so.
+    """
     # A Sequential model has no `output`.
     structure = getattr(model, "output", None)
     tensors = named(model, _list(model, "outputs") if structure is None else structure)
-    if only is not None:
-        tensors = {only: tensors[only]}
+    if usual:
+        tensors = {LOGIT: tensors[LOGIT]}
     alone = len(tensors) == 1
     choices, problems = [], []
     for name, tensor in tensors.items():
         # A dictionary with one output has a name for it, which nobody needs.
-        score = "" if alone and only is None else name
+        score = "" if alone and not usual else name
         try:
             columns = _columns(tuple(tensor.shape))
-            activation = _activation(tensor)
+            activation = _activation(tensor) or ("linear" if usual else None)
             kind = (
                 _judged(model, score, shape, columns)
                 if activation is None

@@ -23,6 +23,7 @@ from deepfake.files.digest import size_of
 from deepfake.formatting import quoted
 from deepfake.modelstore.backends.protocol import Network
 from deepfake.modelstore.compiling import parity
+from deepfake.modelstore.compiling.litert import to_litert
 from deepfake.modelstore.formats import KERAS, LITERT
 from deepfake.modelstore.safety import sandbox
 from deepfake.settings import Settings
@@ -251,14 +252,8 @@ def _save_keras(
 
 
 def _export(model: keras.Model, path: Path) -> None:
-    import tensorflow as tf
-
     try:
-        model.export(
-            str(path), format="litert", verbose=False,
-            # With TensorFlow's own operations in it, the file would need TensorFlow again.
-            target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]},
-        )  # fmt: skip
+        path.write_bytes(to_litert(model))
     except Exception as error:  # so does the converter
         if _is_passing(error):
             raise ModelError(
@@ -279,7 +274,7 @@ def _is_passing(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, passing):
             return True
-        # Keras wraps what the converter raises.
+        # Some parts of TensorFlow and Keras wrap what others raise.
         error = error.__cause__ or error.__context__
     return False
 

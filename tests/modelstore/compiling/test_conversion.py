@@ -102,7 +102,7 @@ def test_a_missing_model_gets_a_sentence(tmp_path):
 
 
 class UnsavedError(Exception):
-    """As Keras wraps what the converter raises."""
+    """As some parts of TensorFlow and Keras wrap what others raise."""
 
 
 @pytest.mark.tensorflow
@@ -114,13 +114,21 @@ class UnsavedError(Exception):
         pytest.param(FileNotFoundError(2, "gone"), False, id="a folder that is gone"),
     ],
 )
-def test_an_export_that_was_cut_short_says_nothing_of_the_network(tmp_path, cause, lasting):
-    class Model:
-        def export(self, *_, **__):
-            raise UnsavedError("Conversion failed") from cause
+def test_an_export_that_was_cut_short_says_nothing_of_the_network(keras, tmp_path, cause, lasting):
+    class Layer(keras.layers.Layer):
+        broken = False
 
+        def call(self, picture):
+            if self.broken:
+                raise UnsavedError("Conversion failed") from cause
+            return picture
+
+    layer = Layer()
+    picture = keras.Input((8, 8, 3))
+    model = keras.Model(picture, layer(picture))
+    layer.broken = True
     with pytest.raises(ModelError) as raised:
-        conversion._export(Model(), tmp_path / "model.tflite")
+        conversion._export(model, tmp_path / "model.tflite")
     assert isinstance(raised.value, parity.NoLiteRTError) is lasting
     assert str(raised.value).startswith(conversion.NO_LITERT) is lasting
 
