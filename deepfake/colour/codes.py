@@ -36,6 +36,12 @@ GAMMAS = {4: 2.2, 5: 2.8, LINEAR: 1.0}
 # Within five hundredths of 1/2.2, as libpng, a PNG says no more than "as usual".
 USUAL_GAMMA, GAMMA_TOLERANCE = 1 / 2.2, 0.05
 XY_TOLERANCE = 0.01
+# A step of linear light in 8 bits is up to a dozen steps of sRGB near black; deeper PNGs come with 8.
+NEARLY_LINEAR = 0.8
+COARSE = (
+    "The picture holds linear light, of which 8 bits a channel were read: its darkest parts are "
+    "coarse."
+)
 BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
@@ -73,7 +79,7 @@ def from_code(image: Image.Image, primaries: int, transfer: int) -> tuple[Image.
     if transfer in LIKE_SRGB and PRIMARIES[primaries] == BT709:
         return image, []
     light = levels ** GAMMAS[transfer] if transfer in GAMMAS else _srgb_light(levels)
-    return _converted(image, light, matrix), []
+    return _converted(image, light, matrix), [COARSE] if transfer == LINEAR else []
 
 
 def from_gamma(
@@ -102,7 +108,8 @@ def from_gamma(
     except (ValueError, np.linalg.LinAlgError):
         return image, ["The PNG's gamma or chromaticities make no sense; sRGB was assumed."]
     levels = np.arange(256, dtype=np.float64) / 255
-    return _converted(image, _srgb_light(levels) if usual else levels ** (1 / gamma), matrix), []
+    light = _srgb_light(levels) if usual else levels ** (1 / gamma)
+    return _converted(image, light, matrix), [COARSE] if gamma >= NEARLY_LINEAR else []
 
 
 def _matrix(chromaticities: XY) -> np.ndarray:

@@ -103,6 +103,15 @@ def test_colours_are_brought_to_srgb(data, dark, bound):
     assert off(data, dark) <= bound
 
 
+@pytest.mark.parametrize(
+    ("chunk", "said"),
+    [(cicp(1, 8), True), (gamma(100_000), True), (gamma(55_556), False), (cicp(12, 13), False)],
+)
+def test_that_linear_light_is_coarse_in_the_dark_is_said(chunk, said):
+    notes = imaging.read(png(deep(light()), chunk)).notes
+    assert any("darkest parts are coarse" in note for note in notes) is said
+
+
 @pytest.mark.parametrize(("transfer", "code"), [(16, pq), (18, hlg)])
 def test_hdr_highlights_are_rolled_off_and_said(transfer, code):
     """A lamp of 1,000 cd/m² is no brighter than white, and a face beside it stays as it is."""
