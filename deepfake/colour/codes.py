@@ -36,7 +36,7 @@ GAMMAS = {4: 2.2, 5: 2.8, LINEAR: 1.0}
 # Within five hundredths of 1/2.2, as libpng, a PNG says no more than "as usual".
 USUAL_GAMMA, GAMMA_TOLERANCE = 1 / 2.2, 0.05
 XY_TOLERANCE = 0.01
-# A step of linear light in 8 bits is up to a dozen steps of sRGB near black; deeper PNGs come with 8.
+# A step of linear light in 8 bits is up to a dozen of sRGB near black. Deeper PNGs come with 8.
 NEARLY_LINEAR = 0.8
 COARSE = (
     "The picture holds linear light, of which 8 bits a channel were read: its darkest parts are "
