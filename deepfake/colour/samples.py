@@ -39,7 +39,8 @@ def whole_numbers_to_8_bit(values: np.ndarray, depth: int) -> tuple[np.ndarray, 
         # Programs that keep everything in 32 bits write 8-bit and 16-bit values into them.
         depth = 16 if values.max(initial=0) > 255 else 8
     if depth < 8:
-        return np.rint(values * (255 / ((1 << depth) - 1))).astype(np.uint8), []
+        levels = np.arange(1 << depth) * (255 / ((1 << depth) - 1))
+        return np.rint(levels).astype(np.uint8)[values], []
     return np.minimum(values >> (depth - 8), 255).astype(np.uint8), []
 
 

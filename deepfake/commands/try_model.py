@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.commands.options import add_answers
-from deepfake.errors import ImageError, ModelError, UnansweredError, UnknownLabelsError
+from deepfake.errors import (
+    ImageError,
+    ModelError,
+    SettingError,
+    UnansweredError,
+    UnknownLabelsError,
+)
 from deepfake.formatting import on_one_line
 from deepfake.modelstore.answers import PREPARING, Answers
 from deepfake.settings import Settings
@@ -99,21 +105,23 @@ def try_model(
     known = answers if found.kept is None else answers.over(found.kept.answers)
     lines = [_what(found, opened.network), *(f"  {remark}" for remark in opened.remarks)]
     photos, labelled = _photos(folder)
-    # Nothing is kept before all is known, so that all that was said has to be said again.
-    photos_named = () if folder is None else (str(folder),)
-    again = ["deepfake", "try", name, *photos_named, *answers.as_options("positive", "labels")]
+    again = ["deepfake", "try", name, *(() if folder is None else (str(folder),))]
     try:
         network = known.of_output(opened.network, found.name)
     except UnansweredError as error:
         lines += ["", f"Needed: {error}"]
-        outputs = () if known.score else opened.network.choices[:MOST_OUTPUTS]
-        for output in outputs:
+        for output in opened.network.choices[:MOST_OUTPUTS]:
             way = replace(known, score=output.name)
-            lines += _assumed(way, opened.network, found) if output is outputs[0] else []
-            asked = _asked(found, opened.network, way)
-            lines += ["", f"Output {output.name}", *asked.lines(file, photos, settings)]
-        say = shlex.join(again)
-        return [*lines, "", f"Then say which it is: {say} --score NAME --positive …"]
+            if output is opened.network.choices[0]:
+                lines += _assumed(way, opened.network, found)
+            lines += ["", f"Output {output.name}"]
+            try:
+                lines += _asked(found, opened.network, way).lines(file, photos, settings)
+            except (ModelError, SettingError) as problem:
+                # What was said may be right of another output.
+                lines.append(str(problem))
+        again += answers.as_options("score", "positive", "labels")
+        return [*lines, "", f"Then say which it is: {shlex.join(again)} --score NAME --positive …"]
     probed = _probed(name, photos, settings, known) if labelled and not known.positive else None
     if probed is not None:
         lines += ["", *probed.text().splitlines()]
@@ -132,10 +140,14 @@ def try_model(
     asked = _asked(found, opened.network, known)
     if asked.needed:
         lines += ["", *asked.lines(file, photos, settings), ""]
+        # Nothing is kept before all is known, so that all that was said has to be said again.
         if network.classes == 2:
+            again += answers.as_options("positive", "labels")
             how = f"{shlex.join(again)} --positive fake, or --positive real."
         else:
-            how = f"{shlex.join(again)} --labels … --positive …"
+            again += answers.as_options("positive")
+            named = answers.labels or asked.named
+            how = f"{shlex.join(again)}{'' if named else ' --labels …'} --positive …"
         return [*lines, f"Then say which it is: {how}"]
     model = file.with_manifest()
     return [*lines, "", *_scores({"P(fake)": model}, photos, settings), *_next(name)]
@@ -149,11 +161,13 @@ class _Asked:
         needed: str. The question; "" where nothing is open.
         title: str. Of the table.
         ways: dict. Head of a column → the manifest that it stands for.
+        named: bool. Whether it is known what the classes are called.
     """
 
     needed: str
-    title: str
-    ways: Mapping[str, ModelManifest]
+    title: str = ""
+    ways: Mapping[str, ModelManifest] = field(default_factory=dict)
+    named: bool = False
 
     def lines(self, file: LoadedFile, photos: Photos, settings: Settings) -> Sequence[str]:
         from deepfake.modelstore.resolve import LoadedModel
@@ -176,6 +190,7 @@ def _assumed(known: Answers, network: Network, found: Located) -> Sequence[str]:
 
 
 def _asked(found: Located, network: Network, known: Answers) -> _Asked:
+    from deepfake.manifest import Labels
     from deepfake.modelstore.classes import numbered, split
 
     try:
@@ -183,22 +198,29 @@ def _asked(found: Located, network: Network, known: Answers) -> _Asked:
     except UnknownLabelsError as error:
         needed = str(error)
     classes = known.of_output(network, found.name).classes
+    names = found.convention.names if found.convention else ()
+    names = split(known.labels) if known.labels else names
+    if names and not len(names) == len(set(names)) == classes:
+        return _Asked(needed)
+    # Under names that are nobody's, since a class may have another's number for its name.
+    order = numbered(classes)
+    some = replace(known, labels=",".join(order), positive=order[-1])
+    try:
+        manifest = found.complete(some, network)
+    except UnansweredError as error:
+        return _Asked(f"{needed} {error}", named=bool(names))
     if classes == 2:
         title = "P(fake) of some photos, either way:"
-        ways = {
-            f"high means {end}": replace(known, positive=end, labels="") for end in ("fake", "real")
-        }
+        heads = [f"{name} means fake" for name in names] or ["high means real", "high means fake"]
     else:
-        names = found.convention.names if found.convention else ()
-        names = split(known.labels) if known.labels else names
-        if len(names or range(classes)) != classes:
-            return _Asked(needed, "", {})
         more = f" (of {classes})" if classes > MOST_CLASSES else ""
         title = f"What the model says of some photos, class by class{more}:"
-        heads = (names or numbered(classes))[:MOST_CLASSES]
-        ways = {head: replace(known, positive=str(index)) for index, head in enumerate(heads)}
-    manifests = {head: found.complete(way, network) for head, way in ways.items()}
-    return _Asked(needed, title, manifests)
+        heads = list(names or order)
+    ways = {
+        head: manifest.model_copy(update={"labels": Labels(order=order, fake=(name,))})
+        for head, name in list(zip(heads, order, strict=True))[:MOST_CLASSES]
+    }
+    return _Asked(needed, title, ways, bool(names))
 
 
 def _what(found: Located, network: Network) -> str:

@@ -13,7 +13,7 @@ MAX_SCANS = 100
 SOS, EOI = 0xDA, 0xD9
 SOF_0, SOF_1, SOF_2 = 0xC0, 0xC1, 0xC2
 # Heads of frames, whose first byte is the number of bits (ITU-T T.81, B.2.2).
-FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+FRAMES, DEPTHS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}, range(2, 17)
 START, END = b"\xff\xd8\xff", bytes((0xFF, EOI))
 WITHOUT_LENGTH = frozenset((0x00, 0x01, 0xD8, *range(0xD0, 0xD8)))
 # The next marker behind compressed data, in which FF is followed by 00 or a restart marker.
@@ -64,9 +64,10 @@ def end_of(data: bytes, start: int = 0) -> int | None:
     for marker, content, end in segments(data, start):
         if marker == EOI:
             return end
-        if marker in FRAMES and data[content : content + 1] not in (b"\x08", b""):
+        depth = data[content] if marker in FRAMES and not scans and content < end else 8
+        if depth != 8 and depth in DEPTHS:
             raise ImageError(
-                f"The JPEG has {data[content]} bits a channel, which is not read here. Export the "
+                f"The JPEG has {depth} bits a channel, which is not read here. Export the "
                 "photo as JPEG with 8."
             )
         scans += marker == SOS

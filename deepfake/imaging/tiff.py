@@ -53,12 +53,15 @@ from deepfake.imaging.tiff_tags import (
 )  # fmt: skip
 from deepfake.imaging.upright import UPRIGHT
 
+# What Pillow reads of one sample a pixel; of several it reads 8.
 EASY_BITS = frozenset((1, 2, 4, 8))
 COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, CMYK: 4}
 ASSOCIATED, UNASSOCIATED = 1, 2
 NONE, LZW, DEFLATE, PACK_BITS, OLD_DEFLATE, LZMA, ZSTD = 1, 5, 8, 32773, 32946, 34925, 50000
 SEPARATE, DIFFERENCES, FLOAT_DIFFERENCES = 2, 2, 3
 MAX_SAMPLES = 8
+# Of the samples, where a file says that fewer bits are used: some sparks.
+MOST_ABOVE = 0.001
 # Values of 32 bits of a 40-megapixel picture in RGB.
 MAX_DECODED_BYTES = 500_000_000
 # libtiff tells the terminal what it thinks of a file. Where it cannot be reached, it goes on.
@@ -71,7 +74,8 @@ def read_otherwise(tags: Tags) -> bool:
     bits, colours = values(tags, BITS, (1,)), number(tags, PHOTOMETRIC, 0)
     samples = number(tags, SAMPLES, 1)
     if max(bits, default=1) <= 8:
-        return not EASY_BITS.issuperset(bits)
+        easy = {8} if samples > 1 else EASY_BITS
+        return not easy.issuperset(bits)
     if number(tags, COMPRESSION, NONE) == PACK_BITS and number(tags, PREDICTOR, 1) != 1:
         # Some programs write differences there, where libtiff knows of none.
         return True
@@ -108,8 +112,11 @@ def read_samples(data: bytes, tags: Tags) -> tuple[Image.Image, list[str]]:
     samples, bits = number(tags, SAMPLES, 1), values(tags, BITS, (1,))
     floating = FLOAT in values(tags, FORMAT, (1,))
     depth = bits[0]
-    depths = (16, 32, 64) if floating else (3, 5, 6, 7, *range(9, 17), 32, 64)
+    depths = (16, 32, 64) if floating else (*range(1, 8), *range(9, 17), 32, 64)
     fits = colours in COLOURS and COLOURS[colours] <= samples <= MAX_SAMPLES
+    predicted = depth < 16 and number(tags, PREDICTOR, 1) != 1
+    if predicted and number(tags, COMPRESSION, NONE) != NONE:
+        fits = False
     if not fits or set(bits) != {depth} or depth not in depths or number(tags, FILL_ORDER, 1) != 1:
         raise ImageError(
             f"The TIFF file has {depth} bits a channel in a layout that is not read here. Export "
@@ -128,6 +135,9 @@ def read_samples(data: bytes, tags: Tags) -> tuple[Image.Image, list[str]]:
         narrow, notes = floats_to_8_bit(wide)
     else:
         meant = _meant(tags, depth)
+        if meant < depth and np.count_nonzero(wide >> meant) > MOST_ABOVE * wide.size:
+            # The pixels say otherwise.
+            meant = depth
         narrow, notes = whole_numbers_to_8_bit(wide, meant)
         if meant != depth:
             notes.append(f"The TIFF file says that its values of {depth} bits use only {meant}.")
@@ -153,7 +163,9 @@ def _meant(tags: Tags, depth: int) -> int:
     MaxSampleValue may also be just the brightest value there is, and TIFF 6.0 does not want a
     picture changed by it. Only all ones of some bits tell how many were meant.
     """
-    highest = max(values(tags, HIGHEST, ()), default=0)
+    said = tags.get(HIGHEST)
+    said = said if isinstance(said, tuple) else (said,)
+    highest = max((one for one in said if isinstance(one, int)), default=0)
     used = highest.bit_length()
     return used if depth == 16 and 8 < used < 16 and highest == (1 << used) - 1 else depth
 

@@ -361,6 +361,11 @@ class Answers:
                 f"{where} names {len(names)} classes ({shown(names)}), but {model} tells "
                 f"{network.classes} apart. Say with --labels what each of its outputs is."
             )
+        if len(set(names)) < len(names):
+            raise UnknownLabelsError(
+                f"{convention.source if convention else '--labels'} gives several outputs of "
+                f"{model} one name ({shown(names)}). Say with --labels what each of them is."
+            )
         if self.positive:
             if not names and not all(part.isdecimal() for part in split(self.positive)):
                 raise SettingError(

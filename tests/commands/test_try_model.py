@@ -1,5 +1,6 @@
 """`deepfake try`: the first time with a model file."""
 
+import json
 import shlex
 import shutil
 
@@ -120,13 +121,63 @@ def test_of_three_classes_each_ones_share_is_shown(tmp_path, capsys):
     assert all(name in said for name in ("red", "green", "blue"))
 
 
-def test_of_several_outputs_each_is_shown_at_once(tmp_path, capsys):
+def with_names(folder, names, **more):
+    """A model of three classes with a repository's `config.json` beside it."""
+    folder.mkdir()
+    model = channel_means(folder / "model.onnx", np.eye(3, len(names)).tolist(), softmax=True)
+    names = {str(index): name for index, name in enumerate(names)}
+    (folder / "config.json").write_text(json.dumps({"id2label": names}))
+    for name, content in more.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    return model
+
+
+def shares(said):
+    return [line.split()[-3:] for line in said.splitlines() if "grace_hopper" in line]
+
+
+def test_a_class_is_not_taken_for_another_whose_name_is_its_number(tmp_path, capsys):
+    main(["try", str(channel_means(tmp_path / "three.onnx", np.eye(3).tolist(), softmax=True))])
+    expected = shares(capsys.readouterr().out)
+    assert main(["try", str(with_names(tmp_path / "shifted", ["1", "2", "3"]))]) == 0
+    assert shares(capsys.readouterr().out) == expected
+
+
+def test_names_that_say_little_are_shown_and_asked_about(tmp_path, capsys):
+    assert main(["try", str(with_names(tmp_path / "ab", ["A", "B"]))]) == 0
+    said = capsys.readouterr().out
+    assert "A means fake" in said and "B means fake" in said
+    # Two of one name say nothing.
+    assert main(["try", str(with_names(tmp_path / "same", ["x", "x", "y"]))]) == 0
+    assert "one name" in capsys.readouterr().out
+    # A preparation that is not known here does not hide the question.
+    model = with_names(tmp_path / "padded", ["A", "B", "C"], preprocessor_config={"do_pad": True})
+    assert main(["try", str(model)]) == 0
+    said = capsys.readouterr().out
+    assert "which does not say for sure" in said and "--labels" not in said.splitlines()[-1]
+
+
+def test_what_fits_one_of_several_outputs_does_not_end_the_command(tmp_path, capsys):
+    model = two_outputs(tmp_path)
+    assert main(["try", str(model), "--positive", "real"]) == 0
+    said = capsys.readouterr().out
+    assert "--score NAME" in said.splitlines()[-1] and said.count("as it will be used") == 1
+    assert main(["try", str(model), "--score", "nope"]) == 0
+    assert "nope --score" not in capsys.readouterr().out
+
+
+def two_outputs(tmp_path):
     graph = onnx.load(channel_means(tmp_path / "one.onnx", [[1, -1]] * 3))
     graph.graph.output.append(
         onnx.helper.make_tensor_value_info("means", onnx.TensorProto.FLOAT, ["n", 3])
     )
     model = tmp_path / "two.onnx"
     onnx.save(graph, model)
+    return model
+
+
+def test_of_several_outputs_each_is_shown_at_once(tmp_path, capsys):
+    model = two_outputs(tmp_path)
     assert main(["try", str(model)]) == 0
     said = capsys.readouterr().out
     assert "nobody has said which one tells real from fake" in said

@@ -83,6 +83,13 @@ def test_a_jpeg_of_twelve_bits_is_not_called_damaged():
         imaging.read(bytes(data))
 
 
+def test_what_looks_like_a_head_within_the_pixels_is_none():
+    data = encoded(IMAGE, "JPEG")
+    place = data.index(b"\xff\xda") + 40
+    with pytest.raises(ImageError, match=r"damaged|cut off"):
+        imaging.read(data[:place] + b"\xff\xc5\x00\x08\x0c" + data[place + 5 :])
+
+
 def test_a_gain_map_is_no_rest_of_the_file():
     small = IMAGE.convert("L").resize((15, 10)).convert("RGB")
     data = encoded(IMAGE, "MPO", save_all=True, append_images=[small])

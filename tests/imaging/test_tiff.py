@@ -58,7 +58,7 @@ def test_packed_bits_are_no_darker(bits):
     assert off(tiff(packed(wide[..., 0], bits), SIZE, 1, bits, 1), GREY) == 0
 
 
-@pytest.mark.parametrize("bits", [5, 6])
+@pytest.mark.parametrize("bits", [1, 2, 4, 5, 6])
 def test_bits_that_pillow_has_no_mode_for_are_read(bits):
     few = COLOURS >> (8 - bits)
     exact = np.rint(few * (255 / (2**bits - 1)))
@@ -72,6 +72,9 @@ def test_twelve_bits_in_sixteen_are_no_darker_where_the_file_says_so(samples, ph
     told = imaging.read(tiff(wide, SIZE, samples, 16, photometric, tag_281=4095))
     assert np.array_equal(told.pixels[..., :samples], COLOURS[..., :samples])
     assert any("use only 12" in note for note in told.notes)
+    # Pixels that are brighter know better.
+    full = tiff(DEEP[..., :samples].tobytes(), SIZE, samples, 16, photometric, tag_281=32767)
+    assert off(full, COLOURS if samples == 3 else GREY) <= 1
     # The brightest value of a dark picture says nothing of the kind.
     dark = imaging.read(tiff(wide, SIZE, samples, 16, photometric, tag_281=4080))
     assert dark.pixels.max() == 15

@@ -149,7 +149,9 @@ def _choices(model: Any, shape: tuple[int, ...], usual: bool) -> tuple[Choice, .
         score = "" if alone and not usual else name
         try:
             columns = _columns(tuple(tensor.shape))
-            activation = _activation(tensor) or ("linear" if usual else None)
+            activation = _activation(tensor)
+            if usual and activation is None:
+                activation = "linear"
             kind = (
                 _judged(model, score, shape, columns)
                 if activation is None

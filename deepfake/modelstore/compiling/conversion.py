@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -44,6 +45,8 @@ MEMORY_TO_READ = 2_000_000_000
 # for the compiled model, too.
 NICE = 5
 MAX_QUOTED = 300
+# In what the converter says: "'tf.TensorListReserve' op requires …".
+OPERATION = re.compile(r"'tf\.\w+' op [^\n]*")
 # How the child begins its sentence where another try would end the same.
 NO_LITERT = "The network does something that LiteRT cannot"
 
@@ -260,7 +263,10 @@ def _export(model: keras.Model, path: Path) -> None:
                 f"The conversion was cut short ({_first_line(error).removesuffix('.')}). Free "
                 "some memory and disk space, then convert again."
             ) from error
-        raise parity.NoLiteRTError(f"{NO_LITERT}: {_first_line(error)}") from error
+        # Before it stand places within the converter and the network.
+        operation = OPERATION.search(str(error))
+        reason = quoted(operation[0], MAX_QUOTED) if operation else _first_line(error)
+        raise parity.NoLiteRTError(f"{NO_LITERT}: {reason}") from error
 
 
 def _is_passing(error: BaseException | None) -> bool:

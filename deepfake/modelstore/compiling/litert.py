@@ -30,7 +30,7 @@ def to_litert(model: keras.Model, *, half: bool = False) -> bytes:
 
     (taken,) = model.inputs
     # Under a name of ours: TensorFlow does not take every name that Keras does.
-    spec = tf.TensorSpec((None, *taken.shape[1:]), taken.dtype, "picture")
+    spec = tf.TensorSpec((None, *taken.shape[1:]), taken.dtype, "image")
     serve = tf.function(
         lambda picture: model(picture, training=False), input_signature=[spec], autograph=False
     )

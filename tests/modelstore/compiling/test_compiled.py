@@ -142,6 +142,7 @@ def test_what_litert_cannot_do_stays_on_keras_and_is_tried_again_by_new_versions
     assert "Compiling" in capsys.readouterr().err
     (remark,) = opened.remarks
     assert "stays on Keras" in remark and "LiteRT cannot" in remark
+    assert ".py" not in remark and "loc(" not in remark
     name, found = scores(opened)
     assert name == "Keras" and np.isfinite(found.raw).all()
 

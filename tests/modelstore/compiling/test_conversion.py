@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from deepfake.errors import ModelError
 from deepfake.modelstore.compiling import compiled, conversion, parity
@@ -131,6 +132,39 @@ def test_an_export_that_was_cut_short_says_nothing_of_the_network(keras, tmp_pat
         conversion._export(model, tmp_path / "model.tflite")
     assert isinstance(raised.value, parity.NoLiteRTError) is lasting
     assert str(raised.value).startswith(conversion.NO_LITERT) is lasting
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", ["class", "bild größe", "输入", "x.y"])
+def test_an_input_of_any_name_and_variables_of_nobody_are_converted(keras, tmp_path, name):
+    import tensorflow as tf
+
+    class Layer(keras.layers.Layer):
+        def call(self, picture):
+            return picture * hidden[0]
+
+    hidden = [tf.Variable(3.0)]
+    picture = keras.Input((8, 8, 3), name=name)
+    model = keras.Model(picture, {"logit": Layer()(picture)[:, 0, 0, :1]})
+    conversion._export(model, tmp_path / "model.tflite")
+    runner = Interpreter(str(tmp_path / "model.tflite")).get_signature_runner("serving_default")
+    (taken,) = runner.get_input_details()
+    batch = np.full((1, 8, 8, 3), 2, np.float32)
+    assert runner(**{taken: batch})["logit"].item() == pytest.approx(6)
+
+
+@pytest.mark.tensorflow
+def test_a_full_disk_is_not_the_networks_fault(keras, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    picture = keras.Input((8, 8, 3))
+    with pytest.raises(ModelError, match="Free some memory") as raised:
+        conversion._export(keras.Model(picture, picture), tmp_path / "model.tflite")
+    assert not isinstance(raised.value, parity.NoLiteRTError)
 
 
 @pytest.mark.parametrize("said", ["", "[]", "{}", '{"network": {}}', "Segmentation fault"])
