@@ -18,6 +18,10 @@ from deepfake.scan.judging import Judge, Task
 
 # How long the head of a cluster may take to be reached.
 REACH_SECONDS = 10.0
+# Heads speak gRPC, that is HTTP/2: a client begins so, and a server answers with its settings (RFC
+# 9113, sections 3.4 and 4.1).
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+SETTINGS = 4
 
 
 class RayActors:
@@ -100,13 +104,19 @@ class RayActors:
 
 
 def _require_head(address: str) -> None:
-    """Raise ScanError where nobody listens; Ray would try for a quarter of an hour."""
+    """Raise ScanError where no head listens; Ray would try for a quarter of an hour."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdecimal():  # such as "auto"
         return
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS):
-            pass
+        where = (host.strip("[]"), int(port))
+        with socket.create_connection(where, REACH_SECONDS) as connection:
+            # Where the cluster wants TLS, it hears nothing else.
+            if os.environ.get("RAY_USE_TLS", "0") == "0":
+                connection.settimeout(REACH_SECONDS)
+                connection.sendall(HELLO)
+                if connection.recv(4, socket.MSG_WAITALL)[3:] != bytes((SETTINGS,)):
+                    raise ConnectionError("something else answers there")
     except (OSError, OverflowError, UnicodeError) as error:
         raise ScanError(
             f"There is no Ray cluster at {address}: {error}. Check the address, and that its port "

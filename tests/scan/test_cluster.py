@@ -1,9 +1,13 @@
 """`deepfake scan --engine ray` on a real Ray cluster, of this machine."""
 
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+from threading import Thread
+
 import psutil
 import pytest
 
 from deepfake.cli import main
+from deepfake.scan import cluster
 from tests.programs import free_port
 from tests.scan.conftest import EXAMPLES, rows_of
 from tests.scan.test_death import begin
@@ -43,17 +47,39 @@ def test_no_cluster_is_said_in_a_sentence(tmp_path, many_files, capsys):
     assert "There is no Ray cluster at auto" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "nobody.invalid:{}"])
-def test_where_nobody_listens_it_does_not_wait_for_a_cluster(
-    address, tmp_path, many_files, capsys, monkeypatch
+@pytest.mark.parametrize(
+    ("address", "listens"),
+    [
+        ("127.0.0.1:{}", False),
+        ("ray://127.0.0.1:{}", False),
+        ("nobody.invalid:{}", False),
+        ("127.0.0.1:{}", True),
+        ("ray://127.0.0.1:{}", True),
+    ],
+)
+def test_where_no_head_listens_it_does_not_wait_for_a_cluster(
+    address, listens, tmp_path, many_files, capsys, monkeypatch
 ):
     def init(**_options):
         pytest.fail("Ray tries for a quarter of an hour.")
 
     monkeypatch.setattr("ray.init", init)
-    address = address.format(free_port())
-    output = str(tmp_path / "rows.csv")
-    named = ["--engine", "ray", "--address", address]
-    assert main(["scan", str(many_files), "-o", output, *named]) == 1
+    output = ["-o", str(tmp_path / "rows.csv")]
+    with HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as other:
+        Thread(target=other.serve_forever, daemon=True).start()
+        address = address.format(other.server_port if listens else free_port())
+        named = ["--engine", "ray", "--address", address]
+        assert main(["scan", str(many_files), *output, *named]) == 1
+        other.shutdown()
     said = capsys.readouterr().err
-    assert f"There is no Ray cluster at {address}: " in said and said.count("\n") == 1
+    assert f"There is no Ray cluster at {address}: " in said
+    assert ("something else answers there" in said) is listens
+
+
+def test_a_head_is_known_as_one():
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=1, include_dashboard=False, logging_level="error", log_to_driver=False)
+    try:
+        cluster._require_head(ray.get_runtime_context().gcs_address)
+    finally:
+        ray.shutdown()
