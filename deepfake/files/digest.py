@@ -56,6 +56,21 @@ def times_of(path: Path) -> tuple[int, int]:
     return found.st_mtime_ns, time.time_ns() if sys.platform == "win32" else found.st_ctime_ns
 
 
+def state_of(path: Path) -> tuple[object, ...]:
+    """Names, sizes and times of a file, or of all files of a folder.
+
+    Two that differ tell that something was changed or replaced, without reading it. () where it is
+    gone or cannot be looked at.
+    """
+    try:
+        files = [path] if path.is_file() else sorted(path.rglob("*"))
+        return tuple(
+            (str(f), f.stat().st_size, f.stat().st_ino, f.stat().st_mtime_ns) for f in files
+        )
+    except OSError:
+        return ()
+
+
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files of a folder."""
     if path.is_file():

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from deepfake import deadline
 from deepfake.errors import MissingPackageError, ModelError
-from deepfake.files.digest import size_of
+from deepfake.files.digest import size_of, state_of
 from deepfake.manifest import ModelManifest
 from deepfake.modelstore.backends.protocol import Network, Opened, Scores, require_numbers
 from deepfake.modelstore.formats import Format
@@ -93,6 +93,11 @@ class ForeignFile:
         return Worker([json.dumps(job)], files, memory + MEMORY_PER_BYTE * size)
 
     @property
+    def state(self) -> tuple[object, ...]:
+        """What differs once one of its files is another."""
+        return () if self.weights else tuple(map(state_of, (self.path, *self.beside)))
+
+    @property
     def patience(self) -> float:
         """Seconds that opening it may take."""
         return SECONDS_TO_OPEN_KERAS if self.row.is_keras else SECONDS_TO_OPEN
@@ -124,6 +129,7 @@ class ForeignBackend:
     ):
         self._file, self._manifest, self._settings = file, manifest, settings
         self._step = MAX_BATCH
+        self._state = file.state
         # A worker that is still to be started is a None in the queue.
         self._free: queue.LifoQueue[Worker | None] = queue.LifoQueue()
         for _ in range(0 if file.row.is_keras else settings.interpreters - 1):
@@ -217,7 +223,14 @@ class ForeignBackend:
         try:
             if worker is None or not worker.alive:
                 # One that cannot be made ready is not kept: it would answer nothing that is asked.
-                worker, started = None, self._file.start(self._settings)
+                worker = None
+                if self._file.state != self._state:
+                    raise ModelError(
+                        f"{self._file.path} was changed, replaced or removed while it was in use. "
+                        "Start again to use what is there now.",
+                        path=self._file.path,
+                    )
+                started = self._file.start(self._settings)
                 self._prepare(started)
                 worker = started
             yield worker
