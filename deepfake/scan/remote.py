@@ -11,6 +11,7 @@ from deepfake.scan.item import Item, kind_of
 from deepfake.settings import Settings
 
 ADDRESS = re.compile(r"(?P<store>[a-z][a-z0-9+]+)://", re.IGNORECASE)
+PATTERN = re.compile(r"[*?\[]")
 # What to install where fsspec says that a package is missing.
 STORES = ("s3", "s3a", "gs", "gcs", "hf", "file", "az", "abfs")
 
@@ -24,7 +25,7 @@ def listing(address: str) -> Callable[[], Iterator[Item]]:
     """Look at an address at once, and list its files later.
 
     Args:
-        address: str. Of a folder or a file.
+        address: str. Of a folder or a file, or a pattern such as s3://bucket/2026-*/*.jpg.
 
     Returns:
         What lists the files under it.
@@ -34,17 +35,34 @@ def listing(address: str) -> Callable[[], Iterator[Item]]:
     """
     store = _store(address)
     try:
-        if not store.exists(address):
+        # What bears a pattern for its name comes first.
+        named = store.exists(address)
+        if named:
+            found = [(address, store.isfile(address))]
+        elif PATTERN.search(address):
+            found = [
+                (store.unstrip_protocol(name), told["type"] == "file")
+                for name, told in store.glob(address, detail=True).items()
+            ]
+        else:
+            found = []
+        if not found:
             raise ScanError(f"There is nothing at {address}. Check the address.")
-        alone = store.isfile(address)
     except ScanError:
         raise
     except Exception as error:
         # Each store has exceptions of its own.
         raise ScanError(f"{address} cannot be listed: {error}.") from error
-    if alone:
-        return lambda: iter((Item(address, kind_of(address, named=True)),))
-    return lambda: _walk(store, address)
+
+    def items() -> Iterator[Item]:
+        for one, is_file in found:
+            if is_file:
+                # What a pattern finds was not named by anybody.
+                yield Item(one, kind_of(one, named=named))
+            else:
+                yield from _walk(store, one)
+
+    return items
 
 
 def _walk(store: Any, address: str) -> Iterator[Item]:

@@ -5,6 +5,10 @@ import os
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
+from deepfake.errors import ScanError
+from deepfake.scan import remote
 from deepfake.scan.item import Item
 from deepfake.scan.journal import Journal
 from deepfake.scan.sources import Listing
@@ -74,3 +78,21 @@ def test_a_store_is_listed_and_read_through_fsspec(scan, tmp_path):
         (f"file://{tmp_path}/photos/a.png", "not_applicable"),
         (f"file://{tmp_path}/photos/b c.png", "not_applicable"),
     ]
+
+
+def test_a_pattern_of_a_store_names_files_and_folders(tmp_path):
+    for name in ("may/a.png", "may/notes.md", "june/b.png", "july/c.png", "[x].png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+
+    def names(pattern):
+        items = remote.listing(f"file://{tmp_path}/{pattern}")()
+        return sorted((item.name.rpartition(f"{tmp_path}/")[2], item.kind) for item in items)
+
+    july, june = ("july/c.png", "picture"), ("june/b.png", "picture")
+    assert names("ju*/*.png") == names("ju*") == [july, june]
+    assert names("*/[ab].png") == [june, ("may/a.png", "picture")]
+    assert names("may/*") == [("may/a.png", "picture"), ("may/notes.md", "unknown")]
+    assert names("[x].png") == [("[x].png", "picture")]
+    with pytest.raises(ScanError, match="There is nothing at"):
+        names("august/*.png")
