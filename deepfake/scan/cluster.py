@@ -59,10 +59,7 @@ class RayActors:
             except Exception as error:
                 ray.shutdown()
                 if not tries_left:
-                    what = f"There is no Ray cluster at {address}"
-                    raise ScanError(
-                        f"{what if address else 'Ray cannot be started'}: {error}"
-                    ) from error
+                    raise ScanError(_unreached(address, error)) from error
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         # What dies is started again by `scanning`, which knows what it was busy with.
         self._actor = ray.remote(num_cpus=1, max_restarts=0)(_Actor)
@@ -101,6 +98,19 @@ class RayActors:
             self._waiting = {answer: w for answer, w in self._waiting.items() if w != worker}
             with contextlib.suppress(self._ray.exceptions.RayError):
                 self._ray.kill(actor)
+
+
+def _unreached(address: str, error: Exception) -> str:
+    if not address:
+        return f"Ray cannot be started: {error}"
+    said = f"There is no Ray cluster at {address} that lets this computer in: {error}"
+    # Ray looks for a token by itself only where no address is named.
+    if address == "auto" or "RAY_AUTH_MODE" in os.environ:
+        return said
+    return (
+        f"{said.rstrip('.')}. If it wants a token, set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN "
+        "where ~/.ray/auth_token is not the cluster's."
+    )
 
 
 def _require_head(address: str) -> None:

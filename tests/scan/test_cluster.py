@@ -83,3 +83,12 @@ def test_a_head_is_known_as_one():
         cluster._require_head(ray.get_runtime_context().gcs_address)
     finally:
         ray.shutdown()
+
+
+def test_a_cluster_that_may_want_a_token_is_said_to(monkeypatch):
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    assert "RAY_AUTH_TOKEN" in cluster._unreached("head:6379", OSError("Failed to connect"))
+    # Ray has looked for one itself, or was told.
+    assert "RAY_AUTH_TOKEN" not in cluster._unreached("auto", OSError("Failed to connect"))
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    assert "RAY_AUTH_TOKEN" not in cluster._unreached("head:6379", OSError("Failed to connect"))
