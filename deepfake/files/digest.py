@@ -63,10 +63,8 @@ def state_of(path: Path) -> tuple[object, ...]:
     gone or cannot be looked at.
     """
     try:
-        files = [path] if path.is_file() else sorted(path.rglob("*"))
-        return tuple(
-            (str(f), f.stat().st_size, f.stat().st_ino, f.stat().st_mtime_ns) for f in files
-        )
+        files = [(f, f.stat()) for f in ([path] if path.is_file() else sorted(path.rglob("*")))]
+        return tuple((str(f), of.st_size, of.st_ino, of.st_mtime_ns) for f, of in files)
     except OSError:
         return ()
 

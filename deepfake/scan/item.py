@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,8 @@ from deepfake.imaging import SUFFIXES
 # "unknown": found in a folder under a name that says nothing; looked into, and passed over unless
 # it is a picture. "folder": one that could not be opened.
 Kind = Literal["picture", "video", "unknown", "folder"]
+# What makes a pattern of a name, unless something bears it.
+WILD = re.compile(r"[*?\[]")
 VIDEO_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi"))
 
 

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from deepfake.errors import ImageError, ScanError
-from deepfake.scan.item import Item, kind_of
+from deepfake.scan.item import WILD, Item, kind_of
 from deepfake.settings import Settings
 
 ADDRESS = re.compile(r"(?P<store>[a-z][a-z0-9+]+)://", re.IGNORECASE)
-PATTERN = re.compile(r"[*?\[]")
 # What to install where fsspec says that a package is missing.
 STORES = ("s3", "s3a", "gs", "gcs", "hf", "file", "az", "abfs")
 
@@ -39,7 +38,7 @@ def listing(address: str) -> Callable[[], Iterator[Item]]:
         named = store.exists(address)
         if named:
             found = [(address, store.isfile(address))]
-        elif PATTERN.search(address):
+        elif WILD.search(address):
             found = [
                 (store.unstrip_protocol(name), told["type"] == "file")
                 for name, told in store.glob(address, detail=True).items()

@@ -17,11 +17,10 @@ from typing import BinaryIO
 from deepfake.datasets import hub
 from deepfake.errors import ScanError
 from deepfake.scan import archive, remote
-from deepfake.scan.item import Item, kind_of
+from deepfake.scan.item import WILD, Item, kind_of
 
 STANDARD_INPUT = "-"
 LIST_SUFFIXES = (".txt", ".lst", ".list")
-WILD = re.compile(r"[*?\[]")
 READ_BYTES = 65_536
 # A line without end in a file that is no list.
 LONGEST_NAME = 100_000
