@@ -13,11 +13,7 @@ from deepfake.evaluation import report
 from deepfake.settings import Settings
 from tests.programs import free_port
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    pytest.mark.usefixtures("eagerly"),
-    pytest.mark.filterwarnings("ignore:Even though the"),
-]
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 OPTIONS = ["--epochs", "2", "--steps", "2", "--batch-size", "4", "--image-size", "64",
            "--weights", "none"]  # fmt: skip

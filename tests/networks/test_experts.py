@@ -10,11 +10,7 @@ from deepfake.modelstore.resolve import load_model
 from deepfake.settings import Settings
 from tests.default_model import MANIFEST
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    pytest.mark.usefixtures("eagerly"),
-    pytest.mark.filterwarnings("ignore:Even though the"),
-]
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 NAME, SIZE = "efficientnet-lite0-experts", 64
 LOGITS = ("logit", "seam_logit", "synthesis_logit")

@@ -11,11 +11,7 @@ from deepfake.modelstore.resolve import load_model
 from deepfake.shipping import cross_source
 from deepfake.training.config import TrainingConfig
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    pytest.mark.usefixtures("eagerly"),
-    pytest.mark.filterwarnings("ignore:Even though the"),
-]
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 # An evidence map of 4 × 4, so that it has a left and a right.
 SIDE = 128

@@ -6,11 +6,7 @@ from deepfake.errors import TrainingError
 from deepfake.manifest import Input
 from deepfake.networks.architectures import APPLICATIONS
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    pytest.mark.usefixtures("eagerly"),
-    pytest.mark.filterwarnings("ignore:Even though the"),
-]
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 RANDOM = np.random.default_rng(0)
 

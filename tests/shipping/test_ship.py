@@ -16,11 +16,7 @@ from deepfake.settings import Settings
 from deepfake.shipping import card, cross_source
 from deepfake.training.config import TrainingConfig
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    pytest.mark.usefixtures("eagerly"),
-    pytest.mark.filterwarnings("ignore:Even though the"),
-]
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 CONFIG = TrainingConfig(architecture="cnn", image_size=32, weights="none")
 # Without what takes long and is not looked at.

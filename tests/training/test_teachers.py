@@ -19,11 +19,7 @@ from deepfake.settings import Settings, models_folder
 from deepfake.training.config import TrainingConfig
 from deepfake.training.teachers import Teachers, load_teachers
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    pytest.mark.usefixtures("eagerly"),
-    pytest.mark.filterwarnings("ignore:Even though the"),
-]
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 SIZE = load_model("default").manifest.input.size
 SPEC = TrainingConfig(image_size=SIZE).input

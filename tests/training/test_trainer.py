@@ -18,11 +18,7 @@ from deepfake.training.config import TrainingConfig
 from deepfake.training.face_store import FaceStore
 from deepfake.training.run_folder import RunFolder
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    pytest.mark.usefixtures("eagerly"),
-    pytest.mark.filterwarnings("ignore:Even though the"),  # data are never read so
-]
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 SMALL = TrainingConfig(
     architecture="cnn", image_size=32, epochs=2, steps=2, batch_size=4, weights="none"
