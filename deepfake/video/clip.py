@@ -100,7 +100,12 @@ class Clip:
         return self.times[-1]
 
     def frames(
-        self, times: Sequence[float], side: int | None = None, *, exact: bool = True
+        self,
+        times: Sequence[float],
+        side: int | None = None,
+        *,
+        exact: bool = True,
+        soon: Sequence[float] = (),
     ) -> Iterator[Frame]:
         """Frames, one after the other; what cannot be decoded is left out, and counts as broken.
 
@@ -109,13 +114,15 @@ class Clip:
             side: int. Longest side of what is returned, in pixels. Defaults to the frame's own.
             exact: bool. Whether it must be those; else those shortly after may come in their place,
                 in half of the time. Defaults to those.
+            soon: sequence of float. Which will probably be asked for next, ascending: those that
+                are passed need not be decoded twice.
 
         Raises:
             VideoError: the decoder broke off; what came before is good.
         """
         if not times:
             return
-        send(self._child, {"times": list(times), "side": side, "exact": exact})
+        send(self._child, {"times": list(times), "side": side, "exact": exact, "soon": list(soon)})
         while True:
             said = self._answers.next()
             if "end" in said:

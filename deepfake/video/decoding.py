@@ -13,7 +13,9 @@ import os
 import resource
 import sys
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from math import inf
 from pathlib import Path
@@ -29,6 +31,9 @@ HDR = {16: "PQ", 18: "HLG"}  # ITU-T H.273, transfer characteristics
 EPSILON = 1e-4
 # Slow motion has 240 frames a second. Each frame costs the asking process memory.
 MOST_A_SECOND = 480
+# Frames that are kept so as not to be decoded twice: 46 of 720p, 5 of 4K. What is asked for in the
+# end is up to a few frames later than what was expected.
+KEPT_BYTES, KEPT_SECONDS = 64_000_000, 0.12
 Request = dict[str, Any]
 # Which frames are not decoded: none; those that no other is compressed from, and none where that
 # gives nothing.
@@ -54,7 +59,10 @@ def main() -> None:
         for line in sys.stdin:
             request = json.loads(line)
             for time, pixels in clip.frames(
-                request["times"], request.get("side"), exact=request["exact"]
+                request["times"],
+                request.get("side"),
+                exact=request["exact"],
+                soon=request.get("soon", ()),
             ):
                 height, width = pixels.shape[:2]
                 _say(answers, {"time": time, "width": width, "height": height})
@@ -78,6 +86,7 @@ class Clip:
         # Where decoding has got to.
         self._decoder: Iterator[Any] | None = None
         self._last = -1.0
+        self._kept = Kept()
         try:
             self.container = opened(Path(limits["path"]))
         except av.FFmpegError:
@@ -117,7 +126,12 @@ class Clip:
         }
 
     def frames(
-        self, times: Sequence[float], side: int | None = None, *, exact: bool = True
+        self,
+        times: Sequence[float],
+        side: int | None = None,
+        *,
+        exact: bool = True,
+        soon: Sequence[float] = (),
     ) -> Iterator[tuple[float, np.ndarray]]:
         """The frames at times of the index, in their order.
 
@@ -127,12 +141,15 @@ class Clip:
             exact: bool. Whether it must be those. Else it may be one shortly after it, and frames
                 that no other is compressed from are not decoded: half of the work, and what is
                 returned is less compressed. Defaults to those.
+            soon: sequence of float. Which will probably be asked for next, ascending. Those that
+                are passed on the way are kept, so that they are not decoded twice.
 
         Returns:
             (seconds, uint8 array (height, width, 3)). Frames that cannot be decoded are left out
             and counted as `broken`.
         """
         found = -1.0
+        self._kept.wanted = deque(soon)
         for time, until in zip_longest(times, times[1:], fillvalue=inf):
             for skipped in EXACT if exact else QUICK:
                 frame = self._at(time, skipped)
@@ -147,6 +164,9 @@ class Clip:
 
     def _at(self, time: float, skipped: Skipped) -> Any:
         """The first frame from a time on, without those of a kind; None if there is none."""
+        kept = self._kept.take(time, skipped)
+        if kept is not None:
+            return kept
         key = self.keys[max(0, bisect_right(self.keys, time + EPSILON) - 1)]
         context = self.stream.codec_context
         try:
@@ -160,10 +180,13 @@ class Clip:
                 self.container.seek(self._ticks(key), stream=self.stream)
                 context.skip_frame = skipped
                 self._decoder = self.container.decode(self.stream)
+                self._last = key - 3 * EPSILON
+                self._kept.go_on_from(key)
             for frame in self._decoder:
                 if frame.time is None:
                     continue
-                self._last = self._shown(frame)
+                before, self._last = self._last, self._shown(frame)
+                self._kept.offer(Passed(before, self._last, skipped, frame))
                 if self._last >= time - EPSILON:
                     return frame
         except (av.FFmpegError, ValueError):
@@ -210,6 +233,61 @@ class Clip:
     def _ticks(self, time: float) -> int:
         base = self.stream.time_base
         return round((time + self.start) / float(base)) if base else 0
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A frame that was decoded on the way: the first of its kind after `before`, at `shown`."""
+
+    before: float
+    shown: float
+    skipped: Skipped
+    frame: Any
+
+    def answers(self, time: float) -> bool:
+        """Whether it is the first frame from a time on."""
+        return self.before < time - EPSILON <= self.shown
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return sum(plane.buffer_size for plane in self.frame.planes)
+
+
+class Kept:
+    """Frames that were passed and will probably be asked for, as far as there is room.
+
+    Attributes:
+        wanted: deque of float. When those are shown that are still to come, about.
+    """
+
+    def __init__(self) -> None:
+        self.wanted: deque[float] = deque()
+        self._passed: list[Passed] = []
+        self._room = KEPT_BYTES
+
+    def go_on_from(self, key: float) -> None:
+        """Decoding has leapt to a key frame: what was wanted before it is not passed."""
+        while self.wanted and self.wanted[0] < key - EPSILON:
+            self.wanted.popleft()
+
+    def offer(self, passed: Passed) -> None:
+        """Keep a frame that is wanted, and those shortly after, which may be asked for instead."""
+        if not self.wanted or passed.shown < self.wanted[0] - EPSILON:
+            return
+        if passed.size <= self._room:
+            self._room -= passed.size
+            self._passed.append(passed)
+        while self.wanted and passed.shown >= self.wanted[0] + KEPT_SECONDS:
+            self.wanted.popleft()
+
+    def take(self, time: float, skipped: Skipped) -> Any:
+        """The first frame from a time on, if it was kept; else None."""
+        for number, passed in enumerate(self._passed):
+            if passed.skipped == skipped and passed.answers(time):
+                self._room += passed.size
+                return self._passed.pop(number).frame
+        return None
 
 
 def keep_to(limits: Request) -> None:

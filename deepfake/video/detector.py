@@ -165,10 +165,12 @@ class VideoDetector:
             seen.looked[moment] = judged.result().faces
             report(len(seen.looked), total)
 
+        # Where the score will be near the threshold is not known yet; it may be anywhere.
+        soon = sampling.between(times, shots, clip.times, clip.keys)
         broke_off: VideoError | None = None
         with ThreadPoolExecutor(1) as pool:
             try:
-                for number, frame in enumerate(clip.frames(times, exact=False)):
+                for number, frame in enumerate(clip.frames(times, exact=False, soon=soon)):
                     picture = Picture(frame.pixels, "frame", frame.pixels.nbytes, "")
                     near = seen.near(frame.time, shots)
                     newcomers = number % NEWCOMERS_EVERY == 0
@@ -237,7 +239,11 @@ class _Seen:
         self._watch = watch or (lambda _frame: None)
         self._keys, self._end = clip.keys, clip.seconds
         times = sampling.small_times(clip.times, clip.keys)
-        found = clip.frames(times, sampling.SMALL_SIDE, exact=False)
+        # Most clips are of one shot.
+        shot = Shot(0.0, self._end)
+        (likely,) = sampling.sample_times([shot], clip.times, clip.keys)
+        soon = sorted([*likely, *sampling.between(likely, [shot], clip.times, clip.keys)])
+        found = clip.frames(times, sampling.SMALL_SIDE, exact=False, soon=soon)
         self._small = {frame.time: frame.pixels for frame in found}
 
     def near(self, time: float, shots: Sequence[Shot]) -> list[Face]:

@@ -140,6 +140,24 @@ def closer_times(
     return sorted(time for time in chosen - set(known) if time is not None)
 
 
+def between(
+    samples: Sequence[float],
+    found: Sequence[Shot],
+    times: Sequence[float],
+    keys: Sequence[float],
+) -> list[float]:
+    """What `closer_times` says if the scores of all samples are near the threshold.
+
+    Args:
+        samples: sequence of float. When the frames are shown that are judged, ascending.
+        found: sequence of Shot. Between samples of two shots nothing is looked at.
+        times: sequence of float. Of all frames, ascending.
+        keys: sequence of float. Of key frames.
+    """
+    pairs = [(a, b) for a, b in pairwise(samples) if number_of(found, a) == number_of(found, b)]
+    return closer_times(pairs, times, keys, samples)
+
+
 def _nearest(times: Sequence[float], time: float, within: float) -> float | None:
     place = bisect_left(times, time)
     near = [times[i] for i in (place - 1, place) if 0 <= i < len(times)]

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 PULL, EMA, DROPOUT = 3e-4, 0.99, 0.2
+TWINS, RANK = 4, 0.25  # pairs a batch; weight of the loss on pairs
 CODE = {
     f: k
     for k, f in enumerate(("real", "gan", "diffusion", "modern", "edit", "swap", "seam", "twin"))
@@ -73,7 +74,8 @@ def main(name, left_out, path_heads, minutes, rate=1e-4):
         tune.FAMILIES = {"gan": 5, "diffusion": 1, "modern": 5, "swap": 3}
     else:
         tune.FAMILIES = {"gan": 5, "diffusion": 1, "modern": 4, "edit": 2, "swap": 2}
-    print(tune.FAMILIES, flush=True)
+    tune.TWINS = TWINS
+    print(tune.FAMILIES, tune.TWINS, RANK, flush=True)
     loader = torch.utils.data.DataLoader(
         Batches(left_out, 100000, seed=int("".join(map(str, left_out)) or 9)),
         batch_size=None,
@@ -106,7 +108,7 @@ def main(name, left_out, path_heads, minutes, rate=1e-4):
         )
         own = torch.nonzero(code >= CODE["seam"])[:, 0]
         diff = c[own] - c[own - 1]
-        loss = loss + 0.15 * F.softplus(-diff).mean()
+        loss = loss + RANK * F.softplus(-diff).mean()
         opt.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 3.0)

@@ -19,7 +19,7 @@ from deepfake.errors import SettingError, VideoError
 from deepfake.imaging import Picture
 from deepfake.report import FaceReport
 from deepfake.settings import Settings
-from deepfake.video import aggregation, html
+from deepfake.video import aggregation, decoding, html
 from deepfake.video.annotate import annotate
 from deepfake.video.clip import Clip
 from deepfake.video.detector import VideoDetector
@@ -141,6 +141,21 @@ def test_quick_frames_are_frames_of_the_film_soon_after_those_asked_for(tmp_path
         assert all(np.array_equal(frame.pixels, every[frame.time]) for frame in quick)
         # Asked for all, all come, each once.
         assert [f.time for f in clip.frames(clip.times, exact=False)] == clip.times
+
+
+def test_frames_that_were_passed_are_the_same_and_are_not_decoded_again(tmp_path):
+    path = film(tmp_path / "film.mp4", [EXAMPLES / "coffee.png"], 3.0, key_every=25)
+    limits = {"path": str(path), "seconds": 10.0, "side": 4096}
+    clip, other = decoding.Clip(limits), decoding.Clip(limits)
+    # One key frame lies between the two that are asked for: decoding leaps to it.
+    soon = [*clip.times[3:21:4], *clip.times[27:41:4]]
+    expected = dict(other.frames(soon, exact=False))
+    ends = [clip.times[22], clip.times[-1]]
+    assert len(list(clip.frames(ends, exact=False, soon=soon))) == 2
+    clip.container.close()
+    kept = list(clip.frames(soon, exact=False))
+    assert [time for time, _ in kept] == list(expected)
+    assert all(np.array_equal(pixels, expected[time]) for time, pixels in kept)
 
 
 def test_a_cut_that_no_key_frame_marks_shows_in_the_samples(detector, tmp_path, monkeypatch):
