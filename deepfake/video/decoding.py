@@ -149,7 +149,7 @@ class Clip:
             and counted as `broken`.
         """
         found = -1.0
-        self._kept.wanted = deque(soon)
+        self._kept.expect(times, soon)
         for time, until in zip_longest(times, times[1:], fillvalue=inf):
             for skipped in EXACT if exact else QUICK:
                 frame = self._at(time, skipped)
@@ -248,6 +248,10 @@ class Passed:
         """Whether it is the first frame from a time on."""
         return self.before < time - EPSILON <= self.shown
 
+    def may_answer(self, time: float) -> bool:
+        """Whether it may be asked for where a time is expected."""
+        return self.before < time + KEPT_SECONDS and time - EPSILON <= self.shown
+
     @property
     def size(self) -> int:
         """In bytes."""
@@ -255,31 +259,35 @@ class Passed:
 
 
 class Kept:
-    """Frames that were passed and will probably be asked for, as far as there is room.
-
-    Attributes:
-        wanted: deque of float. When those are shown that are still to come, about.
-    """
+    """Frames that were passed and will probably be asked for, as far as there is room."""
 
     def __init__(self) -> None:
-        self.wanted: deque[float] = deque()
+        # When those are shown that are still to be passed, about.
+        self._wanted: deque[float] = deque()
         self._passed: list[Passed] = []
         self._room = KEPT_BYTES
 
+    def expect(self, times: Sequence[float], soon: Sequence[float]) -> None:
+        """What is asked for now and what will be next: of all others no frame is kept."""
+        self._wanted = deque(soon)
+        coming = [*times, *soon]
+        self._passed = [p for p in self._passed if any(p.may_answer(time) for time in coming)]
+        self._room = KEPT_BYTES - sum(passed.size for passed in self._passed)
+
     def go_on_from(self, key: float) -> None:
         """Decoding has leapt to a key frame: what was wanted before it is not passed."""
-        while self.wanted and self.wanted[0] < key - EPSILON:
-            self.wanted.popleft()
+        while self._wanted and self._wanted[0] < key - EPSILON:
+            self._wanted.popleft()
 
     def offer(self, passed: Passed) -> None:
         """Keep a frame that is wanted, and those shortly after, which may be asked for instead."""
-        if not self.wanted or passed.shown < self.wanted[0] - EPSILON:
+        if not self._wanted or passed.shown < self._wanted[0] - EPSILON:
             return
         if passed.size <= self._room:
             self._room -= passed.size
             self._passed.append(passed)
-        while self.wanted and passed.shown >= self.wanted[0] + KEPT_SECONDS:
-            self.wanted.popleft()
+        while self._wanted and passed.shown >= self._wanted[0] + KEPT_SECONDS:
+            self._wanted.popleft()
 
     def take(self, time: float, skipped: Skipped) -> Any:
         """The first frame from a time on, if it was kept; else None."""
