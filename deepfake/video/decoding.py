@@ -167,7 +167,7 @@ class Clip:
         kept = self._kept.take(time, skipped)
         if kept is not None:
             return kept
-        key = self.keys[max(0, bisect_right(self.keys, time + EPSILON) - 1)]
+        key = self._key_before(time)
         context = self.stream.codec_context
         try:
             # Forward to it, unless a key frame lies in between.
@@ -177,22 +177,47 @@ class Clip:
                 or time <= self._last + EPSILON
                 or context.skip_frame != skipped
             ):
+                self._finish(key)
                 self.container.seek(self._ticks(key), stream=self.stream)
                 context.skip_frame = skipped
                 self._decoder = self.container.decode(self.stream)
                 self._last = key - 3 * EPSILON
                 self._kept.go_on_from(key)
-            for frame in self._decoder:
-                if frame.time is None:
-                    continue
-                before, self._last = self._last, self._shown(frame)
-                self._kept.offer(Passed(before, self._last, skipped, frame))
+            for frame in self._frames_on():
                 if self._last >= time - EPSILON:
                     return frame
         except (av.FFmpegError, ValueError):
             pass
         self._decoder = None
         return None
+
+    def _frames_on(self) -> Iterator[Any]:
+        """The frames from where decoding has got to."""
+        for frame in self._decoder or ():
+            if frame.time is None:
+                continue
+            before, self._last = self._last, self._shown(frame)
+            skipped = self.stream.codec_context.skip_frame
+            self._kept.offer(Passed(before, self._last, skipped, frame))
+            yield frame
+
+    def _finish(self, key: float) -> None:
+        """Before decoding leaps on to a key frame: what is wanted before it, if that is near."""
+        wanted = self._kept.first_wanted
+        if not self._last < wanted < key:
+            return
+        # To come back for it means to decode all from the key frame before it.
+        if wanted - self._last > self._last - self._key_before(wanted):
+            return
+        try:
+            for _ in self._frames_on():
+                if self._last >= wanted + KEPT_SECONDS:
+                    return
+        except (av.FFmpegError, ValueError):
+            pass  # nobody has asked for it yet
+
+    def _key_before(self, time: float) -> float:
+        return self.keys[max(0, bisect_right(self.keys, time + EPSILON) - 1)]
 
     def _shown(self, frame: Any) -> float:
         return float(round(frame.time - self.start, 6))
@@ -241,7 +266,7 @@ class Passed:
 
     before: float
     shown: float
-    skipped: Skipped
+    skipped: str
     frame: Any
 
     def answers(self, time: float) -> bool:
@@ -273,6 +298,11 @@ class Kept:
         coming = [*times, *soon]
         self._passed = [p for p in self._passed if any(p.may_answer(time) for time in coming)]
         self._room = KEPT_BYTES - sum(passed.size for passed in self._passed)
+
+    @property
+    def first_wanted(self) -> float:
+        """When that is shown, about; infinity for nothing."""
+        return self._wanted[0] if self._wanted else inf
 
     def go_on_from(self, key: float) -> None:
         """Decoding has leapt to a key frame: what was wanted before it is not passed."""
