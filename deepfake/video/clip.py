@@ -114,8 +114,8 @@ class Clip:
             side: int. Longest side of what is returned, in pixels. Defaults to the frame's own.
             exact: bool. Whether it must be those; else those shortly after may come in their place,
                 in half of the time. Defaults to those.
-            soon: sequence of float. Which will probably be asked for next, ascending: those that
-                are passed need not be decoded twice.
+            soon: sequence of float. Which may be asked for next, ascending: those that lie on the
+                way are kept, as far as there is room, and need not be decoded twice.
 
         Raises:
             VideoError: the decoder broke off; what came before is good.

@@ -31,9 +31,9 @@ HDR = {16: "PQ", 18: "HLG"}  # ITU-T H.273, transfer characteristics
 EPSILON = 1e-4
 # Slow motion has 240 frames a second. Each frame costs the asking process memory.
 MOST_A_SECOND = 480
-# Frames that are kept so as not to be decoded twice: 46 of 720p, 5 of 4K. What is asked for in the
-# end is up to a few frames later than what was expected.
-KEPT_BYTES, KEPT_SECONDS = 64_000_000, 0.12
+# Frames that are kept so as not to be decoded twice: 46 of 720p, 5 of 4K (of 8 bits). What is asked
+# for in the end is up to a few frames later than what was expected.
+KEPT_BYTES, KEPT_SECONDS = 64_000_000, 0.08
 Request = dict[str, Any]
 # Which frames are not decoded: none; those that no other is compressed from, and none where that
 # gives nothing.
@@ -85,7 +85,7 @@ class Clip:
         self.broken = 0
         # Where decoding has got to.
         self._decoder: Iterator[Any] | None = None
-        self._last = -1.0
+        self._last = self._reached = -1.0
         self._kept = Kept()
         try:
             self.container = opened(Path(limits["path"]))
@@ -141,8 +141,9 @@ class Clip:
             exact: bool. Whether it must be those. Else it may be one shortly after it, and frames
                 that no other is compressed from are not decoded: half of the work, and what is
                 returned is less compressed. Defaults to those.
-            soon: sequence of float. Which will probably be asked for next, ascending. Those that
-                are passed on the way are kept, so that they are not decoded twice.
+            soon: sequence of float. Which may be asked for next, ascending. Those that are passed
+                on the way, or near it, are kept as far as there is room, so that they are not
+                decoded twice.
 
         Returns:
             (seconds, uint8 array (height, width, 3)). Frames that cannot be decoded are left out
@@ -181,7 +182,7 @@ class Clip:
                 self.container.seek(self._ticks(key), stream=self.stream)
                 context.skip_frame = skipped
                 self._decoder = self.container.decode(self.stream)
-                self._last = key - 3 * EPSILON
+                self._reached = key - 3 * EPSILON
                 self._kept.go_on_from(key)
             for frame in self._frames_on():
                 if self._last >= time - EPSILON:
@@ -196,18 +197,21 @@ class Clip:
         for frame in self._decoder or ():
             if frame.time is None:
                 continue
-            before, self._last = self._last, self._shown(frame)
+            self._last = self._shown(frame)
             skipped = self.stream.codec_context.skip_frame
-            self._kept.offer(Passed(before, self._last, skipped, frame))
+            self._kept.offer(Passed(self._reached, self._last, skipped, frame))
+            # Times of damaged files repeat, and go back.
+            self._reached = max(self._reached, self._last)
             yield frame
 
     def _finish(self, key: float) -> None:
-        """Before decoding leaps on to a key frame: what is wanted before it, if that is near."""
+        """Before decoding leaps on to a key frame: what may be asked for next, if that is near."""
         wanted = self._kept.first_wanted
-        if not self._last < wanted < key:
+        if self._kept.is_full or not self._last < wanted < key:
             return
-        # To come back for it means to decode all from the key frame before it.
-        if wanted - self._last > self._last - self._key_before(wanted):
+        # To come back for it means to decode all from the key frame before it. It is not sure that
+        # anybody will.
+        if 2 * (wanted - self._last) > self._last - self._key_before(wanted):
             return
         try:
             for _ in self._frames_on():
@@ -284,13 +288,18 @@ class Passed:
 
 
 class Kept:
-    """Frames that were passed and will probably be asked for, as far as there is room."""
+    """Frames that were passed and may be asked for next, as far as there is room."""
 
     def __init__(self) -> None:
         # When those are shown that are still to be passed, about.
         self._wanted: deque[float] = deque()
         self._passed: list[Passed] = []
-        self._room = KEPT_BYTES
+        self._room, self._size = KEPT_BYTES, 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for one more like those before."""
+        return self._room < self._size
 
     def expect(self, times: Sequence[float], soon: Sequence[float]) -> None:
         """What is asked for now and what will be next: of all others no frame is kept."""
@@ -313,8 +322,9 @@ class Kept:
         """Keep a frame that is wanted, and those shortly after, which may be asked for instead."""
         if not self._wanted or passed.shown < self._wanted[0] - EPSILON:
             return
-        if passed.size <= self._room:
-            self._room -= passed.size
+        self._size = passed.size
+        if self._size <= self._room:
+            self._room -= self._size
             self._passed.append(passed)
         while self._wanted and passed.shown >= self._wanted[0] + KEPT_SECONDS:
             self._wanted.popleft()

@@ -102,7 +102,9 @@ class VideoDetector:
             chosen = sampling.sample_times(shots, clip.times, clip.keys)
             times = [moment for of_shot in chosen for moment in of_shot]
             try:
-                self._look(clip, times, seen, len(times), report)
+                # Where scores will be near the threshold is not known yet; it may be anywhere.
+                soon = sampling.between(times, shots, clip.times, clip.keys)
+                self._look(clip, times, seen, len(times), report, soon)
                 shots = seen.shots()
                 doubtful = self._doubtful(seen.looked, shots)
                 more = sampling.closer_times(doubtful, clip.times, clip.keys, list(seen.looked))
@@ -154,7 +156,13 @@ class VideoDetector:
             )
 
     def _look(
-        self, clip: Clip, times: Sequence[float], seen: _Seen, total: int, report: Progress
+        self,
+        clip: Clip,
+        times: Sequence[float],
+        seen: _Seen,
+        total: int,
+        report: Progress,
+        soon: Sequence[float] = (),
     ) -> None:
         """Judge frames: while one is judged, faces are looked for in the next one already."""
         waiting: deque[tuple[float, Future[Report]]] = deque()
@@ -165,8 +173,6 @@ class VideoDetector:
             seen.looked[moment] = judged.result().faces
             report(len(seen.looked), total)
 
-        # Where the score will be near the threshold is not known yet; it may be anywhere.
-        soon = sampling.between(times, shots, clip.times, clip.keys)
         broke_off: VideoError | None = None
         with ThreadPoolExecutor(1) as pool:
             try:

@@ -147,15 +147,35 @@ def test_frames_that_were_passed_are_the_same_and_are_not_decoded_again(tmp_path
     path = film(tmp_path / "film.mp4", [EXAMPLES / "coffee.png"], 3.0, key_every=25)
     limits = {"path": str(path), "seconds": 10.0, "side": 4096}
     clip, other = decoding.Clip(limits), decoding.Clip(limits)
-    # One key frame lies between the two that are asked for: decoding leaps to it.
-    soon = [*clip.times[3:21:4], *clip.times[27:41:4]]
+    # The last before the second key frame comes after the first that is asked for.
+    soon = [*clip.times[3:19:4], clip.times[21], *clip.times[27:41:4]]
     expected = dict(other.frames(soon, exact=False))
-    ends = [clip.times[22], clip.times[-1]]
+    ends = [clip.times[17], clip.times[-1]]
     assert len(list(clip.frames(ends, exact=False, soon=soon))) == 2
     clip.container.close()
     kept = list(clip.frames(soon, exact=False))
     assert [time for time, _ in kept] == list(expected)
     assert all(np.array_equal(pixels, expected[time]) for time, pixels in kept)
+
+
+def test_frames_that_are_kept_take_no_more_room_than_there_is(tmp_path, monkeypatch):
+    path = film(tmp_path / "film.mp4", [EXAMPLES / "coffee.png"], 3.0, key_every=25)
+    limits = {"path": str(path), "seconds": 10.0, "side": 4096}
+    room = SIZE[0] * SIZE[1] * 3 // 2 * 3
+    monkeypatch.setattr(decoding, "KEPT_BYTES", room)
+    clip, other = decoding.Clip(limits), decoding.Clip(limits)
+    ends, soon = [clip.times[17], clip.times[-1]], clip.times[3:41:4]
+    list(clip.frames(ends, exact=False, soon=soon))
+    assert 0 < sum(passed.size for passed in clip._kept._passed) <= room
+    expected = list(other.frames(soon, exact=False))
+    for (time, pixels), (same_time, same) in zip(
+        clip.frames(soon, exact=False), expected, strict=True
+    ):
+        assert time == same_time
+        assert np.array_equal(pixels, same)
+    # What nobody asks for any more is gone.
+    list(clip.frames(clip.times[:1], exact=False))
+    assert not clip._kept._passed
 
 
 def test_a_cut_that_no_key_frame_marks_shows_in_the_samples(detector, tmp_path, monkeypatch):
