@@ -103,8 +103,8 @@ def test_a_target_lies_between_label_and_teachers(labelled, stubborn):
 
 def test_a_network_becomes_what_its_teacher_says(labelled, stubborn, tmp_path):
     run = tmp_path / "run"
-    command = ["train", str(labelled), "-o", str(run), *SMALL, "--steps", "20", "--batch-size",
-               "8", "--learning-rate", "0.01",
+    command = ["train", str(labelled), "-o", str(run), *SMALL, "--steps", "20",
+               "--learning-rate", "0.01",
                "--teachers", stubborn[1], "--teacher-share", "1"]  # fmt: skip
     assert main(command) == 0
     assert json.loads((run / "config.json").read_text())["teachers"] == stubborn[1]

@@ -147,21 +147,21 @@ def test_a_file_that_is_too_large_gets_our_sentence(page, tmp_path):
     expect(page.locator("#notice [role=alert]")).to_contain_text("larger than 50 MB")
 
 
-@pytest.mark.parametrize("typed", ["", ".", "5", "-1"])
-def test_a_half_typed_threshold_changes_nothing(page, portrait, typed):
+def test_a_half_typed_threshold_changes_nothing(page, portrait):
     upload(page, portrait)
     expect(verdict(page).locator("[role=status]")).to_contain_text("No signs")
     page.locator("#adjust button").first.click()
     number = page.locator("#threshold input[type=number]")
     before = number.input_value()
-    number.press("ControlOrMeta+a")
-    number.press("Delete")
-    number.press_sequentially(typed)
-    number.press("Tab")
-    expect(number).to_have_value(before)
-    # An error would be on the console, which no test may leave with one.
-    page.wait_for_timeout(500)
-    expect(verdict(page).locator("[role=status]")).to_contain_text("No signs")
+    for typed in ("", ".", "5", "-1"):
+        number.press("ControlOrMeta+a")
+        number.press("Delete")
+        number.press_sequentially(typed)
+        number.press("Tab")
+        expect(number).to_have_value(before)
+        # An error would be on the console, which no test may leave with one.
+        page.wait_for_timeout(500)
+        expect(verdict(page).locator("[role=status]")).to_contain_text("No signs")
 
 
 def test_pictures_are_described_to_those_who_cannot_see_them(page, portrait):
