@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from deepfake.cli import main
+from deepfake.modelstore.resolve import load_model
 from deepfake.scan.judging import Task
 from deepfake.scan.processes import _work
 from deepfake.settings import Settings
@@ -54,7 +55,8 @@ def test_killed_it_goes_on_where_it_stopped(tmp_path, many_files, their_rows, ca
     assert 0 < len(before) < 24
     # Another scan is not mixed up with it.
     assert main(["scan", str(many_files), "-o", str(output), "--threshold", "0.3"]) == 1
-    assert "begun with another threshold (0.75, now 0.3)" in capsys.readouterr().err
+    threshold = load_model("default").threshold
+    assert f"begun with another threshold ({threshold:g}, now 0.3)" in capsys.readouterr().err
     assert main(["scan", str(many_files), "-o", str(output), "--workers", "1"]) == 0
     assert f"{len(before)} of 24 files are done" in capsys.readouterr().err
     assert rows_of(output) == their_rows

@@ -1,5 +1,6 @@
 """Models of others that are quick on noise, and endless or huge on a photo."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -192,19 +193,23 @@ def test_a_worker_says_the_same_as_this_process_and_what_was_made_here_needs_non
     assert isinstance(load_model(folder, settings).backend, LiteRTBackend)
 
 
+def kill_all_children():
+    for child in psutil.Process().children(recursive=True):
+        # One that has gone with its parent is as good as killed.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+            child.wait(10)
+
+
 def test_another_file_in_the_place_of_the_model_is_not_scored_with(tmp_path, load):
     model = load(brightness(tmp_path / "model.onnx"))
-    for child in psutil.Process().children(recursive=True):
-        child.kill()
-        child.wait(10)
+    kill_all_children()
     # The same file is read again.
     assert model.backend.scores(PHOTO).raw == pytest.approx([0.5], abs=1e-5)
     brightness(tmp_path / "model.onnx", slope=-1.0)
     # Who has read it goes on.
     assert model.backend.scores(PHOTO).raw == pytest.approx([0.5], abs=1e-5)
-    for child in psutil.Process().children(recursive=True):
-        child.kill()
-        child.wait(10)
+    kill_all_children()
     with pytest.raises(ModelError, match="changed, replaced or removed"):
         model.backend.scores(PHOTO)
 
