@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import keras
@@ -63,9 +62,3 @@ def compare(folder: Path, sample: np.ndarray) -> float:
             f"than {MAX_LOGIT_DIFFERENCE}. Keep {KERAS_FILE} and report this."
         )
     return worst
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -22,6 +22,7 @@ from deepfake.evaluation.document import CardText, EvaluationReport
 from deepfake.evaluation.evaluator import ModelScores
 from deepfake.evaluation.scoring import Judged
 from deepfake.figures import MainFigures
+from deepfake.files.digest import sha256_of
 from deepfake.forging import augmentation, resynthesis
 from deepfake.forging.face_reader import FaceReader
 from deepfake.formatting import printable
@@ -218,9 +219,7 @@ def _draft(
         calibration=UNCALIBRATED,
         threshold=0.5,
         uncertain_band=(0.5, 0.5),
-        files={
-            name: export.sha256(folder / name) for name in (export.LITERT_FILE, export.KERAS_FILE)
-        },
+        files={name: sha256_of(folder / name) for name in (export.LITERT_FILE, export.KERAS_FILE)},
         licence=description.licence,
         training_data=printable(training_data),
     )

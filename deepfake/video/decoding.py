@@ -62,7 +62,7 @@ def main() -> None:
                 request["times"],
                 request.get("side"),
                 exact=request["exact"],
-                soon=request.get("soon", ()),
+                soon=request["soon"],
             ):
                 height, width = pixels.shape[:2]
                 _say(answers, {"time": time, "width": width, "height": height})

@@ -5,119 +5,12 @@ import pickle
 import sys
 from pathlib import Path
 
+from families import FAM, LABEL
+
 from deepfake.datasets.samples import Sample
 from deepfake.detector import Detector
 from deepfake.shipping import cross_source
 
-FAM = {
-    "conferences and teams": [
-        "docs_conf",
-        "oss_asia",
-        "tw_conf",
-        "tw_student_conf",
-        "django_conf",
-        "js_conf",
-        "ember_people",
-        "labs",
-        "gov_team",
-        "carpentry2",
-        "cssconf2015",
-        "cfa_brigade",
-        "mozilla_fnd",
-        "djangogirls",
-        "reactjs",
-        "codeforboston",
-        "inpycon2017",
-        "rstudio_conf",
-        "pyconjp2018",
-        "gentelella",
-        "flutter_ui2",
-        "nodejs_archive",
-        "flutter_ui",
-        "okfn",
-        "orlando_cc2019",
-    ],
-    "press and video frames": ["athletes", "somali", "lfw10", "dfl_live", "dfl_real_clips"],
-    "stock, studio, make-up and old photographs": [
-        "ui_kits",
-        "human_lib",
-        "matting",
-        "makeup",
-        "stargan2_ref",
-        "old_photos",
-    ],
-    "originals beside swaps": [
-        "infoswap",
-        "faceshifter_wild",
-        "simswap_grid",
-        "blendface",
-        "celebdf_demo",
-    ],
-    "swaps by real software": [
-        "dfl_celebs",
-        "simswap_grid",
-        "dreamid",
-        "faceshifter_wild",
-        "infoswap",
-        "celebdf_demo",
-        "e4s",
-        "blendface",
-        "megafs",
-        "classic_swap",
-        "ghost",
-        "swap_diff",
-    ],
-    "generators of 2025 and 2026": [
-        "prompt_gallery",
-        "gpt_image1",
-        "nano_banana",
-        "qwen_edit",
-        "nbp_muset",
-        "rin",
-        "withanyone",
-        "ip_adapter",
-        "hidream",
-    ],
-    "personalised diffusion": [
-        "photomaker",
-        "astria",
-        "facechain",
-        "occupation_bias",
-        "infiniteyou",
-        "arc2face",
-        "instantid",
-    ],
-    "talking heads": ["omnihuman", "edtalk", "aniportrait", "float"],
-    "GAN and diffusion edits, restoration": [
-        "stargan",
-        "idiff",
-        "attgan",
-        "sam_age",
-        "hrfae",
-        "interfacegan",
-        "gpen",
-        "codeformer",
-        "restoreformer",
-        "hfgi",
-        "hyperstyle",
-        "psp",
-        "restyle",
-        "ic_light",
-    ],
-    "other GANs": [
-        "sg2_game",
-        "stylegan1_ros",
-        "stylenerf",
-        "u1i_faces",
-        "stylenat",
-        "stylegan2_ros",
-        "styleswin",
-        "mobilestylegan",
-        "sg2_teaser",
-        "eg3d",
-    ],
-}
-LABEL = [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]
 rows = list(csv.DictReader(open("/work/shared/data/labels.csv")))
 
 

@@ -1,7 +1,7 @@
-"""What `ship_model.py` and `remeasure.py` leave open: forgeries, families left out, words of the card.
+"""What `ship_model.py` and `remeasure.py` leave open: families left out, words of the card.
 
-finish_model.py FOLDER LEFT_OUT.npz TABLE TRAINED: TABLE lists the first edition, TRAINED is a JSON of
-{"training_data": …, "command": …, "data": …, "failures": …}. Afterwards `python -m deepfake.shipping.elsewhere`.
+finish_model.py FOLDER LEFT_OUT.npz TRAINED: TRAINED is a JSON of {"training_data": …, "command": …, "data": …,
+"failures": …, "threshold_reached": …}. Afterwards finish_forgeries.py and `python -m deepfake.shipping.elsewhere`.
 """
 
 import json
@@ -9,20 +9,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from elsewhere import FAM, LABEL
+from families import FAM, LABEL
 
 from deepfake import verdict
-from deepfake.datasets.dataset import find_dataset
 from deepfake.evaluation import metrics, report
 from deepfake.evaluation.document import CardText, LeftOut
-from deepfake.forging.face_reader import FaceReader
 from deepfake.manifest import read_manifest
-from deepfake.modelstore.backends.litert import LiteRTBackend
-from deepfake.settings import Settings
-from deepfake.shipping import forgeries
 
-folder, table = Path(sys.argv[1]), sys.argv[3]
-left_out, trained = np.load(sys.argv[2]), json.loads(Path(sys.argv[4]).read_text())
+folder = Path(sys.argv[1])
+left_out, trained = np.load(sys.argv[2]), json.loads(Path(sys.argv[3]).read_text())
 manifest = read_manifest(folder)
 p_fake = verdict.calibrate(left_out["logit"].astype(np.float64), manifest.calibration)
 label, source = left_out["label"], left_out["source"]
@@ -48,21 +43,14 @@ for (name, members), side in zip(FAM.items(), LABEL, strict=True):
         }
     rows.append(LeftOut(**row))
     print(rows[-1])
-backend = LiteRTBackend((folder / "model.tflite").read_bytes(), manifest, Settings())
-test = [s for s in find_dataset(table).samples if s.split == "test"]
-forged = forgeries.of_split(test, FaceReader(manifest.input), backend, manifest, None)
-blends = forgeries.by_kind(manifest, forged)
-print([(b.source, b.roc_auc) for b in blends])
 report.amend(
     folder / "evaluation",
     {
         "protocols": rows,
-        "blends": blends,
         "threshold_reached": trained["threshold_reached"],
         "card": CardText(**{name: trained[name] for name in ("command", "data", "failures")}),
     },
 )
 raw = json.loads((folder / "model.json").read_text())
 raw["training_data"] = trained["training_data"]
-raw["metrics"]["test_blended"] = {b.source: b.roc_auc for b in blends}
-(folder / "model.json").write_text(json.dumps(raw, indent=1) + "\n")
+(folder / "model.json").write_text(json.dumps(raw, indent=1, ensure_ascii=False) + "\n")

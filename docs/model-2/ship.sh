@@ -2,7 +2,7 @@
 # What tune3.py left → ship/, a copy of models/default with the new network, its threshold, band, drawings
 # and figures on the first edition's test:  sh ship.sh ALPHA VERSION
 # ALPHA: how far from 1.3.0's trunk (0) to the mean of the two tuned ones (1). Ten minutes on a quick
-# machine. Then: finish_model.py, reasons.py, shipping.elsewhere, benchmarks/clips.py, and the tests.
+# machine. Then: finish_model.py, finish_forgeries.py, reasons.py, shipping.elsewhere, benchmarks/clips.py, and the tests.
 set -eu
 alpha=$1 version=$2
 main=/work/main

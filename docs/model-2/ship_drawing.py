@@ -14,6 +14,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from deepfake import networks
+from deepfake.files.digest import sha256_of
 from deepfake.modelstore.backends.protocol import DRAWING
 from deepfake.networks.flip_averaging import flip_averaged
 from deepfake.shipping import export
@@ -45,6 +46,6 @@ assert moved["logit"] < 1e-3, moved
 manifest = json.loads((folder / "model.json").read_text())
 manifest["version"] = version
 manifest["output"]["drawing"] = DRAWING
-manifest["files"] = {n: export.sha256(folder / n) for n in (export.LITERT_FILE, export.KERAS_FILE)}
+manifest["files"] = {n: sha256_of(folder / n) for n in (export.LITERT_FILE, export.KERAS_FILE)}
 manifest["metrics"]["litert_keras_largest_logit_difference"] = round(difference, 5)
 (folder / "model.json").write_text(json.dumps(manifest, indent=1) + "\n")

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from deepfake.files.digest import sha256_of
 from deepfake.networks.flip_averaging import SAID, flip_averaged
 from deepfake.shipping import export
 
@@ -65,7 +66,7 @@ manifest |= {
     },
     "threshold": threshold,
     "uncertain_band": [EVEN, threshold],
-    "files": {n: export.sha256(folder / n) for n in (export.LITERT_FILE, export.KERAS_FILE)},
+    "files": {n: sha256_of(folder / n) for n in (export.LITERT_FILE, export.KERAS_FILE)},
 }
 # Which expert leads says nothing for this network (docs/model-2.md), so nobody is told.
 manifest["output"] |= {"experts": None}

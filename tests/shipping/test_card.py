@@ -63,8 +63,8 @@ def test_every_drawn_figure_of_the_card_is_there(document, manifest):
 
 def test_a_changed_figure_changes_the_card(document, manifest):
     text = card.write(manifest, document)
-    rows = [row.model_copy(update={"count": 1234}) for row in document.protocols]
-    changed = document.with_entries(protocols=rows)
+    rows = [row.model_copy(update={"roc_auc": 0.1234}) for row in document.blends]
+    changed = document.with_entries(blends=rows)
     assert card.write(manifest, changed) != text
     assert card.readme_table(manifest, changed) != card.readme_table(manifest, document)
 
