@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from deepfake.imaging import Picture
+from deepfake.imaging.tiles import tiles
 from deepfake.interpreters import InterpreterPool
 from deepfake.mesh import FaceMesh
 from deepfake.settings import Settings, models_folder
@@ -39,9 +40,6 @@ MAX_INSIDE = 0.7
 BORDERED_SHARE = 0.6
 # Only pictures whose longer side is above this are looked at in tiles.
 TILED_FROM = 640
-TILE_OVERLAP = 0.25
-SMALLEST_TILE = 448
-TILES_PER_SIDE = 5
 # In fewer pixels nothing is a face to BlazeFace: a strip of 70,000 × 2 is not worth 208 tiles.
 FEWEST_PIXELS = 16
 # A face under this share of the longer side is "tiny": BlazeFace saw it at about 20 pixels.
@@ -121,7 +119,7 @@ class FaceDetector:
         longer = max(picture.width, picture.height)
         worth_it = longer > TILED_FROM and min(picture.width, picture.height) >= FEWEST_PIXELS
         if worth_it and all(face.side < TINY_SHARE * longer for face in faces):
-            for tile in _tiles(picture.width, picture.height):
+            for tile in tiles(picture.width, picture.height):
                 candidates += self._look(image, tile)
             faces = self._confirm(image, _merge(candidates))
         if all(face.confidence < SURE_CONFIDENCE for face in faces):
@@ -129,8 +127,7 @@ class FaceDetector:
             sure = [face for face in turned if face.confidence >= SURE_CONFIDENCE]
             # Asked about by themselves: an upside-down reading of an upright face may look surer.
             faces = _merge([*faces, *self._confirm(image, _merge(sure))])
-        faces = [self._upright(image, face) for face in faces]
-        return sorted(faces, key=lambda face: face.side, reverse=True)
+        return self._finish(image, faces)
 
     def follow(
         self, picture: Picture, near: Sequence[Face], *, newcomers: bool = True
@@ -161,8 +158,29 @@ class FaceDetector:
         faces = self._confirm(image, _merge(candidates))
         if len(faces) < len(near):
             return self.detect(picture)
-        faces = [self._upright(image, face) for face in faces]
-        return sorted(faces, key=lambda face: face.side, reverse=True)
+        return self._finish(image, faces)
+
+    def _finish(self, image: Image.Image, faces: list[Face]) -> list[Face]:
+        """Each face once, with the box of the upright one, the largest first."""
+        faces = [self._upright(image, face) for face in self._whole_for_parts(image, faces)]
+        # Those of upright copies may overlap where the others did not.
+        return sorted(_merge(faces), key=lambda face: face.side, reverse=True)
+
+    def _whole_for_parts(self, image: Image.Image, faces: list[Face]) -> list[Face]:
+        """Of a face that fills the picture two parts may be found; with a border around, all of it.
+
+        Two people cheek to cheek are two in either, and stay.
+        """
+        boxes = np.array([face.box for face in faces]).reshape(-1, 4)
+        if not any(_overlaps(box, boxes[:n])[0].any() for n, box in enumerate(boxes)):
+            return faces
+        area = (0.0, 0.0, float(image.width), float(image.height))
+        wholes = _merge(self._look(image, area, share=BORDERED_SHARE))
+        for whole in self._confirm(image, wholes):
+            parts = [face for face in faces if _is_within(whole.box, face)]
+            if len(parts) > 1:
+                faces = [whole, *(face for face in faces if not _is_within(whole.box, face))]
+        return faces
 
     def _confirm(self, image: Image.Image, faces: list[Face]) -> list[Face]:
         surest = sorted(faces, key=lambda face: face.confidence, reverse=True)
@@ -323,26 +341,6 @@ def _make_anchors() -> np.ndarray:
 ANCHORS = _make_anchors()
 
 
-def _tiles(width: int, height: int) -> list[tuple[float, float, float, float]]:
-    # No larger than the shorter side: else a face in a screenshot of many pages would be as small
-    # in a tile as it is in the picture.
-    share = max(width, height) / (TILES_PER_SIDE * (1 - TILE_OVERLAP) + TILE_OVERLAP)
-    side = max(SMALLEST_TILE, min(share, width, height))
-    return [
-        (left, top, min(left + side, width), min(top + side, height))
-        for top in _starts(height, side)
-        for left in _starts(width, side)
-    ]
-
-
-def _starts(length: int, side: float) -> list[float]:
-    """Evenly spaced starts of tiles that cover `length` with the wished overlap or more."""
-    if length <= side:
-        return [0.0]
-    count = int(np.ceil((length - side) / (side * (1 - TILE_OVERLAP)))) + 1
-    return list(np.linspace(0.0, length - side, count))
-
-
 def _merge(candidates: list[Face]) -> list[Face]:
     """One face, one box: means of groups may overlap as their members did not, so until none do."""
     merged = _grouped(candidates)
@@ -371,6 +369,13 @@ def _grouped(candidates: list[Face]) -> list[Face]:
         rest = [rest[index] for index in np.flatnonzero(left_over)]
         boxes = boxes[left_over]
     return merged
+
+
+def _is_within(box: tuple[float, float, float, float], face: Face) -> bool:
+    """Whether the middle of a face lies in a box."""
+    left, top, right, bottom = face.box
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return box[0] < x < box[2] and box[1] < y < box[3]
 
 
 def _alike(turn: float, other: float) -> bool:

@@ -96,7 +96,7 @@ def check_threshold(threshold: float) -> float:
 
 
 def uncertain_band(
-    manifest: ModelManifest, threshold: float, faces: int = 1
+    manifest: ModelManifest, threshold: float, faces: int = 1, *, elsewhere: bool = True
 ) -> tuple[float, float]:
     """The interval of P(fake) in which the verdict is "uncertain".
 
@@ -108,15 +108,18 @@ def uncertain_band(
         manifest: ModelManifest. Threshold and band as measured.
         threshold: float. The threshold in use, in [0, 1].
         faces: int. How many faces of the picture were judged. Defaults to 1.
+        elsewhere: bool. As of `group_threshold`.
 
     Returns:
         (low, high): "real" below low, "fake" from high on.
     """
     low, high = _band_of_one(manifest, threshold)
-    return low, max(high, group_threshold(manifest, threshold, faces))
+    return low, max(high, group_threshold(manifest, threshold, faces, elsewhere=elsewhere))
 
 
-def group_threshold(manifest: ModelManifest, threshold: float, faces: int) -> float:
+def group_threshold(
+    manifest: ModelManifest, threshold: float, faces: int, *, elsewhere: bool = True
+) -> float:
     """P(fake) from which on one of several faces counts as fake.
 
     If a real face is called fake with probability f, one of n real faces is with 1 − (1 − f)ⁿ: at
@@ -128,16 +131,21 @@ def group_threshold(manifest: ModelManifest, threshold: float, faces: int) -> fl
         manifest: ModelManifest. Its operating points tell f.
         threshold: float. The threshold in use, in [0, 1].
         faces: int. How many faces were judged.
+        elsewhere: bool. Whether f is that of sources which the training was without, where it was
+            measured: among the known ones there may be no false alarm at all, which says nothing
+            of anybody's photo. Defaults to so.
 
     Returns:
         A measured threshold at or above the one in use, at most the highest below 1; the threshold
         itself for one face, and where nothing was measured.
     """
-    point = operating_point(manifest, threshold)
-    if faces < 2 or point is None or manifest.operating_points is None or threshold in (0.0, 1.0):
+    elsewhere = elsewhere and manifest.operating_points_elsewhere is not None
+    measured = manifest.operating_points_elsewhere if elsewhere else manifest.operating_points
+    point = operating_point(manifest, threshold, elsewhere=elsewhere)
+    if faces < 2 or point is None or measured is None or threshold in (0.0, 1.0):
         return threshold
     allowed = 1.0 - (1.0 - point.false_positive_rate) ** (1.0 / faces)
-    higher = [p for p in manifest.operating_points.points if threshold < p.threshold < 1.0]
+    higher = [p for p in measured.points if threshold < p.threshold < 1.0]
     for p in higher:
         if p.false_positive_rate <= allowed:
             return p.threshold

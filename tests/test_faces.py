@@ -131,6 +131,34 @@ def test_a_face_that_fills_the_picture_has_one_box(finder, other_portrait, margi
     assert len(finder.detect(Picture.from_array(np.asarray(close)))) == 1
 
 
+def around(finder, picture, wide, high=None, moved=(0.0, 0.0)):
+    """A picture's only face, cut out at so many sides of its box."""
+    (face,) = finder.detect(picture)
+    x, y = (middle + by * face.side for middle, by in zip(centre(face.box), moved, strict=True))
+    half = wide * face.side / 2, (high or wide) * face.side / 2
+    box = (max(0, int(x - half[0])), max(0, int(y - half[1])), int(x + half[0]), int(y + half[1]))
+    return Image.fromarray(picture.pixels).crop(box)
+
+
+@pytest.mark.parametrize("sides", [0.8, 0.9, 1.1, 1.15])
+@pytest.mark.parametrize("moved", [(0.0, 0.0), (-0.1, 0.0), (0.0, -0.15), (0.1, 0.1)])
+def test_a_face_is_not_found_in_parts(finder, collins, other_portrait, sides, moved):
+    for portrait in (collins, imaging.read(other_portrait)):
+        close = Picture.from_array(np.asarray(around(finder, portrait, sides, moved=moved)))
+        faces = finder.detect(close)
+        assert len(faces) == 1
+        # Nor where it is followed from frame to frame.
+        assert len(finder.follow(close, faces)) == 1
+
+
+@pytest.mark.parametrize("sides", [0.8, 1.0, 1.2])
+def test_two_people_cheek_to_cheek_are_two(finder, collins, other_portrait, sides):
+    pair = [around(finder, p, sides, 1.2) for p in (collins, imaging.read(other_portrait))]
+    pair = [np.asarray(cheek.resize((int(400 * sides / 1.2), 400))) for cheek in pair]
+    for beside in (pair, pair[::-1]):
+        assert len(finder.detect(Picture.from_array(np.concatenate(beside, axis=1)))) == 2
+
+
 @pytest.mark.parametrize("shape", [(1080, 16000), (9000, 700)], ids=["tall", "wide"])
 @pytest.mark.parametrize("place", [0.1, 0.35, 0.7])
 def test_a_portrait_in_a_picture_of_many_pages_is_found(finder, collins, shape, place):

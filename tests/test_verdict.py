@@ -3,7 +3,8 @@ import pytest
 
 from deepfake import verdict
 from deepfake.errors import SettingError
-from deepfake.manifest import Calibration, ModelManifest
+from deepfake.manifest import Calibration, ModelManifest, read_manifest
+from deepfake.settings import models_folder
 
 POINTS = [
     {"threshold": 0.4, "false_positive_rate": 0.1, "true_positive_rate": 0.95},
@@ -118,6 +119,17 @@ def test_a_picture_of_many_faces_is_no_likelier_to_be_called_fake(faces, highest
     point = verdict.operating_point(MEASURED, high)
     if faces < 99:  # more than was measured
         assert 1 - (1 - point.false_positive_rate) ** faces < 0.0501
+
+
+def test_several_faces_are_judged_by_the_error_rates_elsewhere():
+    """At home the shipped threshold has no false alarm, from which nothing would follow."""
+    default = read_manifest(models_folder() / "default")
+    one = verdict.operating_point(default, default.threshold, elsewhere=True)
+    for faces in (2, 3, 5, 8):
+        _, high = verdict.uncertain_band(default, default.threshold, faces)
+        each = verdict.operating_point(default, high, elsewhere=True)
+        alarms = 1 - (1 - each.false_positive_rate) ** faces
+        assert alarms <= one.false_positive_rate + 1e-9, (faces, high)
 
 
 def test_nothing_is_made_of_error_rates_that_were_not_measured():

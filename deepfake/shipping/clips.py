@@ -57,13 +57,14 @@ class Judged:
 
     def verdict(self, rule: Rule, manifest: ModelManifest) -> tuple[verdict.Verdict, float]:
         """What `deepfake video` would say of it, and the highest P(fake)."""
-        band = verdict.uncertain_band(manifest, rule.threshold, max(1, len(self.people)))
-        people = [
+        people = max(1, len(self.people))
+        band = verdict.uncertain_band(manifest, rule.threshold, people, elsewhere=False)
+        judged = [
             rule.judged(0, [_sample(number, p) for number, p in enumerate(scores)], band)
             for scores in self.people
         ]
-        highest = max((p.p_fake for p in people if p.p_fake is not None), default=0.0)
-        return verdict.worst([person.verdict for person in people]), highest
+        highest = max((p.p_fake for p in judged if p.p_fake is not None), default=0.0)
+        return verdict.worst([person.verdict for person in judged]), highest
 
 
 def judge(table: Path, model: Path, left_out: str, kept: Path) -> list[Judged]:

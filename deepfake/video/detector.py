@@ -223,7 +223,9 @@ class VideoDetector:
 
     def _band(self, people: int) -> tuple[float, float]:
         manifest = self._detector.model.manifest
-        return verdict.uncertain_band(manifest, self._detector.threshold, max(1, people))
+        # As clips of several people were judged when their error rates were measured.
+        threshold = self._detector.threshold
+        return verdict.uncertain_band(manifest, threshold, max(1, people), elsewhere=False)
 
 
 class _Seen:

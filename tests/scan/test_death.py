@@ -55,7 +55,7 @@ def test_killed_it_goes_on_where_it_stopped(tmp_path, many_files, their_rows, ca
     assert 0 < len(before) < 24
     # Another scan is not mixed up with it.
     assert main(["scan", str(many_files), "-o", str(output), "--threshold", "0.3"]) == 1
-    threshold = load_model("default").threshold
+    threshold = load_model("default").manifest.threshold
     assert f"begun with another threshold ({threshold:g}, now 0.3)" in capsys.readouterr().err
     assert main(["scan", str(many_files), "-o", str(output), "--workers", "1"]) == 0
     assert f"{len(before)} of 24 files are done" in capsys.readouterr().err
