@@ -53,9 +53,11 @@ def judge(path: Path) -> None:
     """Judge one film in this process, and print what it took as JSON."""
     from deepfake import Detector
     from deepfake.settings import Settings
+    from deepfake.video.clip import get_ready
     from deepfake.video.detector import VideoDetector
 
-    # As the command does.
+    # As the command does: the decoder starts while the model is loaded.
+    get_ready()
     photos = Detector(settings=replace(Settings.from_environment(), threads=1))
     photos.detect(PHOTO)
     detector = VideoDetector(photos)

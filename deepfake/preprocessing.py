@@ -327,8 +327,13 @@ def level_gain(crop: np.ndarray) -> float:
 def _brightest(crop: np.ndarray) -> float:
     """What the brightest hundredth of the pixels reaches, each by its brightest channel."""
     red, green, blue = np.moveaxis(crop, -1, 0)
-    # Much faster than the maximum over an axis of three.
-    return float(np.percentile(np.maximum(np.maximum(red, green), blue), LEVEL_PERCENTILE))
+    # Much faster than the maximum over an axis of three, and than NumPy's percentile, which it is.
+    values = np.maximum(np.maximum(red, green), blue).ravel()
+    below = np.cumsum(np.bincount(values, minlength=256))
+    place = (len(values) - 1) * LEVEL_PERCENTILE / 100
+    first = int(place)
+    low, high = np.searchsorted(below, [first, min(first + 1, len(values) - 1)], side="right")
+    return float(low + (high - low) * (place - first))
 
 
 def exposure_fault(crop: np.ndarray) -> Literal["", "dark", "burnt_out"]:

@@ -80,10 +80,12 @@ def run(options: argparse.Namespace) -> int:
     from deepfake.settings import Settings
     from deepfake.video import html
     from deepfake.video.annotate import annotate
+    from deepfake.video.clip import get_ready
     from deepfake.video.detector import VideoDetector
     from deepfake.video.frames import Frames
 
     _require_places(options)
+    get_ready()
     # While one frame is judged, the next one is decoded and searched for faces: further threads
     # would only be in the way.
     settings = replace(Settings.from_environment(), threads=1)

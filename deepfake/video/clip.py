@@ -31,6 +31,10 @@ BROKE_OFF = (
 )
 
 
+# Decoders that wait for their first file.
+_ready: list[subprocess.Popen[bytes]] = []
+
+
 @dataclass(frozen=True)
 class Frame:
     """A decoded frame.
@@ -69,7 +73,7 @@ class Clip:
         settings = settings or Settings.from_environment()
         path = Path(path)
         check_readable(path, settings)
-        self._child = start("decoding")
+        self._child = _decoder()
         self._answers = Answers(self._child)
         send(
             self._child,
@@ -197,6 +201,23 @@ class Answers:
     def _wait(self) -> None:
         while not select.select([self._pipe], [], [], POLL_SECONDS)[0]:
             deadline.check()
+
+
+def get_ready() -> None:
+    """Start the next Clip's decoder, which takes as long as judging five frames.
+
+    For whoever has something else to do first, such as loading a model.
+    """
+    if reads_videos() and not _ready:
+        _ready.append(start("decoding"))
+
+
+def _decoder() -> subprocess.Popen[bytes]:
+    while _ready:
+        child = _ready.pop()
+        if child.poll() is None:
+            return child
+    return start("decoding")
 
 
 def reads_videos() -> bool:

@@ -48,7 +48,10 @@ class RefusalError(Exception):
 
 def main() -> None:
     """Serve one file: its path and limits come as the first request."""
-    limits = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line:
+        return  # there was no file, after all
+    limits = json.loads(line)
     keep_to(limits)
     # Libraries that print do not come between our lines.
     answers = os.fdopen(os.dup(1), "wb")
@@ -99,7 +102,9 @@ class Clip:
                 "There is sound in this file, but no picture. Send a video with faces."
             )
         self.stream = self.container.streams.video[0]
-        self.stream.thread_type = "AUTO"
+        # Threads that each decode a frame of their own are filled again after every leap: the same
+        # time, and a fifth to a third more work.
+        self.stream.thread_type = "SLICE"
         width, height = self.stream.codec_context.width, self.stream.codec_context.height
         if not width or not height or self.stream.codec_context.codec is None:
             raise RefusalError(

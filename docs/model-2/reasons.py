@@ -1,6 +1,6 @@
 """What weakens the verdict on each left-out face, and what it looks like: reasons.py IN.npz OUT.npz.
 
-IN: `final/left_out4.npz` of `final_fit.py`. OUT has `reasons` besides, as `detector.weaknesses` finds
+IN: `final/left_out.npz` of `ship3.py`. OUT has `reasons` besides, as `detector.weaknesses` finds
 them, for `python -m deepfake.shipping.elsewhere models/default --logits OUT.npz --kinds kinds.csv`.
 "Small" goes by the face in the picture that it was cut from. Also printed: error rates at the
 default model's threshold by size, sharpness, light, pose and apparent lightness of the skin (the

@@ -1,5 +1,6 @@
-"""ship3.py TAGA TAGC TAGF: left-out logits of the two halves, final heads on F. Writes final/left_out.npz, final/heads4_-1.npz, final/halves.npz."""
+"""ship3.py TAGA TAGC TAGF: left-out logits of the two halves, final heads on F. Writes final/left_out.npz, final/left_out_sources.csv, final/heads4_-1.npz, final/halves.npz."""
 
+import csv
 import sys
 
 import lin
@@ -34,7 +35,7 @@ class S:
 
 
 S.index = index
-report(data, S, logit)
+judged = report(data, S, logit)
 h, b = fit(f, [9], spec)
 np.savez("final/heads4_-1.npz", weights=h.weights, biases=h.biases)
 np.savez("final/halves.npz", **keep)
@@ -49,6 +50,14 @@ print(
     "all folds, seen: AUC",
     round(roc_auc_score(data.label[index], full), 4),
 )
+# To be kept with the lab book: what lies in /work goes with its machine.
+with open("final/left_out_sources.csv", "w", newline="") as file:
+    rows = csv.writer(file)
+    rows.writerow(("source", "label", "faces", "auc", "at_5_percent_alarms"))
+    for kind, rates in (("real", judged.alarms), ("fake", judged.caught)):
+        for name, rate in rates.items():
+            faces = judged.sizes[f"{kind} {name}"]
+            rows.writerow((name, kind, faces, judged.auc[name] if kind == "fake" else "", rate))
 np.savez(
     "final/left_out.npz",
     path=data.path[index],
