@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+from deepfake import cli
 from deepfake.video.annotate import annotate
 from tests.video.clips import sounding
 
@@ -34,14 +35,16 @@ def test_a_copy_has_the_sound_of_its_video(name, codec, copied, tmp_path):
     assert np.ptp(middle) > 0, "a tone, not silence"
 
 
-def test_sound_that_nobody_can_decode_is_said_to_be_missing(tmp_path):
+def test_sound_that_nobody_can_decode_is_said_to_be_missing(tmp_path, capsys):
     path, target = sounding(tmp_path / "film.avi", "pcm_s16le"), tmp_path / "copy.mp4"
     data = bytearray(path.read_bytes())
     place = data.index(b"strf", data.index(b"auds")) + 8
     # A kind of sound that does not exist.
     data[place : place + 2] = b"\x99\x79"
     path.write_bytes(data)
-    assert "the copy has none" in annotate(path, REPORT, target)
+    assert cli.main(["video", str(path), "--annotate", str(target)]) == 0
+    said = capsys.readouterr()
+    assert "the copy has none" in said.err and said.out.startswith("not_applicable")
     with av.open(str(target)) as container:
         assert not container.streams.audio
         assert len(list(container.decode(video=0))) == 15
