@@ -434,8 +434,9 @@ class ScanPersonDocument(TypedDict):
     reasons: Annotated[
         list[str],
         Field(
-            description="what weakens the verdict: few_frames (fewer than four were judged), "
-            "one_stretch (only one part of the time looks fake), and those of most of the faces"
+            description="what weakens the verdict: few_frames (fewer than four were judged, or "
+            "within less than a second), one_stretch (only one part of the time looks fake), and "
+            "those of most of the faces"
         ),
     ]
     first_seen: Annotated[float, Field(ge=0, description="in seconds")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,10 @@ from deepfake.formatting import on_one_line, printable
 from deepfake.video.aggregation import AGGREGATIONS, DEFAULT
 
 if TYPE_CHECKING:
+    from deepfake.video.frames import Frames
     from deepfake.video.report import VideoReport
 
-RAN, SOME_UNREADABLE = 0, 2
+RAN, SOME_FAILED = 0, 2
 
 
 def add_command(commands: Any) -> None:
@@ -32,7 +34,7 @@ def add_command(commands: Any) -> None:
         help="judge videos: a line a file, and one for each person in it",
         description="Judge videos. Samples of the frames are judged, faces are followed through "
         "each shot, and each person gets a verdict. Sound is not analysed. Exit code 0: all were "
-        "read; 2: some file could not be read.",
+        "read; 2: some file could not be read, or written.",
     )
     video.add_argument("files", nargs="+", metavar="FILE", help="MP4, MOV, WebM, MKV or AVI")
     video.add_argument("--json", action="store_true", help="one JSON document a line")
@@ -78,8 +80,6 @@ def run(options: argparse.Namespace) -> int:
     """
     from deepfake.detector import Detector
     from deepfake.settings import Settings
-    from deepfake.video import html
-    from deepfake.video.annotate import annotate
     from deepfake.video.clip import get_ready
     from deepfake.video.detector import VideoDetector
     from deepfake.video.frames import Frames
@@ -97,21 +97,42 @@ def run(options: argparse.Namespace) -> int:
             frames = Frames()
             watch = frames if options.html else None
             report = judge.detect(name, hints=options.hints, watch=watch)
-            if options.csv:
-                _write(options.csv, report.to_csv())
-            if options.html:
-                _write(options.html, html.page(report, frames))
-            if options.annotate:
-                annotate(name, report, options.annotate)
         except VideoError as error:
-            code = SOME_UNREADABLE
-            print(f"deepfake: {on_one_line(f'{name}: {error}')}", file=sys.stderr)
+            code = SOME_FAILED
+            _complain(name, str(error))
             if options.json:
                 print(json.dumps(printable({"file": name, "error": str(error)})), flush=True)
             continue
         said = json.dumps(printable(report.to_dict())) if options.json else _lines(report)
+        # First of all: whatever cannot be written, the verdict is there.
         print(said, flush=True)
+        for write in _writers(options, name, report, frames):
+            try:
+                note = write()
+            except VideoError as error:
+                code, note = SOME_FAILED, str(error)
+            if note:
+                _complain(name, note)
     return code
+
+
+def _complain(name: str, sentence: str) -> None:
+    print(f"deepfake: {on_one_line(f'{name}: {sentence}')}", file=sys.stderr)
+
+
+def _writers(
+    options: argparse.Namespace, name: str, report: VideoReport, frames: Frames
+) -> Iterator[Callable[[], str]]:
+    """What writes the files that were asked for; each returns what its file lacks."""
+    from deepfake.video import html
+    from deepfake.video.annotate import annotate
+
+    if options.csv:
+        yield lambda: _write(options.csv, report.to_csv())
+    if options.html:
+        yield lambda: _write(options.html, html.page(report, frames))
+    if options.annotate:
+        yield lambda: annotate(name, report, options.annotate)
 
 
 def _require_places(options: argparse.Namespace) -> None:
@@ -157,7 +178,8 @@ def _lines(report: VideoReport) -> str:
         )
     shots = f"{len(report.shots)} {'shot' if len(report.shots) == 1 else 'shots'}"
     lines.append(
-        f"  {len(report.sampled)} of {report.frames} frames judged, {shots}, "
+        f"  {len(report.sampled)} of {report.frames} frames looked at, "
+        f"{100 * report.share_judged:.0f} % of them with a judged face, {shots}, "
         f"{report.seconds:.1f} s of video in {report.seconds_spent:.1f} s"
     )
     moves = [hint.sentence for hint in report.hints]
@@ -165,8 +187,9 @@ def _lines(report: VideoReport) -> str:
     return "\n".join([*lines, *(f"  {note}" for note in (*rates, *moves, *report.notes))])
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str) -> str:
     try:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise VideoError(f"{path} cannot be written: {error.strerror}.") from error
+    return ""

@@ -57,8 +57,7 @@ class Judged:
 
     def verdict(self, rule: Rule, manifest: ModelManifest) -> tuple[verdict.Verdict, float]:
         """What `deepfake video` would say of it, and the highest P(fake)."""
-        people = max(1, len(self.people))
-        band = verdict.uncertain_band(manifest, rule.threshold, people, elsewhere=False)
+        band = rule.band(manifest, self.people)
         judged = [
             rule.judged(0, [_sample(number, p) for number, p in enumerate(scores)], band)
             for scores in self.people

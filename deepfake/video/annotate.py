@@ -15,13 +15,16 @@ from deepfake.video.report import VideoReport
 FACTOR = 6
 
 
-def annotate(path: str | Path, report: VideoReport, target: str | Path) -> None:
+def annotate(path: str | Path, report: VideoReport, target: str | Path) -> str:
     """Write an MP4 with what a report says drawn into each frame; the sound is kept.
 
     Args:
         path: str or Path. The video that the report is of.
         report: VideoReport.
         target: str or Path. Written whole or not at all.
+
+    Returns:
+        A sentence on what the copy lacks; "" where it has all.
 
     Raises:
         VideoError: it cannot be decoded or written.
@@ -51,10 +54,11 @@ def annotate(path: str | Path, report: VideoReport, target: str | Path) -> None:
     child = start("annotating")
     try:
         send(child, request)
-        Answers(child).next()
+        note: str = Answers(child).next()["note"]
         made.chmod(0o644)
         made.replace(target)
     finally:
         child.kill()
         child.communicate()
         made.unlink(missing_ok=True)
+    return note

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from deepfake.verdict import percent
 from deepfake.video.decoding import RefusalError, keep_to, opened, upright
+from deepfake.video.sound import Sound
 
 # Okabe and Ito's colours, which most colour-blind people tell apart, as on the page.
 COLOURS = {"fake": "#d55e00", "uncertain": "#e69f00", "real": "#0072b2", "not_applicable": "#999"}
@@ -31,32 +32,28 @@ def main() -> None:
     request = json.loads(sys.stdin.readline())
     keep_to(request)
     try:
-        _write(request)
-        print(json.dumps({"end": True}))
+        print(json.dumps({"end": True, "note": _write(request)}))
     except RefusalError as refusal:
         print(json.dumps({"error": str(refusal)}))
     except (av.FFmpegError, MemoryError, ValueError, OSError) as error:
         print(json.dumps({"error": f"The video cannot be written: {type(error).__name__}."}))
 
 
-def _write(request: dict[str, Any]) -> None:
+def _write(request: dict[str, Any]) -> str:
+    """Write the copy, and return what is to be said of it."""
     source = opened(Path(request["path"]))
     target = av.open(request["target"], "w", format="mp4")
     shown = source.streams.video[0]
     shown.thread_type = "AUTO"
-    sound = source.streams.audio[0] if source.streams.audio else None
-    kept = _copied(target, sound) if sound is not None else None
+    sound = Sound(source, target)
     made: Any = None
     start: float | None = None
-    streams = [shown, sound] if kept is not None else [shown]
     last = -1
     # A file's kinds of streams must be known before its first packet is written.
     waiting: list[Any] = []
-    for packet in source.demux(streams):
-        if packet.stream is sound:
-            if packet.dts is not None:
-                packet.stream = kept  # type: ignore[assignment]
-                waiting.append(packet)
+    for packet in source.demux([stream for stream in (shown, sound.stream) if stream is not None]):
+        if packet.stream is sound.stream:
+            waiting += sound.take(packet)
             continue
         frames: list[Any]
         try:
@@ -80,15 +77,9 @@ def _write(request: dict[str, Any]) -> None:
             waiting.clear()
     if made is None:
         raise RefusalError("No frame of this video can be decoded.")
-    target.mux([*waiting, *made.encode()])
+    target.mux([*waiting, *made.encode(), *sound.rest()])
     target.close()
-
-
-def _copied(target: Any, sound: Any) -> Any:
-    try:
-        return target.add_stream_from_template(sound)
-    except (av.FFmpegError, ValueError):
-        return None  # a kind of sound that MP4 does not have
+    return sound.note
 
 
 def _encoder(target: Any, shown: Any, size: tuple[int, int]) -> Any:

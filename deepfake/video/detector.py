@@ -20,13 +20,17 @@ from deepfake.video import sampling
 from deepfake.video.aggregation import AGGREGATIONS, DEFAULT
 from deepfake.video.clip import Clip, Frame
 from deepfake.video.hints import look
-from deepfake.video.people import FEW, Rule, follow
+from deepfake.video.people import FEW, MEASURED_PEOPLE, SHORTEST, Band, Rule, follow
 from deepfake.video.report import Hint, Person, Sample, VideoReport
 from deepfake.video.sampling import Shot, number_of
 
 UNMEASURED = (
     "How often verdicts on videos are wrong has not been measured for this model, aggregation and "
     "threshold; the model learned from photos."
+)
+BEYOND = (
+    "The error rates beside this verdict are of short clips of one shot with at most two people; "
+    "this video has more."
 )
 # (judged so far, of how many) is told after each frame; who does not want more raises.
 Progress = Callable[[int, int], None]
@@ -106,8 +110,7 @@ class VideoDetector:
                 soon = sampling.between(times, shots, clip.times, clip.keys)
                 self._look(clip, times, seen, len(times), report, soon)
                 shots = seen.shots()
-                doubtful = self._doubtful(seen.looked, shots)
-                more = sampling.closer_times(doubtful, clip.times, clip.keys, list(seen.looked))
+                more = self._more_times(clip, seen.looked, shots)
                 self._look(clip, more, seen, len(times) + len(more), report)
             except VideoError as error:
                 if not seen.looked:
@@ -118,7 +121,10 @@ class VideoDetector:
             looked, size = seen.looked, seen.size
             if not looked:
                 raise VideoError("No frame of this video can be decoded. Export it again.")
-            people = self._people(looked, shots)
+            people, band = self._people(looked, shots)
+            judged = [person for person in people if person.judged]
+            if clips is not None and (len(judged) > MEASURED_PEOPLE or len(shots) > 1):
+                notes.insert(0, BEYOND)
             moves: tuple[Hint, ...] = ()
             if hints:
                 try:
@@ -141,7 +147,7 @@ class VideoDetector:
                 verdict=verdict.worst([person.verdict for person in people]),
                 p_fake=max((p.p_fake for p in people if p.p_fake is not None), default=None),
                 threshold=self._detector.threshold,
-                uncertain_band=self._band(len(people)),
+                uncertain_band=band,
                 aggregation=self._rule.aggregation,
                 model={
                     "name": self._detector.model.manifest.name,
@@ -193,18 +199,32 @@ class VideoDetector:
         if broke_off is not None:
             raise broke_off
 
-    def _doubtful(self, looked: Looked, shots: Sequence[Shot]) -> list[tuple[float, float]]:
-        """Between neighbouring samples of one shot whose scores lie about the threshold."""
-        low, high = self._band(1)
-        found = []
-        for person in self._people(looked, shots):
-            if person.p_fake is None or not low * 0.5 <= person.p_fake <= (1 + high) / 2:
-                continue
-            moments = [sample.time for sample in person.samples]
-            found += list(pairwise(moments))
-        return found
+    def _more_times(self, clip: Clip, looked: Looked, shots: Sequence[Shot]) -> list[float]:
+        """Of suspects who were hardly seen, and between samples whose scores are too close to call.
 
-    def _people(self, looked: Looked, shots: Sequence[Shot]) -> list[Person]:
+        Neighbouring samples of one shot, that is, about the threshold.
+        """
+        low, high = self._rule.band(self._detector.model.manifest, [])
+        lacking, doubtful = [], []
+        for person in self._people(looked, shots)[0]:
+            if person.p_fake is None:
+                continue
+            missing = FEW - len(person.judged)
+            if missing > 0 and person.p_fake >= self._detector.threshold:
+                start, end = _around(person, looked, shots[person.shot])
+                # Nobody who is seen for less is called fake.
+                if end - start >= SHORTEST:
+                    lacking.append((start, end, missing))
+            elif low * 0.5 <= person.p_fake <= (1 + high) / 2:
+                doubtful += list(pairwise(sample.time for sample in person.samples))
+        fuller = sampling.fuller_times(lacking, clip.times, list(looked))
+        closer = sampling.closer_times(
+            doubtful, clip.times, clip.keys, [*looked, *fuller], sampling.CLOSER - len(fuller)
+        )
+        return sorted([*fuller, *closer])
+
+    def _people(self, looked: Looked, shots: Sequence[Shot]) -> tuple[list[Person], Band]:
+        """Those who were seen, the most suspicious first, and the band for so many."""
         by_shot: dict[int, list[float]] = {}
         for moment in sorted(looked):
             by_shot.setdefault(number_of(shots, moment), []).append(moment)
@@ -217,15 +237,11 @@ class VideoDetector:
         kept = [
             (shot, track) for shot, track in tracks if len(track) > 1 or len(by_shot[shot]) < FEW
         ]
-        band = self._band(len(kept))
+        scores = [[s.face.p_fake for s in track if s.face.p_fake is not None] for _, track in kept]
+        band = self._rule.band(self._detector.model.manifest, list(filter(None, scores)))
         people = [self._rule.judged(shot, track, band) for shot, track in kept]
-        return sorted(people, key=lambda p: -1.0 if p.p_fake is None else p.p_fake, reverse=True)
-
-    def _band(self, people: int) -> tuple[float, float]:
-        manifest = self._detector.model.manifest
-        # As clips of several people were judged when their error rates were measured.
-        threshold = self._detector.threshold
-        return verdict.uncertain_band(manifest, threshold, max(1, people), elsewhere=False)
+        people.sort(key=lambda p: -1.0 if p.p_fake is None else p.p_fake, reverse=True)
+        return people, band
 
 
 class _Seen:
@@ -274,6 +290,14 @@ class _Seen:
         """As they are known so far."""
         times = sorted(self._small)
         return sampling.shots(times, [self._small[time] for time in times], self._keys, self._end)
+
+
+def _around(person: Person, looked: Looked, shot: Shot) -> tuple[float, float]:
+    """From when to when in the shot a person may be seen: up to samples without them."""
+    first, last = person.samples[0].time, person.samples[-1].time
+    before = (time for time in looked if shot.start <= time < first)
+    after = (time for time in looked if last < time <= shot.end)
+    return max(before, default=shot.start), min(after, default=shot.end)
 
 
 def _notes(clip: Clip, *, measured: bool) -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
 from deepfake import verdict
 from deepfake.figures import ClipFigures
+from deepfake.manifest import ModelManifest
 from deepfake.report import FaceReport
 from deepfake.verdict import Verdict
 from deepfake.video.aggregation import AGGREGATIONS, fake_stretches, logits
@@ -21,8 +23,12 @@ MOVED, GROWN, MOVED_ALONE = 0.9, 1.7, 3.0
 # Samples in which a face may be missed before it counts as gone.
 MISSED = 3
 Sighting = tuple[int, FaceReport]
-# Of fewer judged faces nobody is called fake, and neither where fewer parts of the time look so.
-FEW, NEEDED_STRETCHES = 4, 2
+Band = tuple[float, float]
+# Of fewer judged faces, or within fewer seconds, nobody is called fake, and neither where fewer
+# parts of the time look so.
+FEW, SHORTEST, NEEDED_STRETCHES = 4, 1.0, 2
+# How many people at most were in the clips that error rates of videos were measured on.
+MEASURED_PEOPLE = 2
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,32 @@ class Rule:
             return together
         return float(verdict.calibrate(logits([together]), self.clips)[0])
 
-    def judged(self, shot: int, track: Sequence[Sample], band: tuple[float, float]) -> Person:
+    def band(self, manifest: ModelManifest, people: Sequence[Sequence[float]]) -> Band:
+        """The uncertain band for so many people: one is soon called fake by mistake among many.
+
+        Of up to two, as in the clips that were measured. Of more, k of n people are called fake
+        together where all k reach what the most suspicious of n / k faces of a picture must reach:
+        so a mistake is no more frequent than with one person, whether the others are other people,
+        or one who is counted anew after each cut (Simes 1986, Biometrika 73:3).
+
+        Args:
+            manifest: ModelManifest. Its band and what was measured elsewhere.
+            people: sequence of sequence of float. P(fake) of each judged face of each person.
+
+        Returns:
+            (low, high), as of `verdict.uncertain_band`.
+        """
+        count = len(people)
+        if count <= MEASURED_PEOPLE:
+            return verdict.uncertain_band(manifest, self.threshold, max(1, count), elsewhere=False)
+        highest = sorted(map(self.p_fake, people), reverse=True)
+        for together in range(count, 0, -1):
+            band = verdict.uncertain_band(manifest, self.threshold, ceil(count / together))
+            if highest[together - 1] >= max(self.threshold, band[1]):
+                break
+        return band
+
+    def judged(self, shot: int, track: Sequence[Sample], band: Band) -> Person:
         """The verdict on a person.
 
         Args:
@@ -63,13 +94,14 @@ class Rule:
             track: sequence of Sample. In order of time.
             band: (low, high). The uncertain band, for as many people as there are.
         """
-        scored = [s.face.p_fake for s in track if s.face.p_fake is not None]
+        judged = [(s.time, s.face.p_fake) for s in track if s.face.p_fake is not None]
+        scored = [p_fake for _, p_fake in judged]
         reasons = list(_common(sample.face.reasons for sample in track))
         if not scored:
             return Person(shot, tuple(track), None, "not_applicable", tuple(reasons))
         p_fake = self.p_fake(scored)
         said: Verdict = verdict.decide(p_fake, self.threshold, band)
-        if len(scored) < FEW:
+        if len(scored) < FEW or judged[-1][0] - judged[0][0] < SHORTEST:
             reasons.append("few_frames")
             said = "uncertain" if said == "fake" else said
         elif said == "fake" and (

@@ -45,9 +45,9 @@ class Person:
         samples: tuple of Sample. In order of time.
         p_fake: float in [0, 1]. Of all samples together; None where none was judged.
         verdict: Verdict.
-        reasons: tuple of str. Why the verdict is weaker than the score: "few_frames" (less than
-            four were judged), "one_stretch" (only one part of the time looks fake), and those of
-            more than half of the faces.
+        reasons: tuple of str. Why the verdict is weaker than the score: "few_frames" (fewer than
+            four faces were judged, or within less than a second), "one_stretch" (only one part of
+            the time looks fake), and those of more than half of the faces.
     """
 
     shot: int

@@ -6,9 +6,10 @@ Neighbouring frames say the same, so 8 to 16 of them recover most of what all wo
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 
 import numpy as np
 from PIL import Image
@@ -97,20 +98,48 @@ def sample_times(
     Returns:
         For each shot its times, ascending; none for the shortest where there are too many shots.
     """
-    kept = sorted(found, key=lambda shot: shot.start - shot.end)[:MOST]
-    total = sum(shot.end - shot.start for shot in kept) or 1.0
+    total = sum(shot.end - shot.start for shot in found) or 1.0
+    room, counts = MOST, dict[Shot, int]()
+    for shot in sorted(found, key=lambda shot: shot.start - shot.end):
+        share = int(MOST * (shot.end - shot.start) / total)
+        counts[shot] = min(PER_SHOT, max(1, share), room)
+        room -= counts[shot]
     chosen: list[list[float]] = []
     for shot in found:
-        if shot not in kept:
-            chosen.append([])
-            continue
-        share = MOST * (shot.end - shot.start) / total
-        count = min(PER_SHOT, max(1, int(share)))
-        step = (shot.end - shot.start) / count
-        middles = [shot.start + step * (i + 0.5) for i in range(count)]
+        step = (shot.end - shot.start) / max(1, counts[shot])
+        middles = [shot.start + step * (i + 0.5) for i in range(counts[shot])]
         nearest = {_nearest(keys, t, step / 4) or _nearest(times, t, step / 2) for t in middles}
         chosen.append(sorted(t for t in nearest if t is not None and shot.start <= t <= shot.end))
     return chosen
+
+
+def fuller_times(
+    lacking: Sequence[tuple[float, float, int]], times: Sequence[float], known: Sequence[float]
+) -> list[float]:
+    """Up to `CLOSER` more frames of people of whom too few faces are judged to say anything.
+
+    Args:
+        lacking: sequence of (start, end, count). Between which moments there are to be how many
+            more frames, the most important first.
+        times: sequence of float. Of all frames, ascending.
+        known: sequence of float. Of those that have been judged.
+
+    Returns:
+        Times between them, each as far as can be from what is known; ascending.
+    """
+    chosen: list[float] = []
+    for start, end, count in lacking:
+        # Not at its edges, where one picture may fade into another.
+        margin = (end - start) / 16
+        inside = times[bisect_left(times, start + margin) : bisect_right(times, end - margin)]
+        there = {time for time in (*known, *chosen) if start <= time <= end}
+        for _ in range(min(count, CLOSER - len(chosen))):
+            free = [time for time in inside if time not in there]
+            if not free:
+                break
+            chosen.append(max(free, key=lambda time: _distance(time, there)))
+            there.add(chosen[-1])
+    return sorted(chosen)
 
 
 def closer_times(
@@ -118,19 +147,21 @@ def closer_times(
     times: Sequence[float],
     keys: Sequence[float],
     known: Sequence[float],
+    most: int = CLOSER,
 ) -> list[float]:
-    """Up to `CLOSER` more frames, where the score is near the threshold.
+    """More frames, where the score is near the threshold.
 
     Args:
         doubtful: sequence of (start, end). Between neighbouring samples, in seconds.
         times: sequence of float. Of all frames, ascending.
         keys: sequence of float. Of key frames, which are taken where there is one.
         known: sequence of float. Of those that have been judged.
+        most: int. How many frames there may be. Defaults to `CLOSER`.
 
     Returns:
         Times between them, ascending.
     """
-    widest = sorted(doubtful, key=lambda part: part[0] - part[1])[:CLOSER]
+    widest = sorted(doubtful, key=lambda part: part[0] - part[1])[:most]
     rest = [time for time in keys if time not in set(known)]
     chosen = set()
     for start, end in widest:
@@ -163,6 +194,11 @@ def _nearest(times: Sequence[float], time: float, within: float) -> float | None
     near = [times[i] for i in (place - 1, place) if 0 <= i < len(times)]
     best = min(near, key=lambda t: abs(t - time), default=None)
     return best if best is not None and abs(best - time) <= within + 1e-9 else None
+
+
+def _distance(time: float, others: Collection[float]) -> float:
+    """To the nearest of the others."""
+    return min((abs(time - other) for other in others), default=inf)
 
 
 def _is_cut(one: np.ndarray, other: np.ndarray) -> bool:

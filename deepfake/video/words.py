@@ -54,8 +54,8 @@ ENGLISH = {
     "reason.blurred": "The face is blurred: the traces that the model looks for may be gone.",
     "reason.turned": "The face is turned or tilted: the model knows such faces less well.",
     "reason.drawing": "This may be a drawing or a painting: the model judges photographs only.",
-    "reason.few_frames": "Fewer than four faces of this person were judged, too few to call "
-    "anybody fake.",
+    "reason.few_frames": "Fewer than four faces of this person were judged, or within less than a "
+    "second: too little to call anybody fake.",
     "reason.one_stretch": "Only one part of the time looks fake; two are needed to call anybody "
     "fake.",
 }

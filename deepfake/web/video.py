@@ -208,9 +208,11 @@ class VideoChecker:
                             return stays()
                         seconds = number(time.monotonic() - began)
                         progress(None, desc=say("video.writing", seconds=seconds))
-                    running.result()
+                    note = running.result()
                 finally:
                     running.call_off()
+            if note:
+                gr.Info(told(note))
         except DeepfakeError as error:
             # The result stays: it is of the same video.
             gr.Warning(told(error.public), title=say(wording.REFUSED))

@@ -1,6 +1,7 @@
 """Films that the tests make of the example pictures."""
 
 import math
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -10,9 +11,9 @@ SIZE, RATE = (640, 360), 15
 OPTIONS: dict[str, str] = {}
 
 
-def film(path, photos, seconds=3.0, *, codec="libx264", sound=False, key_every=15):
+def film(path, photos, seconds=3.0, *, codec="libx264", sound=False, key_every=15, muxing=None):
     """Each photo moves over a grey ground for some seconds; then comes the next one."""
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=muxing or {}) as container:
         stream = container.add_stream(codec, rate=RATE)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
         stream.options = {"g": str(key_every), "crf": "20", **OPTIONS}
@@ -32,6 +33,7 @@ def film(path, photos, seconds=3.0, *, codec="libx264", sound=False, key_every=1
 
 def written(path, frames, rate=RATE):
     """A film of the given pictures."""
+    frames = list(frames)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.width, stream.height, stream.pix_fmt = *frames[0].size, "yuv420p"
@@ -39,6 +41,26 @@ def written(path, frames, rate=RATE):
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_image(frame)))
         container.mux(stream.encode())
+    return path
+
+
+def sounding(path, codec):
+    """A second of grey with a tone."""
+    rate = 48000 if codec == "libopus" else 44100
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream({".webm": "libvpx"}.get(path.suffix, "mpeg4"), rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        track = container.add_stream(codec, rate=rate)
+        for _ in range(RATE):
+            grey = av.VideoFrame.from_image(Image.new("RGB", (64, 64), (90, 90, 90)))
+            container.mux(stream.encode(grey))
+        container.mux(stream.encode())
+        tone = (0.3 * np.sin(np.arange(rate) / 20)).astype(np.float32)
+        for place in range(0, rate, 1024):
+            frame = av.AudioFrame.from_ndarray(tone[None, place : place + 1024], "fltp", "mono")
+            frame.rate, frame.pts, frame.time_base = rate, place, Fraction(1, rate)
+            container.mux(track.encode(frame))
+        container.mux(track.encode())
     return path
 
 

@@ -17,14 +17,12 @@ from playwright.sync_api import sync_playwright
 from deepfake import Detector, cli
 from deepfake.errors import SettingError, VideoError
 from deepfake.imaging import Picture
-from deepfake.report import FaceReport
 from deepfake.settings import Settings
-from deepfake.video import aggregation, decoding, html
+from deepfake.video import aggregation, decoding, html, sampling
 from deepfake.video.annotate import annotate
 from deepfake.video.clip import Clip
-from deepfake.video.detector import VideoDetector
+from deepfake.video.detector import BEYOND, VideoDetector
 from deepfake.video.frames import Frames
-from deepfake.video.people import follow
 from tests.conftest import EXAMPLES
 from tests.video import clips
 from tests.video.clips import RATE, SIZE, film, sound_only, written
@@ -64,6 +62,8 @@ def test_a_report_says_what_it_is_of_and_what_it_leaves_out(report):
     assert said["video"]["frames"] == 6 * RATE
     assert len(said["sampled"]) < said["video"]["frames"]
     assert any("Sound is not analysed" in note for note in said["notes"])
+    # Two shots: the rates beside the verdict are of clips of one.
+    assert BEYOND in said["notes"]
     # How often such verdicts are wrong, in clips, as the model's manifest has it.
     assert said["error_rates"]["all"]["reals"] >= 60
     assert f"of {said['error_rates']['all']['reals']} real ones" in report.rates_sentence
@@ -190,6 +190,17 @@ def test_a_cut_that_no_key_frame_marks_shows_in_the_samples(detector, tmp_path, 
     assert {person.shot for person in report.people} == {0, 1}
 
 
+def test_a_fake_is_found_though_each_shot_has_only_one_sample(cut, detector, monkeypatch):
+    """As in a film of so many shots that no more are left for one."""
+    monkeypatch.setattr(sampling, "MOST", 2)
+    report = VideoDetector(detector).detect(cut)
+    fake, real = report.people
+    assert (fake.shot, fake.verdict, len(fake.judged)) == (0, "fake", 4)
+    # Frames are not spent on whom nobody suspects.
+    assert real.verdict != "fake" and len(real.judged) == 1
+    assert len(report.sampled) == 2 + 3
+
+
 def test_what_is_no_film_or_too_much_is_refused_with_a_sentence(cut, tmp_path):
     playlist = tmp_path / "list.mp4"
     playlist.write_text("#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n")
@@ -262,31 +273,6 @@ def test_the_aggregations_are_what_their_names_say():
         VideoDetector(object(), "sum")
 
 
-def test_two_people_who_pass_each_other_stay_two():
-    def face(x, side):
-        points = np.array([(50.0 + x, 50.0)] * 6)
-        return FaceReport((x, 0, x + side, side), 1.0, points, 0.5, "uncertain")
-
-    frames = [[face(20 * i, 100), face(400 - 20 * i, 40)] for i in range(20)]
-    people = follow(frames)
-    assert [len(person) for person in people] == [20, 20]
-    assert {len({f.box[2] - f.box[0] for _, f in person}) for person in people} == {1}
-
-
-def test_one_who_walks_stays_one_and_one_who_comes_is_another():
-    def face(x, side=100):
-        points = np.array([(50.0 + x, 50.0)] * 6)
-        return FaceReport((x, 0, x + side, side), 1.0, points, 0.5, "uncertain")
-
-    # Two sides of the face a sample, then somebody else comes.
-    walking = [[face(200 * i)] for i in range(6)]
-    coming = [[face(200 * (5 + i)), face(10, 60)] for i in range(1, 5)]
-    assert [len(person) for person in follow(walking + coming)] == [10, 4]
-    # Too far away, or of another size: nobody knows.
-    assert len(follow([[face(0)], [face(400)]])) == 2
-    assert len(follow([[face(0)], [face(150, 200)]])) == 2
-
-
 def test_faces_are_followed_close_to_where_they_were(detector):
     """As `detect` finds them, whether they moved or another one came; and after they have left."""
     photo = Image.open(EXAMPLES / "eileen_collins.png").convert("RGB")
@@ -326,12 +312,32 @@ def test_the_command_says_verdicts_and_goes_on_behind_what_it_cannot_read(cut, t
     assert "Name one file" in capsys.readouterr().err
 
 
+def test_the_verdict_is_told_though_a_file_cannot_be_written(cut, tmp_path, capsys):
+    page = tmp_path / "cut.html"
+    options = ["--json", "--html", str(page), "--csv", "/dev/full"]
+    assert cli.main(["video", str(cut), *options]) == 2
+    said = capsys.readouterr()
+    assert json.loads(said.out)["verdict"] == "fake"
+    assert "/dev/full cannot be written: No space left" in said.err and said.err.count("\n") == 1
+    # The other file is there.
+    assert "Signs of manipulation found" in page.read_text()
+
+
+def test_of_frames_without_a_face_nobody_says_that_they_were_judged(tmp_path, capsys):
+    path = film(tmp_path / "film.mp4", [EXAMPLES / "coffee.png"], 1.0)
+    assert cli.main(["video", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "of 15 frames looked at, 0 % of them with a judged face" in said
+    assert "frames judged" not in said
+
+
 def test_the_command_writes_a_page_and_a_table(cut, tmp_path, capsys):
     page, rows = tmp_path / "cut.html", tmp_path / "cut.csv"
     assert cli.main(["video", str(cut), "--html", str(page), "--csv", str(rows)]) == 0
-    assert "person 2: " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "person 2: " in said and BEYOND in said
     shown = page.read_text()
-    assert "cut.mp4" in shown and "Sound is not analysed" in shown
+    assert "cut.mp4" in shown and "Sound is not analysed" in shown and BEYOND in shown
     # Each person's frames are in the file itself, which loads nothing from elsewhere.
     assert shown.count("data:image/jpeg;base64,") >= 4
     assert not re.search(r"(src|href)=.?(https?:)?//", shown)

@@ -29,7 +29,7 @@ def served():
 def films(tmp_path_factory):
     """A short one, and one that takes a while."""
     folder = tmp_path_factory.mktemp("films")
-    return film(folder / "short.mp4", [FAKE], 1.0), film(folder / "long.mp4", [FAKE, REAL] * 3, 3.0)
+    return film(folder / "short.mp4", [FAKE], 2.0), film(folder / "long.mp4", [FAKE, REAL] * 3, 3.0)
 
 
 def to_videos(page):
