@@ -73,7 +73,7 @@ def _verdict(report: VideoReport, words: Words) -> str:
         lines.append(sound)
     judged = words.say(
         "video.judged", sampled=len(report.sampled), frames=report.frames,
-        share=words.share(report.share_judged), shots=len(report.shots),
+        judged=round(report.share_judged * len(report.sampled)), shots=len(report.shots),
     )  # fmt: skip
     lines.append(escape(judged))
     return (

@@ -22,7 +22,7 @@ ENGLISH = {
     "{fakes} fake ones they caught {fakes_caught} and called {fakes_called_real} real. Measured "
     "on:",
     "video.judged": "Frames looked at: {sampled} of {frames}. Of these, with a face that was "
-    "judged: {share}. Shots: {shots}.",
+    "judged: {judged}. Shots: {shots}.",
     "video.hints": "How the face moves",
     "video.hints_caption": "Facts about the person who is seen most. They are no part of the "
     "verdict.",
