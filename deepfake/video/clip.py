@@ -110,6 +110,7 @@ class Clip:
         *,
         exact: bool = True,
         soon: Sequence[float] = (),
+        whole: Sequence[float] = (),
     ) -> Iterator[Frame]:
         """Frames, one after the other; what cannot be decoded is left out, and counts as broken.
 
@@ -120,13 +121,15 @@ class Clip:
                 in half of the time. Defaults to those.
             soon: sequence of float. Which may be asked for next, ascending: those that lie on the
                 way are kept, as far as there is room, and need not be decoded twice.
+            whole: sequence of float. Those of `times` whose frames keep their own size.
 
         Raises:
             VideoError: the decoder broke off; what came before is good.
         """
         if not times:
             return
-        send(self._child, {"times": list(times), "side": side, "exact": exact, "soon": list(soon)})
+        request = {"times": list(times), "side": side, "exact": exact, "soon": list(soon)}
+        send(self._child, {**request, "whole": list(whole)})
         while True:
             said = self._answers.next()
             if "end" in said:

@@ -66,6 +66,7 @@ def main() -> None:
                 request.get("side"),
                 exact=request["exact"],
                 soon=request["soon"],
+                whole=request["whole"],
             ):
                 height, width = pixels.shape[:2]
                 _say(answers, {"time": time, "width": width, "height": height})
@@ -137,6 +138,7 @@ class Clip:
         *,
         exact: bool = True,
         soon: Sequence[float] = (),
+        whole: Sequence[float] = (),
     ) -> Iterator[tuple[float, np.ndarray]]:
         """The frames at times of the index, in their order.
 
@@ -149,6 +151,7 @@ class Clip:
             soon: sequence of float. Which may be asked for next, ascending. Those that are passed
                 on the way, or near it, are kept as far as there is room, so that they are not
                 decoded twice.
+            whole: sequence of float. Those of `times` that are returned at their own size.
 
         Returns:
             (seconds, uint8 array (height, width, 3)). Frames that cannot be decoded are left out
@@ -156,6 +159,7 @@ class Clip:
         """
         found = -1.0
         self._kept.expect(times, soon)
+        unscaled = set(whole)
         for time, until in zip_longest(times, times[1:], fillvalue=inf):
             for skipped in EXACT if exact else QUICK:
                 frame = self._at(time, skipped)
@@ -163,7 +167,7 @@ class Clip:
                 if frame is not None and found < (shown := self._shown(frame)) < until:
                     found = shown
                     self.broken += bool(frame.is_corrupt)
-                    yield shown, upright(frame, side)
+                    yield shown, upright(frame, None if time in unscaled else side)
                     break
             else:
                 self.broken += frame is None

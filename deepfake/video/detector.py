@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from deepfake import verdict
 from deepfake.detector import Detector
@@ -103,15 +105,22 @@ class VideoDetector:
             notes = _notes(clip, measured=clips is not None)
             seen = _Seen(clip, watch)
             shots = seen.shots()
-            chosen = sampling.sample_times(shots, clip.times, clip.keys)
-            times = [moment for of_shot in chosen for moment in of_shot]
             try:
+                self._look(seen.beginning(clip), seen, sampling.PER_SHOT, report)
+                shots = seen.shots()
+                if len(shots) > 1:
+                    seen.forget()
+                chosen = sampling.sample_times(shots, clip.times, clip.keys)
+                times = [moment for of_shot in chosen for moment in of_shot]
                 # Where scores will be near the threshold is not known yet; it may be anywhere.
                 soon = sampling.between(times, shots, clip.times, clip.keys)
-                self._look(clip, times, seen, len(times), report, soon)
+                rest = [moment for moment in times if moment not in seen.looked]
+                frames = clip.frames(rest, exact=False, soon=soon)
+                self._look(frames, seen, len(times), report)
                 shots = seen.shots()
                 more = self._more_times(clip, seen.looked, shots)
-                self._look(clip, more, seen, len(times) + len(more), report)
+                frames = clip.frames(more, exact=False)
+                self._look(frames, seen, len(times) + len(more), report)
             except VideoError as error:
                 if not seen.looked:
                     raise
@@ -161,15 +170,7 @@ class VideoDetector:
                 seconds_spent=time.perf_counter() - began,
             )
 
-    def _look(
-        self,
-        clip: Clip,
-        times: Sequence[float],
-        seen: _Seen,
-        total: int,
-        report: Progress,
-        soon: Sequence[float] = (),
-    ) -> None:
+    def _look(self, frames: Iterable[Frame], seen: _Seen, total: int, report: Progress) -> None:
         """Judge frames: while one is judged, faces are looked for in the next one already."""
         waiting: deque[tuple[float, Future[Report]]] = deque()
         shots = seen.shots()
@@ -182,7 +183,7 @@ class VideoDetector:
         broke_off: VideoError | None = None
         with ThreadPoolExecutor(1) as pool:
             try:
-                for number, frame in enumerate(clip.frames(times, exact=False, soon=soon)):
+                for number, frame in enumerate(frames):
                     picture = Picture(frame.pixels, "frame", frame.pixels.nbytes, "")
                     near = seen.near(frame.time, shots)
                     newcomers = number % NEWCOMERS_EVERY == 0
@@ -262,13 +263,37 @@ class _Seen:
         self._found: dict[float, list[Face]] = {}
         self._watch = watch or (lambda _frame: None)
         self._keys, self._end = clip.keys, clip.seconds
+        self._small: dict[float, np.ndarray] = {}
+
+    def beginning(self, clip: Clip) -> Iterator[Frame]:
+        """Look for cuts in small frames.
+
+        Most clips are of one shot. So those among the frames that would be its samples come whole
+        and are handed on, to be judged while the others are decoded, as long as no cut is seen.
+        """
         times = sampling.small_times(clip.times, clip.keys)
-        # Most clips are of one shot.
         shot = Shot(0.0, self._end)
         (likely,) = sampling.sample_times([shot], clip.times, clip.keys)
-        soon = sorted([*likely, *sampling.between(likely, [shot], clip.times, clip.keys)])
-        found = clip.frames(times, sampling.SMALL_SIDE, exact=False, soon=soon)
-        self._small = {frame.time: frame.pixels for frame in found}
+        # The first small frame says how small the others are.
+        whole = likely if set(likely) <= set(times[1:]) else []
+        rest = [
+            *(likely if not whole else ()),
+            *sampling.between(likely, [shot], clip.times, clip.keys),
+        ]
+        for frame in clip.frames(
+            times, sampling.SMALL_SIDE, exact=False, soon=sorted(rest), whole=whole
+        ):
+            if max(frame.pixels.shape[:2]) <= sampling.SMALL_SIDE:
+                self._small[frame.time] = frame.pixels
+                continue
+            self._shrink(frame)
+            if len(self.shots()) == 1:
+                yield frame
+
+    def forget(self) -> None:
+        """What was judged is of another shot than was thought."""
+        self.looked.clear()
+        self._found.clear()
 
     def near(self, time: float, shots: Sequence[Shot]) -> list[Face]:
         """The faces of the frame that is nearest in time in the same shot, of those seen so far."""
@@ -282,6 +307,9 @@ class _Seen:
         self._found[frame.time] = faces
         self._watch(frame)
         self.size = (frame.pixels.shape[1], frame.pixels.shape[0])
+        self._shrink(frame)
+
+    def _shrink(self, frame: Frame) -> None:
         shape = next((pixels.shape for pixels in self._small.values()), None)
         if shape is not None and frame.time not in self._small:
             self._small[frame.time] = sampling.small(frame.pixels, shape)

@@ -1,11 +1,14 @@
-"""The process that decodes: when it starts and when it ends."""
+"""The process that decodes: when it starts and ends, and what is judged while it goes on."""
 
 import subprocess
 import sys
 import time
 
 import psutil
+import pytest
 
+from deepfake.video.detector import VideoDetector
+from deepfake.video.sampling import PER_SHOT
 from tests.conftest import EXAMPLES
 from tests.video.clips import film
 
@@ -28,3 +31,25 @@ print(clip._ready[0].pid, flush=True)
     while psutil.pid_exists(int(pid)) and time.monotonic() < end:
         time.sleep(0.1)
     assert not psutil.pid_exists(int(pid))
+
+
+@pytest.mark.parametrize("verdicts", [["fake"], ["fake", "real"]])
+def test_what_is_judged_before_the_cuts_are_known_is_as_if_they_had_been(
+    tmp_path, detector, verdicts
+):
+    """Samples at key frames are judged while further ones are decoded, as if there were no cut."""
+    photos = {"fake": "fake_swap_collins.jpg", "real": "eileen_collins.png"}
+    path = film(
+        tmp_path / "film.mp4", [EXAMPLES / photos[said] for said in verdicts], 40 / len(verdicts)
+    )
+    told = []
+    report = VideoDetector(detector).detect(path, progress=lambda *judged: told.append(judged))
+    assert len(report.shots) == len(verdicts)
+    assert told[-1] == (len(report.sampled), len(report.sampled))
+    for start, end in report.shots:
+        # One in each part of the shot.
+        within = [time for time in report.sampled if start <= time <= end]
+        assert {int(PER_SHOT * (time - start) / (end - start)) for time in within} >= set(
+            range(PER_SHOT)
+        )
+    assert [person.verdict for person in report.people] == verdicts
