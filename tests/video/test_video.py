@@ -18,7 +18,7 @@ from deepfake import Detector, cli
 from deepfake.errors import SettingError, VideoError
 from deepfake.imaging import Picture
 from deepfake.settings import Settings
-from deepfake.video import aggregation, decoding, html, sampling
+from deepfake.video import aggregation, decoding, html, kept, sampling
 from deepfake.video.annotate import annotate
 from deepfake.video.clip import Clip
 from deepfake.video.detector import BEYOND, VideoDetector
@@ -162,7 +162,7 @@ def test_frames_that_are_kept_take_no_more_room_than_there_is(tmp_path, monkeypa
     path = film(tmp_path / "film.mp4", [EXAMPLES / "coffee.png"], 3.0, key_every=25)
     limits = {"path": str(path), "seconds": 10.0, "side": 4096}
     room = SIZE[0] * SIZE[1] * 3 // 2 * 3
-    monkeypatch.setattr(decoding, "KEPT_BYTES", room)
+    monkeypatch.setattr(kept, "KEPT_BYTES", room)
     clip, other = decoding.Clip(limits), decoding.Clip(limits)
     ends, soon = [clip.times[17], clip.times[-1]], clip.times[3:41:4]
     list(clip.frames(ends, exact=False, soon=soon))
