@@ -13,6 +13,7 @@ from deepfake.web.adjust import meaning
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import Choices
 from deepfake.web.examples import examples
+from deepfake.web.gradio_internals import FaceInput
 from deepfake.web.history import history_list, remember
 from deepfake.web.intake import Intake, notice
 from deepfake.web.misjudged_panel import misjudged_panel
@@ -127,7 +128,7 @@ def _result(
     notice("notice")
     verdict = gr.HTML(placed(wording.welcome), elem_id="verdict")
     with gr.Column(visible=False) as details:
-        face = gr.Radio(
+        face = FaceInput(
             [], label=placed(say, "faces.label"), type="value", visible=False, elem_id="face",
         )  # fmt: skip
         evidence = gr.ImageSlider(
