@@ -191,7 +191,13 @@ class Judgement(TypedDict):
             'end on "fake"'
         ),
     ]
-    sentence: Annotated[str, Field(description="the verdict for people")]
+    sentence: Annotated[
+        str,
+        Field(
+            description="the verdict for people; it says so where the model's own threshold would "
+            "decide otherwise"
+        ),
+    ]
     reasons: Annotated[
         list[Reason],
         Field(
@@ -262,9 +268,8 @@ class MeasuredDocument(TypedDict):
     ]
 
 
-@with_config(CLOSED)
-class ErrorRatesDocument(TypedDict):
-    """How often a model was wrong; null where that was not measured at the threshold."""
+class RatesDocument(TypedDict):
+    """How often a model was wrong on single faces; null where that was not measured."""
 
     elsewhere: Annotated[
         MeasuredDocument | None,
@@ -273,6 +278,30 @@ class ErrorRatesDocument(TypedDict):
     known: Annotated[
         MeasuredDocument | None, Field(description="on sources that it was trained with")
     ]
+
+
+@with_config(CLOSED)
+class ErrorRatesDocument(RatesDocument):
+    """How often a model was wrong; null where that was not measured at the threshold."""
+
+    faces: Annotated[int, Field(ge=0, description="that were judged; the other rates are of one")]
+    group_false_positive_rate: Annotated[
+        Probability | None,
+        Field(
+            description="of pictures with so many real faces, the share in which one reaches the "
+            "threshold, from `elsewhere`, if faces err independently; null for fewer than two"
+        ),
+    ]
+
+
+@with_config(CLOSED)
+class OwnDocument(TypedDict):
+    """What the model says by itself: at its own threshold, whatever the user's was."""
+
+    called: Annotated[str, Field(description="the model's name for people, and its version")]
+    threshold: Annotated[Probability, Field(description="P(fake), as in its manifest")]
+    verdict: Annotated[Verdict, Field(description="on the picture, at that threshold")]
+    sentence: Annotated[str, Field(description="that verdict for people")]
 
 
 @with_config(CLOSED)
@@ -318,8 +347,13 @@ class RecordDocument(TypedDict):
         ReportDocument, Field(description="the verdict; `file` is the name without its folder")
     ]
     limits: Annotated[LimitsDocument, Field(description="settings that decide which faces count")]
+    own: Annotated[OwnDocument, Field(description="the verdict at the model's own threshold")]
     error_rates: Annotated[
-        ErrorRatesDocument, Field(description="how often the model was wrong at the threshold")
+        ErrorRatesDocument,
+        Field(
+            description="how often the model was wrong at the threshold from which on this picture "
+            "is called fake: the upper end of `uncertain_band`"
+        ),
     ]
     versions: Annotated[VersionsDocument, Field(description="of the programs")]
     pictures: Annotated[

@@ -135,8 +135,9 @@ def add(
     """
     said = _said(report)
     if said.verdict == right:
+        at = f"{100 * said.threshold:.0f} %"
         raise RightlyJudgedError(
-            f"{said.model} calls this photo {right} at its own threshold ({said.threshold:.2f}), "
+            f"{said.model} calls this photo {right} at its own threshold ({at}), "
             "which is right. So there is nothing to keep."
         )
     name = report.sha256[:NAMED]

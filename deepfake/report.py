@@ -189,8 +189,38 @@ class Report:
     @property
     def sentence(self) -> str:
         """The verdict for people."""
+        return self.plain_sentence if self.agrees else verdict.CHOSEN[self.verdict]
+
+    @property
+    def plain_sentence(self) -> str:
+        """The same as if the threshold were the model's own."""
         hindrance = self.faces[0].reasons[0] if self.faces and self.p_fake is None else ""
         return verdict.sentence(self.verdict, self.p_fake, len(self.faces), hindrance)
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the threshold is another one than the model's own."""
+        return self.threshold != self.manifest.threshold
+
+    @property
+    def own(self) -> Report:
+        """The same at the model's own threshold."""
+        return self.at(self.manifest.threshold)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the verdict is the same at the model's own threshold."""
+        return self.p_fake is None or self.own.verdict == self.verdict
+
+    @property
+    def judged(self) -> int:
+        """How many faces were judged."""
+        return sum(face.p_fake is not None for face in self.faces)
+
+    @property
+    def called_fake_from(self) -> float:
+        """P(fake) from which on this picture is called fake: the upper end of the band."""
+        return max(self.threshold, self.uncertain_band[1])
 
     @property
     def deciding(self) -> int | None:
@@ -209,8 +239,7 @@ class Report:
         decisive = self.decisive
         if decisive is None:
             return self.faces[0].reasons if self.faces else ()
-        judged = sum(face.p_fake is not None for face in self.faces)
-        group = verdict.group_threshold(self.manifest, self.threshold, judged)
+        group = verdict.group_threshold(self.manifest, self.threshold, self.judged)
         return (*decisive.reasons, *(("many_faces",) if group > self.threshold else ()))
 
     @property
@@ -239,8 +268,7 @@ class Report:
             SettingError: the threshold is out of range.
         """
         verdict.check_threshold(threshold)
-        judged = sum(face.p_fake is not None for face in self.faces)
-        band = verdict.uncertain_band(self.manifest, threshold, judged)
+        band = verdict.uncertain_band(self.manifest, threshold, self.judged)
         faces = tuple(face.decided(threshold, band) for face in self.faces)
         return replace(
             self,

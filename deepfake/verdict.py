@@ -32,6 +32,13 @@ HINDRANCES = {
     "burnt_out": "too bright to judge",
     "drawing": "drawn, painted or sculpted, as it seems, and not photographed",
 }
+# Where a threshold of the user's own decides otherwise than the model's own would: what it decides
+# alone, since what the model sees is the same, and the score might contradict any more.
+CHOSEN: dict[Verdict, str] = {
+    "fake": "Called fake at the threshold that was chosen",
+    "uncertain": "Too close to call at the threshold that was chosen",
+    "real": "Not called fake at the threshold that was chosen",
+}
 # Beyond this the sigmoid is 0 or 1 in double precision.
 LOGIT_LIMIT = 36.0
 # Error rates are told for thresholds this close to a measured one; measured are all hundredths.
@@ -150,6 +157,16 @@ def group_threshold(
         if p.false_positive_rate <= allowed:
             return p.threshold
     return higher[-1].threshold if higher else threshold
+
+
+def group_false_alarms(point: OperatingPoint, faces: int) -> float:
+    """The chance that one of several real faces is called fake, if they err independently.
+
+    Args:
+        point: OperatingPoint. Of the threshold from which on a face counts as fake.
+        faces: int. How many faces were judged.
+    """
+    return 1.0 - (1.0 - point.false_positive_rate) ** faces
 
 
 def _band_of_one(manifest: ModelManifest, threshold: float) -> tuple[float, float]:

@@ -94,6 +94,23 @@ class Provenance:
     thumbnail: Literal["none", "same", "differs"] = "none"
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def from_dict(cls, document: ProvenanceDocument) -> Provenance:
+        """The facts again, of JSON as of `to_dict`."""
+        jpeg = document["jpeg"]
+        sources = tuple(
+            SourceType(one["term"], one["of"], one["said_by"]) for one in document["source_types"]
+        )
+        return cls(
+            credentials=Credentials(**document["credentials"]),
+            metadata=Metadata(**document["metadata"]),
+            source_types=sources,
+            generators=tuple(Generator(**one) for one in document["generators"]),
+            jpeg=None if jpeg is None else JpegQuality(**jpeg),
+            thumbnail=document["thumbnail"],
+            notes=tuple(document["notes"]),
+        )
+
     @property
     def says_ai(self) -> bool:
         """Whether the file says that AI made or changed it or what it was made from."""

@@ -17,7 +17,7 @@ from deepfake.detector import Detector
 from deepfake.imaging import Picture
 from deepfake.modelstore.resolve import LoadedModel
 from deepfake.record.file import Recorded
-from deepfake.record.making import error_rates, versions
+from deepfake.record.making import error_rates, rates_at, versions
 from deepfake.report import Report
 from deepfake.settings import Settings
 
@@ -202,14 +202,32 @@ def _said(recorded: Recorded, report: Report, picture: Picture) -> list[Differen
                 f"“{report.verdict}” ({report.sentence}) at the same threshold.",
             )
         )
-    elif was.sentence != report.sentence and recorded.versions.deepfake == versions()["deepfake"]:
+    # Older ones have the plain sentence, whatever the threshold.
+    elif (
+        was.sentence not in (report.sentence, report.plain_sentence)
+        and recorded.versions.deepfake == versions()["deepfake"]
+    ):
         found.append(
             Difference(
                 "verdict",
                 f"The report's sentence was “{was.sentence}”, and is “{report.sentence}”.",
             )
         )
-    rates = error_rates(report.manifest, report.threshold)
+    own, now = recorded.own, report.own
+    if own is not None and (own.threshold, own.verdict) != (now.threshold, now.verdict):
+        found.append(
+            Difference(
+                "verdict",
+                f"The report says “{own.verdict}” at the model's own threshold, and it is "
+                f"“{now.verdict}” there.",
+            )
+        )
+    # Older ones have the rates at the threshold itself, and do not count the faces.
+    rates = (
+        error_rates(report)
+        if "faces" in recorded.error_rates
+        else rates_at(report.manifest, report.threshold)
+    )
     if any(recorded.error_rates.get(name) != rate for name, rate in rates.items()):
         found.append(
             Difference("figures", "The error rates in the report are not those of this model.")

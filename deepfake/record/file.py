@@ -80,6 +80,13 @@ class RecordedReport(Read):
     provenance: Any = None
 
 
+class RecordedOwn(Read):
+    """What the model says at its own threshold."""
+
+    threshold: Probability
+    verdict: Verdict
+
+
 class RecordedLimits(Read):
     """Settings that decide which faces count."""
 
@@ -106,6 +113,8 @@ class Recorded(Read):
     record: Literal[1]
     made: str
     report: RecordedReport
+    # Not in older ones.
+    own: RecordedOwn | None = None
     limits: RecordedLimits
     error_rates: dict[str, Any]
     versions: RecordedVersions

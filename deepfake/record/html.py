@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from deepfake.formatting import megabytes
-from deepfake.formatting import percent as share
+from deepfake.provenance.facts import Provenance
+from deepfake.provenance.words import NOTHING_MEANT, facts
 from deepfake.verdict import Verdict, percent
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ WORDS: dict[Verdict, str] = {
     "real": "real",
     "not_applicable": "not judged",
 }
+# Of a face that a threshold of the user's own lets pass, whatever its score is.
+NOT_CALLED = "not called fake"
 # Shape and words carry the meaning; colour only repeats it.
 ICONS: dict[Verdict, str] = {"fake": "▲", "uncertain": "◆", "real": "●", "not_applicable": "○"}
 CAVEATS: dict[Verdict, str] = {
@@ -43,7 +46,8 @@ REASONS = {
     "dark": "the face is dark",
     "burnt_out": "the face is nearly white",
     "turned": "the head is turned or lies on its side",
-    "many_faces": "there are many faces, so that one of them looks suspicious more easily",
+    "many_faces": "there are several faces, so that one of them scores high by chance more "
+    "easily, and more is needed to call the photo fake",
     "blurred": "the face is blurred",
     "compressed": "the file was compressed strongly",
     "drawing": "this may be a drawing and no photo",
@@ -70,24 +74,29 @@ def page(document: RecordDocument) -> str:
         HTML.
     """
     style = _style()
-    picture = document["report"]["picture"]
+    report, own = document["report"], document["own"]
+    picture, origin = report["picture"], report["provenance"]
+    moved = report["threshold"] != own["threshold"]
     unit = max(picture["width"], picture["height"]) / UNITS
     return (
         _environment()
         .get_template(TEMPLATE)
         .render(
             record=document,
-            report=document["report"],
+            report=report,
+            own=own,
+            moved=moved,
             style=style,
             # Only this very style is let in, and pictures that are in the page itself.
             policy=f"default-src 'none'; img-src data:; style-src 'sha256-{_hash(style)}'; "
             "base-uri 'none'; form-action 'none'",
             unit=unit,
-            boxes=[_box(face, unit) for face in document["report"]["faces"]],
-            words=WORDS,
+            boxes=[_box(face, unit) for face in report["faces"]],
+            words={**WORDS, "real": NOT_CALLED} if moved else WORDS,
             icons=ICONS,
             caveats=CAVEATS,
-            share=share,
+            origin=facts(Provenance.from_dict(origin), report["verdict"]) if origin else [],
+            nothing_meant=NOTHING_MEANT,
         )
     )
 
@@ -105,6 +114,18 @@ def _box(face: FaceDocument, unit: float) -> dict[str, float]:
     }
 
 
+def _of_hundred(rate: float) -> str:
+    """A measured share as a count of 100."""
+    if 0.0 < rate < 0.005:
+        return "fewer than 1"
+    return "more than 99" if 0.995 <= rate < 1.0 else f"{100 * rate:.0f}"
+
+
+def _exactly(share: float) -> str:
+    """A threshold or an end of the band: "97 %", "47.31 %"."""
+    return f"{100 * share:.4g} %"
+
+
 def _words(known: dict[str, str], name: str) -> str:
     return known.get(name, name.replace("_", " "))
 
@@ -120,6 +141,8 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         percent=percent,
+        exactly=_exactly,
+        of_hundred=_of_hundred,
         size=megabytes,
         reason=partial(_words, REASONS),
         change=partial(_words, CHANGES),

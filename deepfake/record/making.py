@@ -18,7 +18,7 @@ from deepfake.formatting import on_one_line, printable
 from deepfake.manifest import ModelManifest, OperatingPoint, OperatingPoints
 from deepfake.report import FaceReport, Report
 from deepfake.settings import Settings
-from deepfake.verdict import operating_point
+from deepfake.verdict import group_false_alarms, operating_point
 from deepfake.version import __version__
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
         ErrorRatesDocument,
         FacePicturesDocument,
         MeasuredDocument,
+        OwnDocument,
         PicturesDocument,
+        RatesDocument,
         RecordDocument,
         VersionsDocument,
     )
@@ -92,14 +94,41 @@ def record(
         "made": (made or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds"),
         "report": document,
         "limits": {"max_faces": settings.max_faces, "min_face": settings.min_face},
-        "error_rates": error_rates(report.manifest, report.threshold),
+        "own": own(report),
+        "error_rates": error_rates(report),
         "versions": versions(),
         "pictures": pictures,
     }
 
 
-def error_rates(manifest: ModelManifest, threshold: float) -> ErrorRatesDocument:
-    """How often a model was wrong at a threshold, where that was measured."""
+def own(report: Report) -> OwnDocument:
+    """What the model says by itself, wherever the threshold was moved to."""
+    by_itself = report.own
+    return {
+        "called": report.manifest.called,
+        "threshold": by_itself.threshold,
+        "verdict": by_itself.verdict,
+        "sentence": by_itself.sentence,
+    }
+
+
+def error_rates(report: Report) -> ErrorRatesDocument:
+    """How often the model was wrong where this picture would be called fake, if measured."""
+    manifest, threshold = report.manifest, report.called_fake_from
+    point = operating_point(manifest, threshold, elsewhere=True)
+    group = None
+    if point is not None and report.judged > 1:
+        # No more digits than any processor gives alike.
+        group = round(group_false_alarms(point, report.judged), 6)
+    return {
+        **rates_at(manifest, threshold),
+        "faces": report.judged,
+        "group_false_positive_rate": group,
+    }
+
+
+def rates_at(manifest: ModelManifest, threshold: float) -> RatesDocument:
+    """How often a model was wrong on single faces at a threshold, where that was measured."""
     return {
         "elsewhere": _measured(
             manifest.operating_points_elsewhere,

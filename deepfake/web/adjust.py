@@ -21,12 +21,14 @@ def meaning(manifest: ModelManifest, threshold: float, report: Report | None = N
     Args:
         manifest: ModelManifest. Of the model.
         threshold: float. The threshold in use.
-        report: Report. The result, which tells how it was made.
+        report: Report. The result, which tells of how many faces it is and how it was made.
     """
-    low, high = uncertain_band(manifest, threshold)
+    low, high = uncertain_band(manifest, threshold, 1 if report is None else report.judged)
+    several = report is not None and "many_faces" in report.reasons
+    why = f"<p>{escape(say('reason.many_faces'))}</p>" if several else ""
     return (
         f'<section class="meaning">{_presets(manifest, threshold)}'
-        f"{_consequences(manifest, high)}{_details(manifest, low, high, report)}</section>"
+        f"{why}{_consequences(manifest, high)}{_details(manifest, low, high, report)}</section>"
     )
 
 
@@ -54,7 +56,7 @@ def _consequences(manifest: ModelManifest, threshold: float) -> str:
     if now is None:
         words = say("worth.not_here")
     else:
-        words = say("adjust.now", threshold=share(now.threshold), **counts(now))
+        words = say("adjust.now", threshold=percent(now.threshold), **counts(now))
     return (
         f'<div class="consequences">{roc(measured, now)}<div><p>{escape(words)}</p>'
         f'<p class="caption">{escape(basis)}</p>{"" if now is None else _mix(now)}</div></div>'
@@ -65,14 +67,18 @@ def _mix(now: OperatingPoint) -> str:
     """How many of those called fake would be fake: worked out anew in the browser (result.js)."""
     fakes, reals = FAKES_AT_FIRST, 1000 - FAKES_AT_FIRST
     right, wrong = round(fakes * now.true_positive_rate), round(reals * now.false_positive_rate)
-    answer = say("adjust.mix_answer", flagged=right + wrong, right=right, wrong=wrong)
+    answer = say(
+        "adjust.mix_answer",
+        flagged=number(right + wrong), right=number(right), wrong=number(wrong),
+    )  # fmt: skip
     template = say("adjust.mix_answer", flagged="{flagged}", right="{right}", wrong="{wrong}")
     return (
         f'<label for="mix">{escape(say("adjust.mix"))}</label> '
         f'<input type="number" id="mix" min="0" max="1000" step="1" value="{fakes}" '
         f'inputmode="numeric" data-found="{now.true_positive_rate}" '
         f'data-false-alarms="{now.false_positive_rate}">'
-        f'<p id="mix-answer" aria-live="polite" data-template="{escape(template)}">'
+        f'<p id="mix-answer" aria-live="polite" data-template="{escape(template)}" '
+        f'data-group="{escape(say("number.group"))}">'
         f"{escape(answer)}</p>"
     )
 
@@ -88,7 +94,7 @@ def _details(manifest: ModelManifest, low: float, high: float, report: Report | 
         if measured is not None and point is not None:
             lines.append(
                 say(
-                    message, threshold=number(point.threshold, 2),
+                    message, threshold=percent(point.threshold),
                     false_alarms=percent(point.false_positive_rate, 1),
                     found=percent(point.true_positive_rate, 1),
                     measured_on=measured.measured_on, reals=number(measured.reals),

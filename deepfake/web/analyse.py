@@ -22,6 +22,7 @@ from deepfake.web.adjust import meaning
 from deepfake.web.choices import Choices
 from deepfake.web.history import handed, history_row, kept
 from deepfake.web.newest import Latest, Newest
+from deepfake.web.record_panel import full_record
 from deepfake.web.session import Session
 from deepfake.web.texts import say
 from deepfake.web.time_limit import TimeLimit
@@ -187,6 +188,8 @@ class Analyser:
     ) -> Changes:
         """Another threshold, the same scores."""
         self.thresholds.note(request, threshold)
+        if session is None and ticket:
+            return self._gone(ticket)
         if session is None or session.ticket != ticket:
             return {self.view.meaning: self._meaning(threshold, model)}
         face = min(face or 0, max(0, len(session.report.faces) - 1))
@@ -211,6 +214,8 @@ class Analyser:
     ) -> Changes:
         """Work out what a model without built-in map looked at."""
         index = face or 0
+        if session is None and ticket:
+            return self._gone(ticket)
         if not _is_shown(session, ticket, index):
             return stays()
         try:
@@ -235,9 +240,24 @@ class Analyser:
 
     def choose_face(self, session: Session | None, face: int | None, ticket: str) -> Changes:
         """Another face."""
+        if session is None and ticket:
+            return self._gone(ticket)
         if face is None or not _is_shown(session, ticket, face):
             return stays()
         return self.view.show_face(session, face)
+
+    def save(self, session: Session | None, ticket: str) -> Changes:
+        """The report on the result, handed to the browser, which saves it."""
+        if session is None and ticket:
+            return self._gone(ticket)
+        if session is None or session.ticket != ticket:
+            return stays()
+        return {self.view.made: handed(full_record(session, self.choices.shelf.settings))}
+
+    def _gone(self, ticket: str) -> Changes:
+        """A result that the browser still shows, and that is no longer here."""
+        panel = wording.error_panel(say("report.gone"), wording.GONE, again=True)
+        return self.view.show_nothing(panel, "", ticket)
 
     def _row(self, session: Session) -> list[str]:
         return handed(history_row(session, self.choices.shelf.settings))

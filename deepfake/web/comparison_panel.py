@@ -131,7 +131,7 @@ def _score(p_fake: float | None) -> str:
 
 def _wrong(threshold: float, point: OperatingPoint | None) -> str:
     """How often a model was wrong at its threshold, where that was measured."""
-    at = number(threshold, 2)
+    at = percent(threshold)
     if point is None:
         return escape(say("compare.not_measured", threshold=at))
     return escape(

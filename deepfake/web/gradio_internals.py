@@ -421,6 +421,10 @@ async def _refuse_addresses(component: Any, resource: str | None) -> str | None:
     return moved
 
 
+def _number(_component: gr.Radio, payload: Any) -> int | None:
+    return payload if type(payload) is int and payload >= 0 else None
+
+
 def _example(_component: gr.Image) -> dict[str, Any]:
     return {"path": "photo.jpg", "meta": {"_type": "gradio.FileData"}}
 
@@ -482,5 +486,18 @@ VideoInput = cast(
             "preprocess": _path,
             "async_move_resource_to_block_cache": _refuse_addresses,
         },
+    ),
+)
+
+# The same of its radio buttons, for the faces of a result: Gradio checks what was chosen against
+# what it knows of the session, and answers with a bare "Error" where the session is gone. Whether
+# there is such a face is for our handlers to say.
+FaceInput = cast(
+    type[gr.Radio],
+    ABCMeta.__new__(
+        type(gr.Radio),
+        "FaceInput",
+        (gr.Radio,),
+        {"__module__": __name__, "is_template": True, "preprocess": _number},
     ),
 )

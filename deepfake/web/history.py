@@ -31,11 +31,11 @@ def words() -> dict[str, Any]:
         **{name: placed(say, f"history.{name}") for name in SAID},
         "columns": [placed(say, f"history.{name}") for name in COLUMNS],
         "open": placed(say, "history.open", file="{file}"),
+        "passed": placed(say, "word.passed"),
         "verdicts": {name: placed(say, f"word.{name}") for name in get_args(Verdict)},
         "below_one": placed(say, "number.below_one"),
         "above_99": placed(say, "number.above_99"),
         "percent": placed(say, "number.percent", value="{value}"),
-        "decimal": placed(say, "number.decimal"),
     }
 
 
@@ -72,6 +72,7 @@ def history_row(session: Session, settings: Settings) -> dict[str, Any]:
         "sentence": report.sentence,
         "p_fake": report.p_fake,
         "threshold": report.threshold,
+        "moved": report.is_moved,
         "faces": len(report.faces),
         "model": report.manifest.called,
         "thumbnail": session.kept.thumbnail,

@@ -67,6 +67,11 @@ class Intake:
         return self._call("sign")
 
     @property
+    def sign_shown(self) -> str:
+        """The same for what is done with a result: no ticket where none of this photo is shown."""
+        return self._call("sign_shown")
+
+    @property
     def rejudge(self) -> str:
         """The same with a new ticket: the photo stays, but its result does not."""
         return self._call("rejudge")

@@ -13,11 +13,12 @@ from deepfake.web.adjust import meaning
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import Choices
 from deepfake.web.examples import examples
+from deepfake.web.gradio_internals import FaceInput
 from deepfake.web.history import history_list, remember
 from deepfake.web.intake import Intake, notice
 from deepfake.web.misjudged_panel import misjudged_panel
 from deepfake.web.placed import placed
-from deepfake.web.record_panel import record_panel
+from deepfake.web.record_panel import record_panel, saving
 from deepfake.web.session import SESSION_SECONDS
 from deepfake.web.texts import say
 from deepfake.web.uploads import Uploads
@@ -62,9 +63,9 @@ def photo_tab(choices: Choices, admission: Admission, uploads: Uploads, card: gr
             examples("examples")
         photo, ticket, settings = intake.photo, intake.ticket, choices.shelf.settings
         with gr.Column(scale=6, min_width=300, elem_id="result"):
-            view = _result(
-                manifest, settings, photo, admission, made,
-                session=session, row=row, picture=picture, card=card,
+            view, saves = _result(
+                manifest, settings, photo, admission,
+                session=session, row=row, made=made, picture=picture, card=card,
             )  # fmt: skip
             threshold = view.threshold
     analyser = Analyser(choices, admission, view, uploads)
@@ -77,24 +78,25 @@ def photo_tab(choices: Choices, admission: Admission, uploads: Uploads, card: gr
         "show_progress_on": [view.verdict], "concurrency_id": "analyse",
         "trigger_mode": "always_last", **PRIVATE,
     }  # fmt: skip
-    signed = {"js": intake.sign, "show_progress": "hidden", **PRIVATE}
+    # What is done with a result that is shown, which may have gone from the server.
+    signed = {"js": intake.sign_shown, "show_progress": "hidden", **PRIVATE}
     analysing = analyse.click(**handler, **shown)
     deciding = threshold.change(
         analyser.decide_again, [session, threshold, view.face, model, ticket],
-        [session, view.verdict, view.picture, view.face, view.provenance, view.meaning, row],
-        trigger_mode="always_last", queue=False, **signed,
+        view.result, trigger_mode="always_last", queue=False, **signed,
     )  # fmt: skip
     # Not `change`, which an analysis triggers too: everything would be drawn and sent twice, and
     # Gradio would rewrite files while the browser reads them.
     view.face.input(
-        analyser.choose_face, [session, view.face, ticket],
-        [view.picture, view.evidence, view.look, view.strip], **signed,
+        analyser.choose_face, [session, view.face, ticket], view.result, **signed,
     )  # fmt: skip
     looking = view.look.click(
-        analyser.look, [session, view.face, ticket],
-        [session, view.evidence, view.look, view.strip, row],
-        show_progress_on=[view.look], concurrency_id="analyse", js=intake.sign, **PRIVATE,
+        analyser.look, [session, view.face, ticket], view.result,
+        show_progress_on=[view.look], concurrency_id="analyse", js=intake.sign_shown, **PRIVATE,
     )  # fmt: skip
+    for kind, button in saves.items():
+        saved = button.click(analyser.save, [session, ticket], [made, *view.result], **signed)
+        saving(saved, made, kind)
     # Not `change`, which would run at the start, too.
     loading = model.input(
         analyser.choose_model, [model, ticket], [session, threshold, view.meaning, card],
@@ -117,14 +119,16 @@ def _result(
     settings: Settings,
     photo: gr.Image,
     admission: Admission,
-    made: gr.JSON,
     **others: Any,
-) -> PhotoView:
-    """Lay the result's side out; the view's other components are there already."""
+) -> tuple[PhotoView, dict[str, gr.Button]]:
+    """Lay the result's side out: (view, the buttons that save a report).
+
+    The view's other components are there already.
+    """
     notice("notice")
     verdict = gr.HTML(placed(wording.welcome), elem_id="verdict")
     with gr.Column(visible=False) as details:
-        face = gr.Radio(
+        face = FaceInput(
             [], label=placed(say, "faces.label"), type="value", visible=False, elem_id="face",
         )  # fmt: skip
         evidence = gr.ImageSlider(
@@ -140,10 +144,11 @@ def _result(
                 info=placed(say, "adjust.info"), elem_id="threshold",
             )  # fmt: skip
             figures = gr.HTML(placed(meaning, manifest, manifest.threshold), elem_id="meaning")
-        record_panel(others["session"], made, settings)
+        saves = record_panel()
         misjudged_panel(photo, others["session"], settings, admission)
     provenance = gr.HTML("", elem_id="provenance")
-    return PhotoView(
+    view = PhotoView(
         verdict=verdict, details=details, face=face, evidence=evidence, look=look, strip=strip,
         provenance=provenance, threshold=threshold, meaning=figures, **others,
     )  # fmt: skip
+    return view, saves

@@ -11,39 +11,33 @@ from PIL import Image
 from deepfake.record import html
 from deepfake.record.making import pictures, record
 from deepfake.settings import Settings
-from deepfake.web.history import handed
 from deepfake.web.placed import placed
 from deepfake.web.session import Session
 from deepfake.web.texts import say
 
 
-def record_panel(session: gr.State, made: gr.JSON, settings: Settings) -> None:
-    """Lay the buttons out.
-
-    Args:
-        session: gradio.State. Holds the Session of the result that is shown.
-        made: gradio.JSON. Hands a report over to the browser. Not in what is shown and hidden with
-            a result: Gradio then shows it, too.
-        settings: Settings. The limits that it was made with.
-    """
-
-    def make(session: Session | None) -> list[str]:
-        if session is None:
-            raise gr.Error(say("report.gone"), print_exception=False)
-        return handed(full_record(session, settings))
-
+def record_panel() -> dict[str, gr.Button]:
+    """Lay the buttons out: {"html": the one that saves a page, "json": the one for JSON}."""
     with gr.Row():
         page = gr.Button(placed(say, "report.read"), size="sm", elem_id="report-html")
         json = gr.Button(placed(say, "report.check"), size="sm", elem_id="report-json")
+    return {"html": page, "json": json}
+
+
+def saving(event: Any, made: gr.JSON, kind: str) -> None:
+    """Have the browser save what an event has handed over.
+
+    Args:
+        event: what made the report.
+        made: gradio.JSON. Where it puts it, `handed`; nothing where there is none.
+        kind: str. "html" or "json".
+    """
     save = "window.deepfakeHistory.saveReport"
-    for button, kind in ((page, "html"), (json, "json")):
-        button.click(
-            make, [session], [made], show_progress="hidden", api_visibility="private"
-        ).success(
-            None, [made], [made],
-            js=f"(made) => {{ {save}(made && JSON.parse(made[0]), '{kind}'); return null }}",
-            api_visibility="private",
-        )  # fmt: skip
+    event.success(
+        None, [made], [made],
+        js=f"(made) => {{ {save}(made && JSON.parse(made[0]), '{kind}'); return null }}",
+        api_visibility="private",
+    )  # fmt: skip
 
 
 def full_record(session: Session, settings: Settings) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class PhotoView:
     Attributes:
         session: holds a Session, on the server.
         row: hands what the browser keeps of a result over to it.
+        made: hands a report that is to be saved over to it. Not in what is shown and hidden with a
+            result: Gradio then shows it, too.
         threshold: the threshold, which each model brings along.
         card: what is known of the model, in a tab of its own.
         verdict: the verdict in words, or why there is none.
@@ -50,6 +52,7 @@ class PhotoView:
 
     session: gr.State
     row: gr.JSON
+    made: gr.JSON
     threshold: gr.Slider
     card: gr.Markdown
     verdict: gr.HTML

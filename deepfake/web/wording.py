@@ -20,6 +20,7 @@ NO_PHOTO = "error.no_photo"
 UNREADABLE_FILE = "error.file"
 REFUSED = "error.refused"
 UNUSABLE_MODEL = "error.model"
+GONE = "error.gone"
 
 
 def welcome(family: str = "welcome") -> str:
@@ -63,7 +64,9 @@ def error_panel(
     """
     text = told_html(problem.public) if isinstance(problem, DeepfakeError) else escape(problem)
     more = escape(say("intake.again"))
-    button = f'<button type="button" class="again">{more}</button>' if again else ""
+    # With the result the server has let go of the photo, or soon will.
+    names = "again resend" if heading == GONE else "again"
+    button = f'<button type="button" class="{names}">{more}</button>' if again else ""
     return (
         '<section class="verdict verdict-error" role="alert">'
         f'<h2><span aria-hidden="true">✕</span> {escape(say(heading))}</h2>'
@@ -86,7 +89,7 @@ def headline(report: Report) -> str:
         if not report.faces:
             return say("verdict.not_applicable")
         return say(f"unjudged.{_hindrance(report)}")
-    if _own_verdict(report) != report.verdict:
+    if not report.agrees:
         return say(f"adjusted.{report.verdict}")
     return say(f"verdict.{report.verdict}")
 
@@ -97,9 +100,11 @@ def face_name(report: Report, index: int) -> str:
     if face.p_fake is None:
         return say("face.unjudged", number=index + 1, faces=faces)
     decides = faces > 1 and index == report.deciding
+    # "Real" would contradict a high score that the visitor's own threshold lets pass.
+    word = "passed" if report.is_moved and face.verdict == "real" else face.verdict
     return say(
         "face.decides" if decides else "face.judged",
-        number=index + 1, faces=faces, verdict=say(f"word.{face.verdict}"),
+        number=index + 1, faces=faces, verdict=say(f"word.{word}"),
         share=share(face.p_fake),
     )  # fmt: skip
 
@@ -120,16 +125,12 @@ def strip(face: FaceReport | None) -> str:
     )
 
 
-def _own_verdict(report: Report) -> str:
-    """The verdict at the model's own threshold."""
-    return report.at(report.manifest.threshold).verdict
-
-
 def _own(report: Report) -> str:
-    own = _own_verdict(report)
-    if report.p_fake is None or own == report.verdict:
+    """The verdict at the model's own threshold, where it is another one."""
+    if report.agrees:
         return ""
-    return f"<p>{escape(say('adjusted.own', verdict=say(f'verdict.{own}')))}</p>"
+    own = say(f"verdict.{report.own.verdict}")
+    return f"<p>{escape(say('adjusted.own', verdict=own))}</p>"
 
 
 def _hindrance(report: Report) -> str:
@@ -157,25 +158,34 @@ def _worth(report: Report) -> str:
     if report.p_fake is None:
         return ""
     manifest = report.manifest
-    point = operating_point(manifest, worth.called_fake_from(report), elsewhere=True)
+    point = operating_point(manifest, report.called_fake_from, elsewhere=True)
     if manifest.operating_points_elsewhere is None:
         lines = [say("worth.not_measured")]
     elif point is None:
         lines = [say("worth.not_here")]
     else:
         lines = [say("worth.elsewhere", **counts(point))]
-        judged = sum(face.p_fake is not None for face in report.faces)
-        if judged > 1:
-            group = of_hundred(worth.group_false_alarms(point, judged))
-            lines.append(say("worth.group", faces=judged, false_alarms=group))
+        lines += _group(report)
     return "".join(f'<p class="worth">{escape(line)}</p>' for line in lines)
+
+
+def _group(report: Report) -> list[str]:
+    """How likely a false alarm is with so many faces, beside one face."""
+    chances = worth.false_alarms(report)
+    if chances is None:
+        return []
+    here, of_one = chances
+    said = of_hundred(here)
+    more = here > of_one and said != of_hundred(of_one)
+    message = "worth.group_more" if more else "worth.group"
+    return [say(message, faces=report.judged, false_alarms=said)]
 
 
 def _bar(report: Report) -> str:
     """One bar from "no signs" to "signs found", with the uncertain band drawn in."""
     if report.p_fake is None:
         return ""
-    low, high = report.uncertain_band[0], worth.called_fake_from(report)
+    low, high = report.uncertain_band[0], report.called_fake_from
     low = min(low, high)
     said = share(report.p_fake)
     banded = high - low >= 0.005

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from deepfake.manifest import ModelManifest, OperatingPoint
+from deepfake.manifest import ModelManifest
 from deepfake.report import Report
-from deepfake.verdict import operating_point
+from deepfake.verdict import group_false_alarms, operating_point, uncertain_band
 
 # Presets of the threshold, by what they promise where it was measured.
 FEW_ALARMS = 0.01
 FEW_MISSES = 0.9
 
 
-def called_fake_from(report: Report) -> float:
-    """P(fake) from which on the picture is called fake: the upper end of the band."""
-    return max(report.threshold, report.uncertain_band[1])
+def false_alarms(report: Report) -> tuple[float, float] | None:
+    """The chances that a picture of real faces is called fake: of so many faces, and of one.
 
-
-def group_false_alarms(point: OperatingPoint, faces: int) -> float:
-    """The chance that one of several real faces is called fake, if they err independently."""
-    return 1.0 - (1.0 - point.false_positive_rate) ** faces
+    None for fewer than two faces, where it was not measured, and where the threshold decides by
+    itself: at 0 all are called fake, at 1 none.
+    """
+    if report.judged < 2 or report.threshold in (0.0, 1.0):
+        return None
+    _, high_of_one = uncertain_band(report.manifest, report.threshold)
+    here = operating_point(report.manifest, report.called_fake_from, elsewhere=True)
+    of_one = operating_point(report.manifest, high_of_one, elsewhere=True)
+    if here is None or of_one is None:
+        return None
+    return group_false_alarms(here, report.judged), of_one.false_positive_rate
 
 
 def missed_alike(report: Report) -> float | None:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from deepfake.cli import main
+from deepfake.record.making import rates_at
 
 
 def verify(report, photo, *options):
@@ -76,6 +77,10 @@ def rates(document):
     document["error_rates"]["elsewhere"]["operating_point"]["false_positive_rate"] = 0.0
 
 
+def own(document):
+    document["own"]["verdict"] = "fake"
+
+
 def moved(document):
     document["report"]["faces"][0]["box"][0] += 3
 
@@ -103,6 +108,7 @@ def picture(document):
         (turned_to_fake, "The report says “fake”"),
         (sentence, "The report's sentence was"),
         (rates, "error rates in the report are not those of this model"),
+        (own, "The report says “fake” at the model's own threshold"),
         (moved, "Face 1 lies elsewhere"),
         (no_faces, "The report has 0 faces; 1 are found now"),
         (model, "This is another model."),
@@ -124,6 +130,19 @@ def hardly(document):
 def test_what_does_not_matter_is_said_and_holds(portrait, write, capsys):
     assert verify(write(hardly), portrait) == 0
     assert "made with deepfake 0.0.7, checked with" in capsys.readouterr().out
+
+
+def test_a_report_of_before_the_threshold_was_told_still_holds(detector, portrait, write, capsys):
+    def before(document):
+        # “Signs of manipulation found”, at 0, of any face.
+        report = detector.detect(portrait).at(0.0)
+        document["report"] = json.loads(json.dumps(report.to_dict()))
+        document["report"]["sentence"] = report.plain_sentence
+        document["error_rates"] = json.loads(json.dumps(rates_at(report.manifest, 0.0)))
+        del document["own"]
+
+    assert verify(write(before), portrait) == 0
+    assert "Called fake at the threshold that was chosen" in capsys.readouterr().out
 
 
 def test_another_version_of_the_document_is_told_from_garbage(portrait, write, capsys):

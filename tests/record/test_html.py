@@ -2,11 +2,22 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from deepfake.provenance.facts import (
+    Credentials,
+    Generator,
+    JpegQuality,
+    Metadata,
+    Provenance,
+    SourceType,
+)
 from deepfake.record.html import CAVEATS, page
+from deepfake.record.making import record
+from deepfake.settings import Settings
 
 
 def test_it_says_what_was_judged_and_how_to_check_it(recorded):
@@ -15,18 +26,90 @@ def test_it_says_what_was_judged_and_how_to_check_it(recorded):
     for said in (
         report["sentence"], report["picture"]["sha256"], report["model"]["sha256"],
         recorded["made"], CAVEATS[report["verdict"]],
-        "sources left out of training", "real faces fake",
-        "deepfake verify", f"{report['p_fake']:.7f}",
+        "sources left out of training", "of 100 real faces it called <b>5</b> fake",
+        "deepfake verify", f"{100 * report['p_fake']:.5f} %", recorded["own"]["called"],
     ):  # fmt: skip
         assert said in text
+    # Who reads it need know no program: its words are those of the page.
+    plain = text.partition("To check it again")[0]
+    for technical in ("P(fake)", "LiteRT", report["model"]["name"] + " 2", "threshold 0", "SHA"):
+        assert technical not in plain, technical
+
+
+def moved(detector, photo, threshold, *scores):
+    """The report on a photo at a threshold of the user's own, with faces of these scores."""
+    report = detector.detect(photo)
+    if scores:
+        faces = tuple(replace(report.faces[0], p_fake=score) for score in scores)
+        report = replace(report, faces=faces, p_fake=max(scores))
+    return record(report.at(threshold), None, Settings())
+
+
+@pytest.mark.parametrize(
+    ("score", "threshold", "headline", "own"),
+    [
+        (0.73, 0.97, "Not called fake at the threshold that was chosen", "Too close to call"),
+        (0.01, 0.0, "Called fake at the threshold that was chosen", "No signs of manipulation"),
+        (0.9, 0.97, "Too close to call at the threshold that was", "Signs of manipulation found"),
+    ],
+)
+def test_a_threshold_that_was_moved_is_no_secret(
+    detector, portrait, score, threshold, headline, own
+):
+    document = moved(detector, portrait, threshold, score)
+    top = page(document).partition("<figure")[0].partition("<h2>")[0]
+    heading = re.search(r"<strong>(.*?)</strong>", top)[1]
+    assert headline in heading and own not in heading
+    assert f"threshold was set to {100 * threshold:.0f} %" in top
+    assert f"At the model’s own threshold, 80 %: {own}" in top
+    assert f"Likely fake: {100 * score:.0f} %" in top
+    # Programs read the same.
+    assert headline in document["report"]["sentence"] and own in document["own"]["sentence"]
+    assert document["own"]["threshold"] == 0.8 != document["report"]["threshold"]
+
+
+def test_no_face_is_called_real_for_a_threshold_of_ones_own(detector, portrait):
+    assert "<td>not called fake</td><td>73 %</td>" in page(moved(detector, portrait, 0.97, 0.73))
+    assert "<td>real</td><td>2 %</td>" in page(moved(detector, portrait, 0.8, 0.02))
+
+
+def test_the_error_rates_are_those_of_what_is_asked_of_so_many_faces(detector, portrait):
+    one, three = (moved(detector, portrait, 0.8, *[0.95] * count) for count in (1, 3))
+    assert one["error_rates"]["group_false_positive_rate"] is None
+    assert "Faces judged here" not in page(one)
+    rates = three["error_rates"]
+    at = rates["elsewhere"]["operating_point"]
+    # Of three faces one must reach more than 80 %.
+    assert at["threshold"] == three["report"]["uncertain_band"][1] > 0.85
+    assert rates["faces"] == 3
+    chance = 1 - (1 - at["false_positive_rate"]) ** 3
+    assert rates["group_false_positive_rate"] == pytest.approx(chance, abs=1e-6)
+    text = page(three)
+    assert f"called fake from {100 * at['threshold']:.0f} % on" in text
+    assert f"about <b>{100 * chance:.0f}</b> would be called fake" in text
 
 
 def test_what_the_file_says_of_itself_is_listed(recorded):
-    facts = {"camera": "Make <& Model>", "credentials": {"intact": True, "signer": None}, "gps": []}
+    found = Provenance(
+        Credentials("present", intact=True, signer="Jane & Co", signer_list="unknown"),
+        Metadata(camera="Make <& Model>", gps=True),
+        (SourceType("digitalCapture", "picture", "credentials"),),
+        (Generator("ComfyUI", "a <cat>"),), JpegQuality(92, False), "same", ("A note.",),
+    )  # fmt: skip
+    assert Provenance.from_dict(found.to_dict("real")).to_dict("real") == found.to_dict("real")
+    facts = json.loads(json.dumps(found.to_dict("real")))
     text = page({**recorded, "report": {**recorded["report"], "provenance": facts}})
-    assert "What the file says of itself" in text and "Make &lt;&amp; Model&gt;" in text
-    assert "<dt>intact</dt><dd>yes</dd>" in text and "signer" not in text and "gps" not in text
-    assert "What the file says of itself" not in page(recorded)
+    assert "What the file says of where it comes from" in text
+    for said in (
+        "<dt>Camera</dt><dd>Make &lt;&amp; Model&gt;", "signed by Jane &amp; Co", "about 92",
+        "<dt>Place</dt><dd>present in the file; it is not read", "shows the same scene",
+        "ComfyUI left a text: “a &lt;cat&gt;”", "taken by a digital camera", "A note.",
+    ):  # fmt: skip
+        assert said in text
+    # No names of fields.
+    for field in ("intact</dt>", "gps", "thumbnail", "trust list date", "said by"):
+        assert field not in text
+    assert "What the file says" not in page(recorded)
 
 
 def test_where_the_photo_lay_is_in_no_report(recorded):

@@ -113,7 +113,31 @@ def test_the_threshold_decides_again_without_a_new_prediction(page, portrait, sc
     page.locator("#preset-balanced").click()
     expect(page.locator("#mix")).to_have_value("0")
     expect(answer).to_contain_text("about 0 would really be fake")
+    # What stands in the field is what is answered for.
+    for typed, kept in (("-3", "0"), ("7777", "1000")):
+        page.locator("#mix").fill(typed)
+        page.keyboard.press("Tab")
+        expect(page.locator("#mix")).to_have_value(kept)
+    set_threshold(page, 0)
+    expect(answer).to_contain_text("About 1,000 of the 1,000")
     assert len(scored) == runs
+
+
+def test_a_result_that_has_gone_from_the_server_says_so_and_comes_again(page, served, portrait):
+    upload(page, portrait)
+    status = verdict(page).locator("[role=status]")
+    expect(status).to_be_visible()
+    page.locator("#adjust button").first.click()
+    threshold = page.locator("#threshold input[type=number]")
+    for use in (lambda: threshold.fill("0.3"), page.locator("#report-html").click):
+        # As after an hour, or when many others have come meanwhile.
+        served.blocks.state_holder.session_data.clear()
+        use()
+        expect(verdict(page)).to_contain_text("The result is no longer here")
+        # No verdict stands there that the threshold does not move.
+        expect(status).to_have_count(0)
+        page.get_by_role("button", name="Try again").click()
+        expect(status).to_be_visible()
 
 
 def test_an_example_is_one_click(page):
@@ -127,6 +151,8 @@ def test_garbage_gets_our_sentence_and_the_page_goes_on(page, portrait, tmp_path
     bad.write_bytes(b"this is no picture at all")
     upload(page, bad)
     expect(page.locator("#notice [role=alert]")).to_contain_text("This is a text file")
+    # Nor would it be a photo the next time.
+    expect(page.locator("#notice .again")).to_have_count(0)
     upload(page, portrait)
     expect(verdict(page).locator("[role=status]")).to_contain_text("No signs of manipulation")
 

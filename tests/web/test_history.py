@@ -1,6 +1,7 @@
 """Reports and the history on the page, as a visitor uses them."""
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -91,16 +92,25 @@ def test_the_report_and_the_history_follow_the_threshold(page, portrait, capsys)
     upload(page, portrait)
     expect(rows(page)).to_have_count(1)
     page.locator("#adjust button").first.click()
+    set_threshold(page, 1)
+    # Nobody is made real by a threshold of the visitor's own.
+    expect(rows(page).locator("td").nth(2)).to_have_text("not called fake")
+    expect(rows(page).locator("td").nth(4)).to_have_text("100 %")
     set_threshold(page, 0)
     expect(rows(page)).to_contain_text("fake")
     expect(rows(page)).to_have_count(1)
+    expect(rows(page).locator("td").nth(4)).to_have_text("0 %")
     expect(page.locator("#verdict")).to_contain_text("Called fake at the threshold")
     report = saved(page, "#report-json")
     assert report.suggested_filename == "deepfake-report-eileen_collins.json"
     assert main(["verify", str(report.path()), str(portrait)]) == 0
     assert "fake at threshold 0.00" in capsys.readouterr().out
     text = saved(page, "#report-html").path().read_text()
-    assert "Signs of manipulation found" in text and "<script" not in text
+    # As the page says: what was chosen, and what the model says by itself.
+    heading = re.search(r"<strong>(.*?)</strong>", text)[1]
+    assert "Called fake at the threshold that was chosen" in heading
+    assert "At the model’s own threshold, 80 %: No signs of manipulation found" in text
+    assert "Signs of manipulation found" not in text and "<script" not in text
     # The JSON has the pictures; the list keeps its own, smaller.
     assert json.loads(report.path().read_text())["pictures"]["faces"][0]["evidence"]
 

@@ -106,4 +106,19 @@ def test_where_there_is_no_face_to_choose_nothing_changes(analyser, portrait):
         analyser.look(session, 0, "another"),
     ):
         assert changes == gr.skip()
+    # No result is shown: nothing has gone.
+    assert analyser.save(session, "another") == analyser.save(None, "") == gr.skip()
+    assert set(analyser.decide_again(None, 0.1, 0, None, "")) == {analyser.view.meaning}
     assert set(analyser.decide_again(session, 0.1, 0, None, "another")) == {analyser.view.meaning}
+
+
+@pytest.mark.parametrize("act", ["decide_again", "choose_face", "look", "save"])
+def test_whoever_uses_a_result_that_has_gone_is_told_so(analyser, act):
+    view = analyser.view
+    arguments = {
+        "decide_again": (0.3, 0, None), "choose_face": (0,), "look": (0,), "save": (),
+    }[act]  # fmt: skip
+    shown = getattr(analyser, act)(None, *arguments, "1-2-3")
+    assert "The result is no longer here" in shown[view.verdict]
+    assert "Try again" in shown[view.verdict] and 'data-ticket="1-2-3"' in shown[view.verdict]
+    assert not shown[view.details]["visible"]

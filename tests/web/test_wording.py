@@ -42,7 +42,7 @@ def test_each_verdict_comes_with_counts_from_elsewhere_and_its_caveat(
 ):
     panel = wording.verdict_panel(scored(report, score))
     assert heading in panel and caveat in panel
-    assert "of 100 real faces, 8 were called fake; of 100 fakes, 61 were found" in panel
+    assert "of 100 real faces the model called 8 fake; of 100 fakes it found 61." in panel
     # Those of the training's own sources are not here.
     assert "950" not in panel
 
@@ -76,10 +76,31 @@ def test_nothing_is_told_where_nothing_was_measured(detector, portrait):
     assert "never measured" in panel and "of 100" not in panel
 
 
-def test_several_faces_are_told_their_chance_of_a_false_alarm(report):
-    # At 0.9, to which the threshold of a group rises, one real face of 100 is called fake.
-    panel = wording.verdict_panel(scored(report, 0.95, 0.2, 0.1))
-    assert "Faces judged: 3" in panel and "so many real faces, about" in panel
+@pytest.mark.parametrize(
+    ("faces", "threshold", "said"),
+    [
+        # At 0.9, to which the threshold of a group rises, one real face of 100 is called fake.
+        (3, 0.65, "stays about as likely as with one face: about 3 of 100 photos"),
+        # There are no higher figures: of twelve such faces one is called fake more often than 8 %.
+        (12, 0.65, "more likely than with one: about 11 of 100 photos"),
+        (3, 0.97, "more likely than with one: about 3 of 100 photos"),
+        # All are called fake, or none: no threshold of a group is asked for.
+        (3, 0.0, None),
+    ],
+)
+def test_several_faces_are_told_their_chance_of_a_false_alarm(report, faces, threshold, said):
+    panel = wording.verdict_panel(scored(report, *[0.95] * faces, threshold=threshold))
+    assert "of 100 real faces the model called" in panel
+    assert ("Faces judged: " in panel) == (said is not None) and (said or "") in panel
+    assert "More faces, more false alarms" not in panel
+
+
+def test_no_face_is_called_real_for_a_threshold_of_ones_own(report):
+    moved = scored(report, 0.6, 0.2, threshold=0.97)
+    assert [face.verdict for face in moved.faces] == ["real", "real"]
+    assert wording.face_name(moved, 0).endswith("decides: not called fake, 60 % likely fake")
+    own = scored(report, 0.05, 0.02)
+    assert wording.face_name(own, 1).endswith("of 2: real, 2 % likely fake")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +125,7 @@ def test_how_often_the_model_errs_on_such_faces_is_said_with_the_reason(report):
     manifest = report.manifest.model_copy(update={"reason_error_rates": {"dark": rates}})
     report = replace(report, faces=(face,), manifest=manifest)
     panel = wording.verdict_panel(report)
-    said = "Of 100 such real faces from elsewhere, 4 were called fake; of 100 such fakes, 22"
+    said = "Of 100 such real faces from elsewhere the model called 4 fake; of 100 such fakes it"
     assert panel.count(said) == panel.count("Of 100 such") == 1
     assert report.to_dict()["reason_error_rates"]["dark"]["reals"] == 60
     moved = report.at(report.threshold / 2)

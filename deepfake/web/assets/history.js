@@ -65,9 +65,11 @@
       open.type = "button";
       open.setAttribute("aria-label", words.open.replace("{file}", () => row.file));
       open.addEventListener("click", () => show(row));
-      make("td", line, words.verdicts[row.verdict] ?? row.verdict);
+      // As in wording.face_name: a threshold of the visitor's own makes nobody real.
+      const passed = row.moved && row.verdict === "real";
+      make("td", line, passed ? words.passed : words.verdicts[row.verdict] ?? row.verdict);
       make("td", line, row.p_fake === null ? "–" : percent(row.p_fake));
-      make("td", line, row.threshold.toFixed(2).replace(".", words.decimal));
+      make("td", line, words.percent.replace("{value}", () => Math.round(100 * row.threshold)));
       make("td", line, when(row.time));
     }
   };

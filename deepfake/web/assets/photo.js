@@ -100,7 +100,7 @@ ${kind}</text></svg>`;
       if (file.size > this.words.max_bytes) return this.fail(this.words.too_large, false);
       const ticket = this.ticket;
       const value = await this.send(file).catch((error) => {
-        if (ticket === this.ticket) this.fail(error.sentence ?? this.words.lost);
+        if (ticket === this.ticket) this.fail(error.sentence ?? this.words.lost, error.again);
       });
       if (!value || ticket !== this.ticket) return;
       this.judge();
@@ -116,7 +116,11 @@ ${kind}</text></svg>`;
         method: "POST", body: form, signal: this.upload.signal,
       });
       const said = await answer.json().catch(() => ({}));
-      if (!answer.ok) throw { sentence: said.detail ?? said.error ?? this.words.no_answer };
+      if (!answer.ok) {
+        // Too large, or no picture: the same file would be refused again.
+        const again = ![413, 415].includes(answer.status);
+        throw { sentence: said.detail ?? said.error ?? this.words.no_answer, again };
+      }
       return {
         path: said[0], url: URL.createObjectURL(file), orig_name: file.name, size: file.size,
         mime_type: file.type, meta: { _type: "gradio.FileData" },
@@ -142,10 +146,11 @@ ${kind}</text></svg>`;
       }
     }
 
-    again() {
+    again(resend = false) {
       if (lost) return revive(this);
       if (this.retry) return this.retry();
-      if (this.value) {
+      if (resend && this.file) this.take(this.file);
+      else if (this.value) {
         this.renew();
         this.judge();
         at(this.ask)?.click();
@@ -154,6 +159,10 @@ ${kind}</text></svg>`;
 
     // From here on called by Gradio's events, see intake.py.
     ask_for() { if (this.value) at(this.ask)?.click(); }
+    sign_shown(inputs) {
+      const shown = !this.isStale && at(this.panel)?.querySelector(".verdict[role=status]");
+      return [...inputs.slice(0, -1), shown ? this.ticket : ""];
+    }
     sign(inputs) { return [...inputs.slice(0, -1), this.ticket]; }
     owns(row) { return Boolean(row) && row.ticket === this.ticket; }
     // A camera's picture comes through Gradio's own component.
@@ -236,7 +245,7 @@ ${kind}</text></svg>`;
       ".again, [data-example], [aria-label='Paste from clipboard'], [data-named='Paste from clipboard']");
     const place = button && open();
     if (!place) return;
-    if (button.matches(".again")) place.again();
+    if (button.matches(".again")) place.again(button.matches(".resend"));
     else if (button.dataset.example) place.takeFrom(server() + button.dataset.example);
     else paste(place);
     event.preventDefault();

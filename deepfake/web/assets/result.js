@@ -30,13 +30,19 @@
     const wrong = Math.round((1000 - fakes) * field.dataset.falseAlarms);
     const values = { flagged: right + wrong, right, wrong };
     const answer = at("mix-answer");
-    const text = answer.dataset.template.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+    const { template, group } = answer.dataset;
+    const written = (count) => String(count).replace(/(?=\d{3}$)\B/, () => group);
+    const text = template.replace(/\{(\w+)\}/g, (_, name) => written(values[name]));
     if (answer.textContent !== text) answer.textContent = text;
   };
   document.addEventListener("input", ({ target }) => {
     if (target.id !== "mix" || target.value === "") return;
     fakes = Math.min(1000, Math.max(0, Math.round(target.valueAsNumber)));
     mix(target);
+  });
+  // Once it is typed: what stands there is what is answered for.
+  document.addEventListener("change", ({ target }) => {
+    if (target.id === "mix") target.value = fakes ?? target.defaultValue;
   });
 
   // Gradio gives each button of a group a name of its own, so that arrow keys do not walk it.
