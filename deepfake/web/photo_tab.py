@@ -123,6 +123,8 @@ def _result(
     """Lay the result's side out; the view's other components are there already."""
     notice("notice")
     verdict = gr.HTML(placed(wording.welcome), elem_id="verdict")
+    # Next to the verdict, which it may contradict, and there without a face, too.
+    provenance = gr.HTML("", elem_id="provenance")
     with gr.Column(visible=False) as details:
         face = gr.Radio(
             [], label=placed(say, "faces.label"), type="value", visible=False, elem_id="face",
@@ -142,7 +144,6 @@ def _result(
             figures = gr.HTML(placed(meaning, manifest, manifest.threshold), elem_id="meaning")
         record_panel(others["session"], made, settings)
         misjudged_panel(photo, others["session"], settings, admission)
-    provenance = gr.HTML("", elem_id="provenance")
     return PhotoView(
         verdict=verdict, details=details, face=face, evidence=evidence, look=look, strip=strip,
         provenance=provenance, threshold=threshold, meaning=figures, **others,

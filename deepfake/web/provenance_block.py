@@ -14,18 +14,21 @@ from deepfake.web.told import told_html
 
 
 def provenance_block(report: Report | None) -> str:
-    """The facts as HTML, apart from the score; open where something contradicts.
+    """The facts as HTML, apart from the score; open where they say more than the verdict.
 
     Args:
         report: Report. With its provenance; None, or without, for nothing.
     """
     if report is None or report.provenance is None:
         return ""
-    rows = _facts(report.provenance, report.verdict)
+    found, verdict = report.provenance, report.verdict
     listed = "".join(
-        f"<dt>{escape(say(f'fact.{name}'))}</dt><dd>{lines}</dd>" for name, lines in rows if lines
+        f"<dt>{escape(say(f'fact.{name}'))}</dt><dd>{lines}</dd>"
+        for name, lines in _facts(found, verdict)
+        if lines
     )
-    opened = " open" if report.provenance.contradictions(report.verdict) else ""
+    more = found.contradictions(verdict) or (found.says_ai and verdict != "fake")
+    opened = " open" if more else ""
     return (
         f'<details class="provenance"{opened}><summary>{escape(say("provenance.title"))}'
         f"</summary><dl>{listed}</dl>{wording.caption('provenance.caption')}</details>"

@@ -44,7 +44,8 @@ def verdict_panel(report: Report) -> str:
     return (
         f'<section class="verdict verdict-{report.verdict}" role="status">'
         f'<h2 tabindex="-1"><span aria-hidden="true">{ICONS[report.verdict]}</span> '
-        f"{escape(headline(report))}</h2>{_own(report)}{_bar(report)}{_signs(report)}"
+        f"{escape(headline(report))}</h2>{_misfit(report)}{_own(report)}{_bar(report)}"
+        f"{_signs(report)}"
         f'<p class="caveat">{escape(_caveat(report))}</p>{_worth(report)}'
         f"{f'<ul class=reasons>{lines}</ul>' if lines else ''}"
         f'<p class="caption">{escape(say("verdict.model", **model))}</p></section>'
@@ -130,6 +131,13 @@ def _own(report: Report) -> str:
     if report.p_fake is None or own == report.verdict:
         return ""
     return f"<p>{escape(say('adjusted.own', verdict=say(f'verdict.{own}')))}</p>"
+
+
+def _misfit(report: Report) -> str:
+    """What the file says of itself otherwise than the verdict; the block on it has more."""
+    found = () if report.provenance is None else report.provenance.contradictions(report.verdict)
+    lines = " ".join(map(told_html, found))
+    return f'<p class="misfit"><b>{escape(say("fact.misfit"))}:</b> {lines}</p>' if found else ""
 
 
 def _hindrance(report: Report) -> str:

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import expect
 
 from deepfake.modelstore.backends.litert import LiteRTBackend
@@ -56,6 +58,21 @@ def test_a_dropped_photo_gets_a_verdict_with_its_measured_error(page, portrait):
     expect(panel).to_be_in_viewport(ratio=1)
     # A region that was there before tells screen readers of it.
     expect(page.locator("#told [aria-live]")).to_contain_text("No signs of manipulation found")
+
+
+def test_a_file_that_contradicts_its_verdict_says_so_at_the_top(page, portrait, tmp_path):
+    left = PngInfo()
+    left.add_text("parameters", "an astronaut\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1")
+    Image.open(portrait).save(tmp_path / "made.png", pnginfo=left)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    upload(page, tmp_path / "made.png")
+    expect(verdict(page)).to_contain_text("No signs of manipulation found")
+    expect(page.locator("#verdict .misfit")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#told [aria-live]")).to_contain_text("The file says that AI made")
+    # What it says lies next to the verdict, not below all else.
+    expect(page.locator("#provenance")).to_contain_text("Stable Diffusion")
+    below = page.locator("#evidence").bounding_box()["y"]
+    assert page.locator("#provenance").bounding_box()["y"] < below
 
 
 def test_removing_the_photo_removes_its_verdict(page, portrait):

@@ -4,6 +4,7 @@ import pytest
 
 from deepfake import imaging
 from deepfake.manifest import ErrorRates
+from deepfake.provenance.facts import Credentials, Generator, Provenance
 from deepfake.report import Experts
 from deepfake.web import wording
 from tests.web.measured import elsewhere
@@ -56,6 +57,17 @@ def test_each_verdict_comes_with_counts_from_elsewhere_and_its_caveat(
 def test_the_pointer_does_not_stand_on_a_word(report, score, free):
     panel = wording.verdict_panel(scored(report, score))
     assert f"padding-inline-{free}" in panel and panel.count("padding-inline") == 1
+
+
+def test_what_the_file_says_otherwise_stands_with_the_verdict(report):
+    left = Generator("Stable Diffusion web UI", "Steps: 20")
+    told = replace(report, provenance=Provenance(Credentials("absent"), generators=(left,)))
+    before, _, after = wording.verdict_panel(scored(told, 0.02)).partition('<div class="bar"')
+    assert "Does not fit:" in before and "The file says that AI made or changed" in before
+    assert "Does not fit" not in after
+    # Where both say the same, nothing contradicts.
+    assert "Does not fit" not in wording.verdict_panel(scored(told, 0.97))
+    assert "Does not fit" not in wording.verdict_panel(scored(report, 0.02))
 
 
 def test_what_the_signs_look_like_is_said_where_the_network_can_tell(report):

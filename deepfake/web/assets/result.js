@@ -53,8 +53,9 @@
   let told = null;
   const tell = () => {
     const heading = document.querySelector("#verdict .verdict h2, #notice .verdict h2");
-    const caveat = document.querySelector("#verdict .caveat");
-    const text = heading ? `${heading.lastChild.textContent.trim()}. ${caveat?.textContent ?? ""}` : "";
+    const more = [...document.querySelectorAll("#verdict :is(.misfit, .caveat)")];
+    const words = [`${heading?.lastChild.textContent.trim()}.`, ...more.map((one) => one.textContent)];
+    const text = heading ? words.join(" ") : "";
     const region = at("told")?.querySelector("[aria-live]");
     if (!region || text === told) return;
     // Not the welcome at the start.
