@@ -2,6 +2,7 @@
 
 import pytest
 
+from deepfake.web.examples import KINDS
 from tests.conftest import EXAMPLES
 
 EXPECTED = {
@@ -33,6 +34,20 @@ def test_examples_get_the_expected_verdict(detector, name):
 def test_no_example_gets_the_opposite_verdict(detector, name):
     opposite = {"real": "fake", "fake": "real"}.get(EXPECTED[name])
     assert detector.detect(EXAMPLES / name).verdict != opposite
+
+
+def test_the_page_groups_them_by_what_they_are_and_shows_their_faces(detector):
+    kinds = {"real": "real", "swap": "fake", "no_face": "not_applicable"}
+    offered = {name: kinds[kind] for kind, photos in KINDS.items() for name in photos}
+    assert offered == EXPECTED
+    for photos in KINDS.values():
+        for name, (left, top, side) in photos.items():
+            for face in detector.detect(EXAMPLES / name).faces:
+                right, bottom = left + side, top + side
+                assert left <= face.box[0] and face.box[2] <= right
+                assert top <= face.box[1] and face.box[3] <= bottom
+                # Small faces in whole photos of one person look alike.
+                assert face.box[2] - face.box[0] > side / 2
 
 
 def test_every_example_is_expected_and_has_its_source_written_down():

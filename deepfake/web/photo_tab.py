@@ -105,10 +105,8 @@ def photo_tab(choices: Choices, admission: Admission, uploads: Uploads, card: gr
         "fn": analyser.forget, "inputs": [threshold, model, ticket], "outputs": view.result,
     }  # fmt: skip
     intake.connect(forget, [view.evidence])
-    for analysis in (analysing, again):
-        remember(analysis, row)
-    for change in (deciding, looking):
-        remember(change, row, "add")
+    for event in (analysing, again, deciding, looking):
+        remember(event, row)
     history_list()
 
 

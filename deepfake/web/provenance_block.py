@@ -7,7 +7,6 @@ from html import escape
 from deepfake.provenance.facts import Credentials, Provenance
 from deepfake.provenance.trust import LISTS_OF
 from deepfake.report import Report
-from deepfake.verdict import Verdict
 from deepfake.web import wording
 from deepfake.web.texts import has, say
 from deepfake.web.told import told_html
@@ -24,7 +23,7 @@ def provenance_block(report: Report | None) -> str:
     found, verdict = report.provenance, report.verdict
     listed = "".join(
         f"<dt>{escape(say(f'fact.{name}'))}</dt><dd>{lines}</dd>"
-        for name, lines in _facts(found, verdict)
+        for name, lines in _facts(found)
         if lines
     )
     more = found.contradictions(verdict) or (found.says_ai and verdict != "fake")
@@ -35,11 +34,10 @@ def provenance_block(report: Report | None) -> str:
     )
 
 
-def _facts(found: Provenance, verdict: Verdict) -> list[tuple[str, str]]:
-    """(what, HTML), the contradictions first; without HTML where the file says nothing of it."""
+def _facts(found: Provenance) -> list[tuple[str, str]]:
+    """(what, HTML), empty where the file says nothing of it; the verdict has what misfits."""
     metadata, jpeg = found.metadata, found.jpeg
-    rows = [("misfit", told_html(one)) for one in found.contradictions(verdict)]
-    rows.append(("credentials", "<br>".join(_credentials(found.credentials))))
+    rows = [("credentials", "<br>".join(_credentials(found.credentials)))]
     for one in found.source_types:
         origin = say(f"source.{one.term if has('source', one.term) else 'other'}")
         lines = [say(f"origin.{one.of}_{one.said_by}", origin=origin, term=one.term)]

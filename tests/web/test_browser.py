@@ -234,13 +234,35 @@ def test_another_face_shows_its_evidence(page, two_faces, portrait):
     expect(page.locator("#face label", has_text="Face 1").locator("input")).to_be_checked()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_a_phone(browser, served, portrait, scheme):
-    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
-    page.goto(served.url)
-    upload(page, portrait)
-    expect(page.locator("#verdict [role=status]")).to_be_visible()
-    width = page.evaluate("document.documentElement.scrollWidth")
-    context.close()
-    assert width <= 390
+@pytest.mark.parametrize(("width", "height", "scheme"), [(390, 844, "dark"), (320, 640, "light")])
+def test_a_phone_shows_the_photo_and_its_verdict_together(browser, served, width, height, scheme):
+    size = {"width": width, "height": height}
+    with open_page(browser, served.url, viewport=size, color_scheme=scheme) as page:
+        # At the page's end, where the next one is chosen, too.
+        for face in ("Swapped face: Collins", "Swapped face: Hopper"):
+            page.locator("#examples").get_by_role("button", name=face).click()
+            expect(page.locator("#verdict [role=status]")).to_be_visible()
+            expect(page.locator("#faces figure")).to_be_in_viewport(ratio=0.95)
+            expect(page.locator("#verdict .bar")).to_be_in_viewport(ratio=1)
+            word = page.locator("#verdict .zones .own")
+            expect(word).to_have_text("signs found")
+            assert word.evaluate("e => e.scrollWidth <= e.clientWidth && e.clientHeight > 0")
+        order = ("#faces", "#verdict", "#privacy", "#analyse", "#examples", "#history")
+        tops = [page.locator(part).bounding_box()["y"] for part in order]
+        assert tops == sorted(tops)
+        expect(page.locator("#history-rows tbody tr")).to_have_count(2)
+        # "Likely fake" was cut off there.
+        assert page.locator("#history-rows").evaluate("e => e.scrollWidth <= e.clientWidth")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        # Gradio hides its link to the API there, and left a dot.
+        assert page.locator("footer").inner_text().strip() == ""
+
+
+def test_the_panel_on_the_api_says_what_works_here(page):
+    page.locator("footer").get_by_role("button", name="Use via API").click()
+    panel = page.get_by_role("dialog", name="Use via API")
+    expect(panel).to_contain_text("handle_file('photo.jpg')")
+    panel.locator(".snippet", has_text="JavaScript").click()
+    expect(panel).to_contain_text('fetch("photo.jpg")')
+    # It would tell how to switch on what this page has a switch of its own for.
+    expect(panel.locator(".snippet", has_text="MCP")).to_be_hidden()

@@ -21,6 +21,15 @@
     }
   });
 
+  // A share in words: "0.8" is none.
+  const RANGE = "#threshold input[type=range]";
+  const share = () => {
+    const range = document.querySelector(RANGE);
+    const form = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" });
+    range?.setAttribute("aria-valuetext", form.format(range.value));
+  };
+  document.addEventListener("input", ({ target }) => { if (target.matches(RANGE)) share(); });
+
   // Of a thousand faces; what the visitor says stays when the threshold moves.
   let fakes = null;
   const mix = (field) => {
@@ -65,13 +74,14 @@
     const giving = document.activeElement;
     if (heading?.matches("[tabindex]") && (giving === document.body || giving.closest("#giving"))) {
       heading.focus({ preventScroll: true });
-      // On a phone it lies below the photo; who took an example at the page's end is below it.
-      heading.closest("section").scrollIntoView({ block: "nearest" });
+      // Who took an example at the page's end is below both; on a phone one lies below the other.
+      for (const one of [at("photo"), document.querySelector("#verdict .caveat")]) one?.scrollIntoView({ block: "nearest" });
     }
   };
 
   new MutationObserver(() => {
     tell();
+    share();
     const field = at("mix");
     if (field) mix(field);
     if (focused && document.activeElement === document.body) at(focused)?.focus();
