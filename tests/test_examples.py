@@ -5,6 +5,7 @@ import io
 import pytest
 from PIL import Image
 
+from deepfake.web.examples import KINDS
 from tests.conftest import EXAMPLES
 
 EXPECTED = {
@@ -77,6 +78,20 @@ def test_gentle_changes_never_turn_a_verdict_into_its_opposite(detector, name):
         copies = list(gently_changed(image.convert("RGB")))
     verdicts = {detector.detect(copy).verdict for copy in copies}
     assert len(copies) == 32 and not {"real", "fake"} <= verdicts
+
+
+def test_the_page_groups_them_by_what_they_are_and_shows_their_faces(detector):
+    kinds = {"real": "real", "swap": "fake", "no_face": "not_applicable"}
+    offered = {name: kinds[kind] for kind, photos in KINDS.items() for name in photos}
+    assert offered == EXPECTED
+    for photos in KINDS.values():
+        for name, (left, top, side) in photos.items():
+            for face in detector.detect(EXAMPLES / name).faces:
+                right, bottom = left + side, top + side
+                assert left <= face.box[0] and face.box[2] <= right
+                assert top <= face.box[1] and face.box[3] <= bottom
+                # Small faces in whole photos of one person look alike.
+                assert face.box[2] - face.box[0] > side / 2
 
 
 def test_every_example_is_expected_and_has_its_source_written_down():

@@ -426,7 +426,8 @@ def _number(_component: gr.Radio, payload: Any) -> int | None:
 
 
 def _example(_component: gr.Image) -> dict[str, Any]:
-    return {"path": "photo.jpg", "meta": {"_type": "gradio.FileData"}}
+    # The address is what Gradio's panel on the API writes into its snippets.
+    return {"path": "photo.jpg", "url": "photo.jpg", "meta": {"_type": "gradio.FileData"}}
 
 
 def typed_answer(schema: dict[str, Any]) -> gr.JSON:

@@ -91,18 +91,17 @@ def handed(value: Any) -> list[str]:
     return [json.dumps(value)]
 
 
-def remember(event: Any, row: gr.JSON, act: str = "finish") -> None:
+def remember(event: Any, row: gr.JSON) -> None:
     """Have the browser take a row in after an event.
 
     Args:
         event: what an event returned, such as an analysis.
         row: gradio.JSON. Where it puts its row, `handed`; nothing where there is none.
-        act: str. "finish" after an analysis, "add" where the result stays and was decided again.
     """
     owned = "window.deepfake.photo.owns(row)"
     read = "const row = handed && JSON.parse(handed[0])"
     event.then(
-        None, [row], js=f"(handed) => {{ {read}; if ({owned}) window.deepfakeHistory.{act}(row) }}",
+        None, [row], js=f"(handed) => {{ {read}; if ({owned}) window.deepfakeHistory.add(row) }}",
         api_visibility="private",
     )  # fmt: skip
 

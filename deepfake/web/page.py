@@ -65,6 +65,12 @@ START_SECONDS = 90.0
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "Consolas", "monospace")
 
+# Edges of fields, buttons, and of what is chosen from.
+EDGES = (
+    "input_border_color", "button_secondary_border_color", "button_secondary_border_color_hover",
+    "checkbox_border_color", "checkbox_border_color_hover", "checkbox_label_border_color",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Page:
@@ -231,16 +237,18 @@ def launch(page: Page, settings: Settings, **options: Any) -> Any:
                 link_text_color_visited_dark="*primary_300",
                 link_text_color_hover_dark="*primary_200",
                 link_text_color_active_dark="*primary_200",
-                # What can be used has an edge (WCAG 1.4.11).
+                # What can be used has an edge of 3:1 (WCAG 1.4.11); a mere frame has a pale one.
                 block_border_width="1px",
                 block_border_color="*neutral_300",
                 border_color_primary="*neutral_300",
                 input_border_width="1px",
-                input_border_color="*neutral_400",
+                **dict.fromkeys(EDGES, "*neutral_500"),
+                **dict.fromkeys((f"{name}_dark" for name in EDGES), "*neutral_300"),
             ),
             css="".join(map(_asset, STYLES)) + html.asset("film.css"),
             js=_script(settings),
-            footer_links=["api", "settings"],
+            # No "settings": they speak of Gradio, not of this page. Colours follow the system.
+            footer_links=["api"],
             run_history=False,
             state_session_capacity=SESSIONS,
             ssr_mode=False,
@@ -302,6 +310,7 @@ def _script(settings: Settings) -> str:
     words = {
         "photo.js": {**photo_words(settings.max_bytes), "video": video_words(settings)},
         "page.js": {
+            "handle": placed(say, "evidence.label"),
             "evidence": [placed(say, "evidence.face_alt"), placed(say, "evidence.map_alt")],
             # Names that Gradio gives its buttons in English only.
             "gradio": {

@@ -107,10 +107,8 @@ def photo_tab(choices: Choices, admission: Admission, uploads: Uploads, card: gr
         "fn": analyser.forget, "inputs": [threshold, model, ticket], "outputs": view.result,
     }  # fmt: skip
     intake.connect(forget, [view.evidence])
-    for analysis in (analysing, again):
-        remember(analysis, row)
-    for change in (deciding, looking):
-        remember(change, row, "add")
+    for event in (analysing, again, deciding, looking):
+        remember(event, row)
     history_list()
 
 
@@ -127,6 +125,8 @@ def _result(
     """
     notice("notice")
     verdict = gr.HTML(placed(wording.welcome), elem_id="verdict")
+    # Next to the verdict, which it may contradict, and there without a face, too.
+    provenance = gr.HTML("", elem_id="provenance")
     with gr.Column(visible=False) as details:
         face = FaceInput(
             [], label=placed(say, "faces.label"), type="value", visible=False, elem_id="face",
@@ -146,7 +146,6 @@ def _result(
             figures = gr.HTML(placed(meaning, manifest, manifest.threshold), elem_id="meaning")
         saves = record_panel()
         misjudged_panel(photo, others["session"], settings, admission)
-    provenance = gr.HTML("", elem_id="provenance")
     view = PhotoView(
         verdict=verdict, details=details, face=face, evidence=evidence, look=look, strip=strip,
         provenance=provenance, threshold=threshold, meaning=figures, **others,

@@ -7,36 +7,37 @@ from html import escape
 from deepfake.provenance.facts import Credentials, Provenance
 from deepfake.provenance.trust import LISTS_OF
 from deepfake.report import Report
-from deepfake.verdict import Verdict
 from deepfake.web import wording
 from deepfake.web.texts import has, say
 from deepfake.web.told import told_html
 
 
 def provenance_block(report: Report | None) -> str:
-    """The facts as HTML, apart from the score; open where something contradicts.
+    """The facts as HTML, apart from the score; open where they say more than the verdict.
 
     Args:
         report: Report. With its provenance; None, or without, for nothing.
     """
     if report is None or report.provenance is None:
         return ""
-    rows = _facts(report.provenance, report.verdict)
+    found, verdict = report.provenance, report.verdict
     listed = "".join(
-        f"<dt>{escape(say(f'fact.{name}'))}</dt><dd>{lines}</dd>" for name, lines in rows if lines
+        f"<dt>{escape(say(f'fact.{name}'))}</dt><dd>{lines}</dd>"
+        for name, lines in _facts(found)
+        if lines
     )
-    opened = " open" if report.provenance.contradictions(report.verdict) else ""
+    more = found.contradictions(verdict) or (found.says_ai and verdict != "fake")
+    opened = " open" if more else ""
     return (
         f'<details class="provenance"{opened}><summary>{escape(say("provenance.title"))}'
         f"</summary><dl>{listed}</dl>{wording.caption('provenance.caption')}</details>"
     )
 
 
-def _facts(found: Provenance, verdict: Verdict) -> list[tuple[str, str]]:
-    """(what, HTML), the contradictions first; without HTML where the file says nothing of it."""
+def _facts(found: Provenance) -> list[tuple[str, str]]:
+    """(what, HTML), empty where the file says nothing of it; the verdict has what misfits."""
     metadata, jpeg = found.metadata, found.jpeg
-    rows = [("misfit", told_html(one)) for one in found.contradictions(verdict)]
-    rows.append(("credentials", "<br>".join(_credentials(found.credentials))))
+    rows = [("credentials", "<br>".join(_credentials(found.credentials)))]
     for one in found.source_types:
         origin = say(f"source.{one.term if has('source', one.term) else 'other'}")
         lines = [say(f"origin.{one.of}_{one.said_by}", origin=origin, term=one.term)]

@@ -45,7 +45,8 @@ def verdict_panel(report: Report) -> str:
     return (
         f'<section class="verdict verdict-{report.verdict}" role="status">'
         f'<h2 tabindex="-1"><span aria-hidden="true">{ICONS[report.verdict]}</span> '
-        f"{escape(headline(report))}</h2>{_own(report)}{_bar(report)}{_signs(report)}"
+        f"{escape(headline(report))}</h2>{_misfit(report)}{_own(report)}{_bar(report)}"
+        f"{_signs(report)}"
         f'<p class="caveat">{escape(_caveat(report))}</p>{_worth(report)}'
         f"{f'<ul class=reasons>{lines}</ul>' if lines else ''}"
         f'<p class="caption">{escape(say("verdict.model", **model))}</p></section>'
@@ -133,6 +134,13 @@ def _own(report: Report) -> str:
     return f"<p>{escape(say('adjusted.own', verdict=own))}</p>"
 
 
+def _misfit(report: Report) -> str:
+    """What the file says of itself otherwise than the verdict; the block on it has more."""
+    found = () if report.provenance is None else report.provenance.contradictions(report.verdict)
+    lines = " ".join(map(told_html, found))
+    return f'<p class="misfit"><b>{escape(say("fact.misfit"))}:</b> {lines}</p>' if found else ""
+
+
 def _hindrance(report: Report) -> str:
     """Why the largest face was not judged, as the catalogue calls it."""
     reason = report.faces[0].reasons[0] if report.faces[0].reasons else "other"
@@ -193,31 +201,24 @@ def _bar(report: Report) -> str:
         "bar.alt" if banded else "bar.alt_without_band",
         share=said, low=share(low), high=share(high),
     )  # fmt: skip
-    zones = (("real", 0.0, low), ("uncertain", low, high), ("fake", high, 1.0))
+    zones = (("real", low), ("uncertain", high - low if banded else 0.0), ("fake", 1.0 - high))
+    shown = [(name, 100 * width) for name, width in zones if width > 0]
     parts = "".join(
-        f'<span class="zone zone-{name}" '
-        f'style="width:{100 * (end - start):.1f}%{_aside(report.p_fake, start, end)}">'
-        # No room for a word in a narrow zone; the sentence has it.
-        f"{escape(say(f'bar.{name}')) if end - start > 0.14 else ''}</span>"
-        for name, start, end in zones
+        f'<span class="zone zone-{name}" style="width:{width:.1f}%"></span>'
+        for name, width in shown
     )
+    words = "".join(
+        f"<span{' class=own' if name == report.verdict else ''}>{escape(say(f'bar.{name}'))}</span>"
+        for name, _ in shown
+    )
+    # Below their zones, as far as those are wide enough for them.
+    columns = " ".join(f"minmax(min-content,{width:.1f}fr)" for _, width in shown)
     return (
         f'<p class="likely">{escape(say("bar.likely", share=said))}</p>'
-        f'<div class="bar" role="img" aria-label="{escape(alt)}">{parts}'
+        f'<div role="img" aria-label="{escape(alt)}"><div class="bar">{parts}'
         f'<span class="pointer" style="inset-inline-start:{100 * report.p_fake:.1f}%"></span></div>'
+        f'<div class="zones" style="grid-template-columns:{columns}">{words}</div></div>'
     )
-
-
-def _aside(p_fake: float, start: float, end: float) -> str:
-    """The style that keeps a zone's word to the wider side of the pointer, if there is room."""
-    if not start <= p_fake <= end:
-        return ""
-    before, behind = p_fake - start, end - p_fake
-    side, kept_free, word_at = (
-        ("start", before, "end") if before < behind else ("end", behind, "start")
-    )
-    # Per cent of padding are those of the whole bar; half of the pointer is three pixels wide.
-    return f";justify-content:{word_at};padding-inline-{side}:calc({100 * kept_free:.1f}% + 5px)"
 
 
 def _reasons(report: Report) -> list[str]:

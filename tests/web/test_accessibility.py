@@ -1,7 +1,10 @@
 """What axe-core finds, in light and dark, before and after an analysis; and what it cannot see."""
 
+import io
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.web.visitor import open_page, upload
@@ -55,7 +58,64 @@ def test_a_keyboard_walks_the_faces_and_sees_where_it_is(browser, served, two_fa
         slider.focus()
         page.keyboard.press("ArrowRight")
         assert slider.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+        expect(slider).to_have_attribute("aria-valuetext", "81%")
+        page.locator("#preset-few_misses").press("Enter")
+        expect(slider).not_to_have_attribute("aria-valuetext", "81%")
+        handle = page.get_by_role("slider", name="What the model looked at")
+        expect(handle).to_have_attribute("aria-valuenow", "50")
+        before = page.locator("#evidence img.fixed").get_attribute("style")
+        handle.press("ArrowLeft")
+        expect(handle).to_have_attribute("aria-valuenow", "45")
+        # The picture goes along, and the handle is where it says.
+        expect(page.locator("#evidence img.fixed")).not_to_have_attribute("style", before)
+        handle.press("Home")
+        handle.blur()
+        handle.focus()
+        expect(handle).to_have_attribute("aria-valuenow", "0")
         assert page.evaluate("getComputedStyle(document.body).scrollBehavior") == "auto"
+
+
+def contrast(one, other):
+    """As WCAG counts it, of two colours (red, green, blue)."""
+
+    def light(colour):
+        parts = [part / 255 for part in colour]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, bright = sorted((light(one), light(other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+# An element's edge, and the first opaque ground around it.
+COLOURS = """(e) => {
+  const edge = getComputedStyle(e).borderTopColor;
+  const ground = (e) => getComputedStyle(e).backgroundColor;
+  do { e = e.parentElement } while (e.parentElement && /, 0\\)/.test(ground(e)));
+  return [edge, ground(e)].map((c) => c.match(/[\\d.]+/g).map(Number).slice(0, 3));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_can_be_used_has_an_edge_that_is_seen(browser, served, two_faces, scheme):
+    with open_page(browser, served.url, color_scheme=scheme) as page:
+        edges = ["#photo", "#history-csv"]
+        for step in range(2):
+            for place in edges:
+                edge, ground = page.locator(place).first.evaluate(COLOURS)
+                assert contrast(edge, ground) >= 3, (place, edge, ground)
+            if step == 0:
+                upload(page, two_faces)
+                expect(page.locator("#face")).to_be_visible()
+                page.locator("#adjust button").first.click()
+                edges = ["#face label:not(.selected) input", "#threshold input[type=number]"]
+        if scheme == "light":
+            # White on white: at 0 nothing of the track is coloured, so what is seen is the thumb.
+            page.locator("#threshold input[type=range]").press("Home")
+            shot = page.locator("#threshold .slider_input_container").screenshot()
+            colours = Image.open(io.BytesIO(shot)).convert("RGB").getcolors(1 << 20)
+            blue = [colour for _, colour in colours if colour[2] > colour[0] + 100]
+            assert blue and max(contrast(colour, (255, 255, 255)) for colour in blue) >= 3
 
 
 def test_what_can_be_pressed_is_large_enough(browser, served, two_faces):

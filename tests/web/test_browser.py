@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import expect
 
 from deepfake.modelstore.backends.litert import LiteRTBackend
@@ -56,6 +58,21 @@ def test_a_dropped_photo_gets_a_verdict_with_its_measured_error(page, portrait):
     expect(panel).to_be_in_viewport(ratio=1)
     # A region that was there before tells screen readers of it.
     expect(page.locator("#told [aria-live]")).to_contain_text("No signs of manipulation found")
+
+
+def test_a_file_that_contradicts_its_verdict_says_so_at_the_top(page, portrait, tmp_path):
+    left = PngInfo()
+    left.add_text("parameters", "an astronaut\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1")
+    Image.open(portrait).save(tmp_path / "made.png", pnginfo=left)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    upload(page, tmp_path / "made.png")
+    expect(verdict(page)).to_contain_text("No signs of manipulation found")
+    expect(page.locator("#verdict .misfit")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#told [aria-live]")).to_contain_text("The file says that AI made")
+    # What it says lies next to the verdict, not below all else.
+    expect(page.locator("#provenance")).to_contain_text("Stable Diffusion")
+    below = page.locator("#evidence").bounding_box()["y"]
+    assert page.locator("#provenance").bounding_box()["y"] < below
 
 
 def test_removing_the_photo_removes_its_verdict(page, portrait):
@@ -243,13 +260,35 @@ def test_another_face_shows_its_evidence(page, two_faces, portrait):
     expect(page.locator("#face label", has_text="Face 1").locator("input")).to_be_checked()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_a_phone(browser, served, portrait, scheme):
-    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
-    page.goto(served.url)
-    upload(page, portrait)
-    expect(page.locator("#verdict [role=status]")).to_be_visible()
-    width = page.evaluate("document.documentElement.scrollWidth")
-    context.close()
-    assert width <= 390
+@pytest.mark.parametrize(("width", "height", "scheme"), [(390, 844, "dark"), (320, 640, "light")])
+def test_a_phone_shows_the_photo_and_its_verdict_together(browser, served, width, height, scheme):
+    size = {"width": width, "height": height}
+    with open_page(browser, served.url, viewport=size, color_scheme=scheme) as page:
+        # At the page's end, where the next one is chosen, too.
+        for face in ("Swapped face: Collins", "Swapped face: Hopper"):
+            page.locator("#examples").get_by_role("button", name=face).click()
+            expect(page.locator("#verdict [role=status]")).to_be_visible()
+            expect(page.locator("#faces figure")).to_be_in_viewport(ratio=0.95)
+            expect(page.locator("#verdict .bar")).to_be_in_viewport(ratio=1)
+            word = page.locator("#verdict .zones .own")
+            expect(word).to_have_text("signs found")
+            assert word.evaluate("e => e.scrollWidth <= e.clientWidth && e.clientHeight > 0")
+        order = ("#faces", "#verdict", "#privacy", "#analyse", "#examples", "#history")
+        tops = [page.locator(part).bounding_box()["y"] for part in order]
+        assert tops == sorted(tops)
+        expect(page.locator("#history-rows tbody tr")).to_have_count(2)
+        # "Likely fake" was cut off there.
+        assert page.locator("#history-rows").evaluate("e => e.scrollWidth <= e.clientWidth")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        # Gradio hides its link to the API there, and left a dot.
+        assert page.locator("footer").inner_text().strip() == ""
+
+
+def test_the_panel_on_the_api_says_what_works_here(page):
+    page.locator("footer").get_by_role("button", name="Use via API").click()
+    panel = page.get_by_role("dialog", name="Use via API")
+    expect(panel).to_contain_text("handle_file('photo.jpg')")
+    panel.locator(".snippet", has_text="JavaScript").click()
+    expect(panel).to_contain_text('fetch("photo.jpg")')
+    # It would tell how to switch on what this page has a switch of its own for.
+    expect(panel.locator(".snippet", has_text="MCP")).to_be_hidden()

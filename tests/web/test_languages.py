@@ -73,7 +73,7 @@ def test_a_visitor_chooses_another_language(browser, served, portrait):
         shows(page, "#verdict", GERMAN["bar.likely"].split("{")[0])
         shows(page, "#history-rows", GERMAN["history.threshold"])
         # Gradio's own words go with ours, and its handlers' too.
-        expect(page.locator("footer")).to_contain_text("Einstellungen")
+        expect(page.locator("footer").get_by_role("button")).to_have_text(["Über API verwenden"])
         page.locator("#misjudged > button").click()
         expect(page.locator("#misjudged-real")).to_have_text(GERMAN["misjudged.real"])
 

@@ -26,12 +26,15 @@ def test_what_strangers_wrote_is_text(detector, portrait):
     assert '" onload' not in html
 
 
-def test_it_is_closed_until_something_contradicts(detector, portrait):
+def test_it_is_closed_until_it_says_more_than_the_verdict(detector, portrait):
     report = detector.detect(portrait).at(0.999)
     assert '<details class="provenance"><summary>' in shown(report, Model="Cam 1")
     real = replace(report, verdict="real")
     assert " open>" in shown(real, Software="Midjourney")
     assert " open>" not in shown(replace(report, verdict="fake"), Software="Midjourney")
+    # Without a verdict on the pixels the file's own word is all that there is.
+    for verdict in ("uncertain", "not_applicable"):
+        assert " open>" in shown(replace(report, verdict=verdict), Software="Midjourney")
 
 
 def test_without_provenance_there_is_nothing(detector, portrait):

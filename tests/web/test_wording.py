@@ -4,6 +4,7 @@ import pytest
 
 from deepfake import imaging
 from deepfake.manifest import ErrorRates
+from deepfake.provenance.facts import Credentials, Generator, Provenance
 from deepfake.report import Experts
 from deepfake.web import wording
 from tests.web.measured import elsewhere
@@ -48,14 +49,27 @@ def test_each_verdict_comes_with_counts_from_elsewhere_and_its_caveat(
 
 
 @pytest.mark.parametrize(
-    ("score", "free"),
-    # The band is from .1 to .65; per cent of the bar's whole width.
-    [(0.03, "start:calc(3.0% "), (0.3, "start:calc(20.0% "), (0.5, "end:calc(15.0% "),
-     (0.99, "end:calc(1.0% ")],
+    ("score", "threshold", "word"),
+    [
+        (0.02, 0.65, "no signs"), (0.3, 0.65, "uncertain"), (0.97, 0.65, "signs found"),
+        # However narrow its part of the bar is.
+        (0.99, 0.98, "signs found"),
+    ],
 )  # fmt: skip
-def test_the_pointer_does_not_stand_on_a_word(report, score, free):
-    panel = wording.verdict_panel(scored(report, score))
-    assert f"padding-inline-{free}" in panel and panel.count("padding-inline") == 1
+def test_the_bar_names_the_part_that_the_verdict_stands_in(report, score, threshold, word):
+    panel = wording.verdict_panel(scored(report, score, threshold=threshold))
+    assert f"<span class=own>{word}</span>" in panel and panel.count("class=own") == 1
+
+
+def test_what_the_file_says_otherwise_stands_with_the_verdict(report):
+    left = Generator("Stable Diffusion web UI", "Steps: 20")
+    told = replace(report, provenance=Provenance(Credentials("absent"), generators=(left,)))
+    before, _, after = wording.verdict_panel(scored(told, 0.02)).partition('<div class="bar"')
+    assert "Does not fit:" in before and "The file says that AI made or changed" in before
+    assert "Does not fit" not in after
+    # Where both say the same, nothing contradicts.
+    assert "Does not fit" not in wording.verdict_panel(scored(told, 0.97))
+    assert "Does not fit" not in wording.verdict_panel(scored(report, 0.02))
 
 
 def test_what_the_signs_look_like_is_said_where_the_network_can_tell(report):

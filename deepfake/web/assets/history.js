@@ -144,16 +144,8 @@
     dialog.showModal();
   };
 
-  // On a phone the verdict is below the photo and would not be seen.
-  const finish = (row) => {
-    add(row);
-    if (window.innerWidth < 768) {
-      document.getElementById("verdict")?.scrollIntoView({ behavior: "smooth", block: "start" });
-    }
-  };
-
   window.deepfakeHistory = {
-    add, finish, saveReport, clear: forget,
+    add, saveReport, clear: forget,
     saveCsv: () => save("deepfake-results.csv", "text/csv", csv()),
     saveJson: () => save("deepfake-results.json", "application/json", asJson(read().map((row) => row.record))),
   };

@@ -18,10 +18,42 @@
     target.value = document.querySelector("#threshold input[type=range]").value;
   }, true);
 
-  // Gradio's slider of two pictures takes no text for those who cannot see them.
-  const describe = () => document.querySelectorAll("#evidence img").forEach((image, index) => {
-    if (!image.alt) image.alt = words.evidence[index];
-  });
+  // Gradio's slider of two pictures takes no text for those who cannot see them, and no keys.
+  const describe = () => {
+    document.querySelectorAll("#evidence img").forEach((image, index) => {
+      if (!image.alt) image.alt = words.evidence[index];
+    });
+    const handle = document.querySelector("#evidence [data-testid=slider]:not([tabindex])");
+    if (!handle) return;
+    const named = { tabindex: 0, role: "slider", "aria-label": words.handle, "aria-valuemin": 0, "aria-valuemax": 100 };
+    for (const [name, value] of Object.entries(named)) handle.setAttribute(name, value);
+    // The picture within its element, as wide as that or as high.
+    const picture = () => {
+      const image = handle.parentElement.querySelector("img");
+      const { left, width, height } = image.getBoundingClientRect();
+      const shown = Math.min(width, (height * image.naturalWidth) / image.naturalHeight);
+      return { left: left + (width - shown) / 2, width: shown };
+    };
+    const where = () => {
+      const { left, width } = picture();
+      const here = handle.parentElement.getBoundingClientRect().left + new DOMMatrix(handle.style.transform).e;
+      const part = Math.round(width ? (100 * (here - left)) / width : 50);
+      handle.setAttribute("aria-valuenow", part);
+      return part;
+    };
+    const goes = { ArrowLeft: -5, ArrowDown: -5, ArrowRight: 5, ArrowUp: 5, PageDown: -20, PageUp: 20, Home: -100, End: 100 };
+    where();
+    handle.addEventListener("focus", where);
+    handle.addEventListener("keydown", (event) => {
+      if (!(event.key in goes)) return;
+      event.preventDefault();
+      const { left, width } = picture();
+      const part = Math.min(100, Math.max(0, where() + goes[event.key]));
+      const point = { clientX: left + (width * part) / 100, view: window, bubbles: true };
+      for (const name of ["mousedown", "mouseup"]) handle.dispatchEvent(new MouseEvent(name, point));
+      handle.setAttribute("aria-valuenow", part);
+    });
+  };
   // Names that Gradio gives in English only; some are those of a field behind a few words.
   const translate = () => {
     for (const one of document.querySelectorAll("[aria-label]:not([data-named])")) {

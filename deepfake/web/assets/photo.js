@@ -264,10 +264,15 @@ ${kind}</text></svg>`;
     Object.values(places).find((one) => target.closest(`#${one.photo}`))?.showPreview(target);
   }, true);
 
-  // For its scissors, which are hidden, Gradio's player of videos fetches FFmpeg, of 32 MB.
+  // For its scissors, which are hidden, Gradio's player of videos fetches FFmpeg, of 32 MB; its panel
+  // on the API asks for what is switched off here, and each refusal would be an error on the console.
+  const SWITCHED_OFF = /\/gradio_api\/mcp\/schema$|\/monitoring\/summary$/;
   const fetches = window.fetch;
-  window.fetch = (address, ...others) =>
-    String(address).includes("/static/ffmpeg/") ? new Promise(() => {}) : fetches(address, ...others);
+  window.fetch = async (address, ...others) => {
+    if (String(address).includes("/static/ffmpeg/")) return new Promise(() => {});
+    if (SWITCHED_OFF.test(address)) return new Response(null, { status: 404 });
+    return fetches(address, ...others);
+  };
 
   // Gradio refuses files by their names, in its own words: what a file is, is for the server to say.
   window.addEventListener("change", (event) => {

@@ -21,6 +21,15 @@
     }
   });
 
+  // A share in words: "0.8" is none.
+  const RANGE = "#threshold input[type=range]";
+  const share = () => {
+    const range = document.querySelector(RANGE);
+    const form = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" });
+    range?.setAttribute("aria-valuetext", form.format(range.value));
+  };
+  document.addEventListener("input", ({ target }) => { if (target.matches(RANGE)) share(); });
+
   // Of a thousand faces; what the visitor says stays when the threshold moves.
   let fakes = null;
   const mix = (field) => {
@@ -59,8 +68,9 @@
   let told = null;
   const tell = () => {
     const heading = document.querySelector("#verdict .verdict h2, #notice .verdict h2");
-    const caveat = document.querySelector("#verdict .caveat");
-    const text = heading ? `${heading.lastChild.textContent.trim()}. ${caveat?.textContent ?? ""}` : "";
+    const more = [...document.querySelectorAll("#verdict :is(.misfit, .caveat)")];
+    const words = [`${heading?.lastChild.textContent.trim()}.`, ...more.map((one) => one.textContent)];
+    const text = heading ? words.join(" ") : "";
     const region = at("told")?.querySelector("[aria-live]");
     if (!region || text === told) return;
     // Not the welcome at the start.
@@ -70,13 +80,14 @@
     const giving = document.activeElement;
     if (heading?.matches("[tabindex]") && (giving === document.body || giving.closest("#giving"))) {
       heading.focus({ preventScroll: true });
-      // On a phone it lies below the photo; who took an example at the page's end is below it.
-      heading.closest("section").scrollIntoView({ block: "nearest" });
+      // Who took an example at the page's end is below both; on a phone one lies below the other.
+      for (const one of [at("photo"), document.querySelector("#verdict .caveat")]) one?.scrollIntoView({ block: "nearest" });
     }
   };
 
   new MutationObserver(() => {
     tell();
+    share();
     const field = at("mix");
     if (field) mix(field);
     if (focused && document.activeElement === document.body) at(focused)?.focus();
