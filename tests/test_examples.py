@@ -11,6 +11,9 @@ from tests.conftest import EXAMPLES
 EXPECTED = {
     "eileen_collins.png": "real",
     "grace_hopper.jpg": "real",
+    "daniel_inouye.jpg": "real",
+    "sheila_jackson_lee.jpg": "real",
+    "elijah_cummings.jpg": "real",
     "coffee.png": "not_applicable",
     "fake_self_blend_collins.jpg": "fake",
     "fake_swap_collins.jpg": "fake",

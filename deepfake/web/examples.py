@@ -19,7 +19,11 @@ ADDRESS = "/examples"
 # By what they are, the plainest first, with the square that is shown: left, top, side. Whole photos
 # of one person would look alike.
 KINDS = {
-    "real": {"eileen_collins.png": (147, 45, 155), "grace_hopper.jpg": (148, 110, 240)},
+    "real": {
+        "eileen_collins.png": (147, 45, 155), "daniel_inouye.jpg": (5, 45, 190),
+        "sheila_jackson_lee.jpg": (30, 55, 165), "elijah_cummings.jpg": (30, 40, 195),
+        "grace_hopper.jpg": (148, 110, 240),
+    },
     "swap": {
         "fake_swap_hopper.jpg": (148, 110, 240), "fake_swap_collins.jpg": (147, 45, 155),
         "fake_self_blend_collins.jpg": (147, 45, 155),

@@ -31,7 +31,7 @@ def test_what_is_not_known_is_asked_in_one_go_with_scores_either_way(model, caps
     assert "the model.onnx: ONNX, takes 32 × 32 in colour, returns one logit." in said
     assert "values of 0..1" in said and "--crop full" in said
     assert "which end of its score means fake" in said
-    rows = [line.split() for line in said.splitlines() if "grace_hopper" in line]
+    rows = [line.split() for line in said.splitlines() if "eileen_collins" in line]
     (row,) = rows
     assert row[0] == "real:" and float(row[2]) + float(row[3]) == pytest.approx(1, abs=0.002)
     assert f"deepfake try '{model}' --positive fake" in said
@@ -112,7 +112,7 @@ def test_of_three_classes_each_ones_share_is_shown(tmp_path, capsys):
     assert "--labels live,print,replay" in said
     head = next(line for line in said.splitlines() if line.startswith("photo"))
     assert "class 0" in head and "class 2" in head
-    (row,) = [line.split() for line in said.splitlines() if "grace_hopper" in line]
+    (row,) = [line.split() for line in said.splitlines() if "eileen_collins" in line]
     assert sum(map(float, row[-3:])) == pytest.approx(1, abs=0.002)
 
     main(["try", str(model), "--labels", "red,green,blue"])
@@ -133,7 +133,7 @@ def with_names(folder, names, **more):
 
 
 def shares(said):
-    return [line.split()[-3:] for line in said.splitlines() if "grace_hopper" in line]
+    return [line.split()[-3:] for line in said.splitlines() if "eileen_collins" in line]
 
 
 def test_a_class_is_not_taken_for_another_whose_name_is_its_number(tmp_path, capsys):
@@ -185,7 +185,7 @@ def test_of_several_outputs_each_is_shown_at_once(tmp_path, capsys):
     assert "Output score" in for_score
     assert "high means fake" in for_score and "which of its two outputs" in for_score
     assert "class 2" in for_means and "tells 3 classes apart" in for_means
-    assert said.count("grace_hopper") == 2
+    assert said.count("eileen_collins") == 2
     assert f"deepfake try {model} --score NAME" in said
 
     # Where all else is known, the score of each output is shown as it would be.
