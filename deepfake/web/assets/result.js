@@ -72,10 +72,12 @@
     const words = [`${heading?.lastChild.textContent.trim()}.`, ...more.map((one) => one.textContent)];
     const text = heading ? words.join(" ") : "";
     const region = at("told")?.querySelector("[aria-live]");
-    if (!region || text === told) return;
+    // Another photo is told of, too, where its verdict is the same.
+    const now = `${document.querySelector("#verdict [data-ticket]")?.dataset.ticket} ${text}`;
+    if (!region || now === told) return;
     // Not the welcome at the start.
     if (told !== null) region.textContent = text;
-    told = text;
+    told = now;
     // Who has just given a photo goes on at its result; who moves the threshold stays there.
     const giving = document.activeElement;
     if (heading?.matches("[tabindex]") && (giving === document.body || giving.closest("#giving"))) {
