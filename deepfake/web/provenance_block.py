@@ -54,6 +54,8 @@ def _facts(found: Provenance, verdict: Verdict) -> list[tuple[str, str]]:
     if jpeg is not None:
         exact = str(jpeg.quality)
         rows.append(("jpeg", exact if jpeg.exact else escape(say("jpeg.about", quality=exact))))
+        if jpeg.earlier_quality is not None:
+            rows.append(("earlier", escape(say("jpeg.earlier", quality=jpeg.earlier_quality))))
     if found.thumbnail != "none":
         rows.append(("preview", escape(say(f"preview.{found.thumbnail}"))))
     return rows + [("not_read", told_html(note)) for note in found.notes]

@@ -29,6 +29,17 @@ def test_what_the_file_says_of_itself_is_listed(recorded):
     assert "What the file says of itself" not in page(recorded)
 
 
+def test_an_earlier_compression_is_said_to_be_no_sign_of_a_fake(recorded):
+    def shown(**jpeg):
+        facts = {"credentials": {"intact": None}, "jpeg": jpeg}
+        return page({**recorded, "report": {**recorded["report"], "provenance": facts}})
+
+    text = shown(quality=90, exact=True, earlier_quality=70)
+    assert "<dt>earlier quality</dt><dd>70</dd>" in text and "no sign of a fake" in text
+    for without in (shown(quality=90, exact=True, earlier_quality=None), shown(quality=90)):
+        assert "earlier" not in without and "no sign of a fake" not in without
+
+
 def test_where_the_photo_lay_is_in_no_report(recorded):
     assert "somebody" not in page(recorded) and "somebody" not in json.dumps(recorded)
     assert recorded["report"]["file"] == "eileen_collins.png"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from PIL import ExifTags, Image
 
 from deepfake import provenance
+from deepfake.provenance.facts import Credentials, JpegQuality, Provenance
 from deepfake.web.provenance_block import provenance_block
 from tests.conftest import EXAMPLES
 
@@ -32,6 +33,15 @@ def test_it_is_closed_until_something_contradicts(detector, portrait):
     real = replace(report, verdict="real")
     assert " open>" in shown(real, Software="Midjourney")
     assert " open>" not in shown(replace(report, verdict="fake"), Software="Midjourney")
+
+
+def test_an_earlier_compression_is_told_and_is_no_sign_of_a_fake(detector, portrait):
+    report = detector.detect(portrait)
+    saved = Provenance(Credentials("absent"), jpeg=JpegQuality(90, True, 70))
+    html = provenance_block(replace(report, provenance=saved))
+    assert "at about quality 70. That is no sign of a fake" in html
+    once = replace(saved, jpeg=JpegQuality(90, True))
+    assert "sign of a fake" not in provenance_block(replace(report, provenance=once))
 
 
 def test_without_provenance_there_is_nothing(detector, portrait):
