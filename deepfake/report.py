@@ -65,7 +65,8 @@ class FaceReport:
         turn: float. By how many degrees clockwise the face is turned in the picture, if it was
             turned back for `crop` and `evidence`; 0 where they stand as the picture does.
         reasons: tuple of str. What weakens the verdict or, without one, why there is none: "small",
-            "large", "dark", "burnt_out", "turned", "blurred", "drawing", "many_faces", "unstable".
+            "large", "dark", "burnt_out", "turned", "blurred", "compressed", "drawing",
+            "many_faces", "unstable".
         variations: tuple of Variation. The face re-encoded, halved, blurred, mirrored and darkened,
             where that was asked for and this face decided the verdict on the picture. If it is
             called fake as it is or after a change, and real otherwise, the verdict is "uncertain".
@@ -301,7 +302,7 @@ class Report:
             },
             **self.judgement(),
             "provenance": (
-                None if self.provenance is None else self.provenance.to_dict(self.verdict)
+                None if self.provenance is None else self.provenance.to_dict(self.own.verdict)
             ),
         }
 

@@ -14,7 +14,16 @@ from deepfake.manifest import Calibration, ModelManifest, OperatingPoint
 
 Verdict = Literal["fake", "uncertain", "real", "not_applicable"]
 Reason = Literal[
-    "small", "large", "dark", "burnt_out", "turned", "blurred", "drawing", "many_faces", "unstable"
+    "small",
+    "large",
+    "dark",
+    "burnt_out",
+    "turned",
+    "blurred",
+    "compressed",
+    "drawing",
+    "many_faces",
+    "unstable",
 ]
 # What is done to a face to see whether its verdict holds.
 Change = Literal["jpeg_90", "jpeg_60", "jpeg_40", "halved", "blurred", "mirrored", "darkened"]

@@ -1,3 +1,4 @@
+import io
 import json
 
 import numpy as np
@@ -167,6 +168,26 @@ def test_a_soft_photo_has_a_reason_and_a_small_face_does_not_have_it_twice(detec
     soft = shrunk(40 / side).resize((width, height), Image.Resampling.BICUBIC)
     assert detector.detect(soft).faces[0].reasons == ("blurred",)
     assert detector.detect(shrunk(60 / side)).faces[0].reasons == ("small",)
+
+
+def test_a_strongly_compressed_photo_has_a_reason_whatever_door_it_comes_by(detector, portrait):
+    def saved(kind, **options):
+        file = io.BytesIO()
+        Image.open(portrait).convert("RGB").save(file, kind, **options)
+        return file.getvalue()
+
+    strong = saved("JPEG", quality=20)
+    for source in (strong, imaging.read(strong), Image.open(io.BytesIO(strong))):
+        report = detector.detect(source)
+        assert report.reasons == ("compressed",)
+        assert report.to_dict()["faces"][0]["reasons"] == ["compressed"]
+    # Of what is no JPEG, or is not known as a file, there are no tables to go by.
+    for source in (
+        saved("JPEG", quality=60),
+        saved("WEBP", quality=20),
+        imaging.read(strong).pixels,
+    ):
+        assert "compressed" not in detector.detect(source).reasons
 
 
 def test_what_looks_drawn_is_not_judged(detector, portrait, other_portrait):

@@ -12,6 +12,7 @@ from PIL import Image
 from deepfake.colour import to_srgb
 from deepfake.errors import ImageError
 from deepfake.imaging.bmp import shown_opaque
+from deepfake.imaging.jpeg_quality import quality_of
 from deepfake.imaging.limits import check_dimensions, unreadable
 from deepfake.imaging.tiff import read_otherwise
 from deepfake.imaging.upright import turn_upright
@@ -28,6 +29,8 @@ class Picture:
         byte_count: int. Size of the file in bytes.
         sha256: str. Hash of the file, in hexadecimal.
         notes: tuple of str. Sentences on what was left out or repaired in reading.
+        jpeg_quality: int. About what quality it was saved with, by the file's head; None where it
+            is no JPEG or not known.
     """
 
     pixels: np.ndarray
@@ -35,6 +38,7 @@ class Picture:
     byte_count: int
     sha256: str
     notes: tuple[str, ...] = ()
+    jpeg_quality: int | None = None
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
@@ -104,4 +108,4 @@ class Picture:
             raise
         except Exception as error:
             raise unreadable(image.format or "Pillow", error) from error
-        return replace(taken, notes=(*notes, *note))
+        return replace(taken, notes=(*notes, *note), jpeg_quality=quality_of(image))

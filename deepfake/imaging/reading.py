@@ -19,6 +19,7 @@ from deepfake import decoders
 from deepfake.colour import to_srgb
 from deepfake.errors import ImageError
 from deepfake.imaging import bmp, boxes, claims, jpeg, png, tiff, tiff_tags
+from deepfake.imaging.jpeg_quality import quality_of
 from deepfake.imaging.kinds import sniff
 from deepfake.imaging.limits import check_byte_count, check_dimensions, unreadable
 from deepfake.imaging.picture import Picture
@@ -73,6 +74,7 @@ def _decode(data: bytes, settings: Settings) -> Picture:
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, most)
     try:
         pixels, notes = _READERS.get(kind, _read_plain)(data, kind, settings)
+        quality = _jpeg_quality(data) if kind == "JPEG" else None
     except ImageError:
         raise
     except (MemoryError, Image.DecompressionBombError):
@@ -81,7 +83,13 @@ def _decode(data: bytes, settings: Settings) -> Picture:
         # Pillow's readers raise many types (OSError, SyntaxError, ValueError, struct.error, …) on
         # damaged files; whichever it is, the file is what is wrong.
         raise unreadable(kind, error) from error
-    return Picture(pixels, kind, len(data), hashlib.sha256(data).hexdigest(), tuple(notes))
+    digest = hashlib.sha256(data).hexdigest()
+    return Picture(pixels, kind, len(data), digest, tuple(notes), quality)
+
+
+def _jpeg_quality(data: bytes) -> int | None:
+    with opened(data, "JPEG") as image:
+        return quality_of(image)
 
 
 def opened(data: bytes, kind: str) -> Image.Image:

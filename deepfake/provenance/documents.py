@@ -82,11 +82,21 @@ class GeneratorDocument(TypedDict):
 
 @with_config(CLOSED)
 class JpegDocument(TypedDict):
-    """How strongly a JPEG was compressed, by its quantisation table for brightness."""
+    """How strongly a JPEG was compressed, by its quantisation table for brightness, and earlier."""
 
     quality: Annotated[int, Field(ge=1, le=100, description="nearest one of libjpeg's scale")]
     exact: Annotated[
         bool, Field(description="whether libjpeg's table of that quality is the file's")
+    ]
+    earlier_quality: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=100,
+            description="about the quality of an earlier compression with another table, where "
+            "one surely shows, which is no sign of a fake; null where none shows, which means "
+            "nothing",
+        ),
     ]
 
 

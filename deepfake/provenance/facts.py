@@ -70,6 +70,7 @@ class JpegQuality:
 
     quality: int
     exact: bool
+    earlier_quality: int | None = None
 
 
 @dataclass(frozen=True)

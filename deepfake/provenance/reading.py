@@ -11,6 +11,7 @@ from PIL import ExifTags, Image
 from deepfake import decoders
 from deepfake.errors import ImageError
 from deepfake.imaging import claims, sniff
+from deepfake.imaging.jpeg_quality import estimate, table_of
 from deepfake.imaging.reading import opened
 from deepfake.provenance import credentials, png_texts, thumbnail, xmp
 from deepfake.provenance.clean import clean
@@ -23,7 +24,7 @@ from deepfake.provenance.facts import (
     SourceType,
 )
 from deepfake.provenance.generators import generators_in
-from deepfake.provenance.jpeg_quality import estimate
+from deepfake.provenance.recompression import earlier_quality
 from deepfake.provenance.trust import TrustLists, carried
 from deepfake.settings import Settings
 
@@ -71,20 +72,21 @@ def _read(data: bytes, settings: Settings, lists: TrustLists | None) -> Provenan
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on damaged EXIF
             with opened(data, kind) as image:
-                found = _metadata(found, image, kind, texts)
+                found = _metadata(found, image, texts)
                 found = replace(found, thumbnail=_thumbnail(image, kind, settings))
+            if found.jpeg is not None:
+                compression = replace(found.jpeg, earlier_quality=earlier_quality(data))
+                found = replace(found, jpeg=compression)
     except Exception:
         # As in imaging.reading: Pillow raises many types on damaged files.
         found = replace(found, notes=(*found.notes, UNREAD))
     return replace(found, generators=generators_in(texts))
 
 
-def _metadata(
-    found: Provenance, image: Image.Image, kind: str, texts: list[tuple[str, str]]
-) -> Provenance:
+def _metadata(found: Provenance, image: Image.Image, texts: list[tuple[str, str]]) -> Provenance:
     """With EXIF, XMP and quantisation; texts of EXIF are put to the others."""
-    if kind == "JPEG" and (table := getattr(image, "quantization", {}).get(0)):
-        found = replace(found, jpeg=estimate(table))
+    if table := table_of(image):
+        found = replace(found, jpeg=JpegQuality(*estimate(table)))
     notes = list(found.notes)
     exif: dict[int, Any] = {}
     gps = False

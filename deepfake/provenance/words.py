@@ -10,6 +10,10 @@ NOTHING_MEANT = (
     "Anybody can write or remove most of this. What is missing says nothing: most web sites and "
     "messengers remove it all."
 )
+EARLIER = (
+    "seems to have been compressed before, at about quality {quality}; that is no sign of a fake, "
+    "since whatever is saved again or sent on is compressed again"
+)
 LISTS = {
     "c2pa": f"the signer is on the C2PA trust list (as of {LISTS_OF})",
     "interim": "the signer is on the interim trust list, which is no longer kept",
@@ -50,6 +54,11 @@ def facts(provenance: Provenance, verdict: Verdict) -> list[tuple[str, str]]:
         "Changed": metadata.changed,
         "Place": "present in the file; it is not read" if metadata.gps else "",
         "JPEG quality": "" if jpeg is None else f"{'' if jpeg.exact else 'about '}{jpeg.quality}",
+        "Earlier compression": (
+            ""
+            if jpeg is None or jpeg.earlier_quality is None
+            else EARLIER.format(quality=jpeg.earlier_quality)
+        ),
         "Preview in the file": {
             "none": "",
             "same": "shows the same scene (a changed face alone would not be noticed)",

@@ -244,6 +244,9 @@ def _origin(recorded: Recorded, report: Report) -> tuple[list[Difference], list[
     left_out, remarks = {"trust_list_date"}, []
     if recorded.versions.deepfake != versions()["deepfake"]:
         left_out |= SENTENCES
+        if isinstance(was.get("jpeg"), dict) and now["jpeg"] is not None:
+            # An earlier version knew less of it.
+            now["jpeg"] = {name: one for name, one in now["jpeg"].items() if name in was["jpeg"]}
     signed = [facts.get("credentials") for facts in (was, now)]
     if any(not isinstance(one, dict) or one.get("state") == NOT_LOOKED_AT for one in signed):
         left_out |= {"credentials", "source_types", *SENTENCES}

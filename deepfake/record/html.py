@@ -95,7 +95,7 @@ def page(document: RecordDocument) -> str:
             words={**WORDS, "real": NOT_CALLED} if moved else WORDS,
             icons=ICONS,
             caveats=CAVEATS,
-            origin=facts(Provenance.from_dict(origin), report["verdict"]) if origin else [],
+            origin=facts(Provenance.from_dict(origin), own["verdict"]) if origin else [],
             nothing_meant=NOTHING_MEANT,
         )
     )

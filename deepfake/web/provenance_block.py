@@ -20,7 +20,7 @@ def provenance_block(report: Report | None) -> str:
     """
     if report is None or report.provenance is None:
         return ""
-    found, verdict = report.provenance, report.verdict
+    found, verdict = report.provenance, report.own.verdict
     listed = "".join(
         f"<dt>{escape(say(f'fact.{name}'))}</dt><dd>{lines}</dd>"
         for name, lines in _facts(found)
@@ -55,6 +55,8 @@ def _facts(found: Provenance) -> list[tuple[str, str]]:
     if jpeg is not None:
         exact = str(jpeg.quality)
         rows.append(("jpeg", exact if jpeg.exact else escape(say("jpeg.about", quality=exact))))
+        if jpeg.earlier_quality is not None:
+            rows.append(("earlier", escape(say("jpeg.earlier", quality=jpeg.earlier_quality))))
     if found.thumbnail != "none":
         rows.append(("preview", escape(say(f"preview.{found.thumbnail}"))))
     return rows + [("not_read", told_html(note)) for note in found.notes]

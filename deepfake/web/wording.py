@@ -136,7 +136,8 @@ def _own(report: Report) -> str:
 
 def _misfit(report: Report) -> str:
     """What the file says of itself otherwise than the verdict; the block on it has more."""
-    found = () if report.provenance is None else report.provenance.contradictions(report.verdict)
+    verdict = report.own.verdict  # what the model sees is not a matter of the visitor's threshold
+    found = () if report.provenance is None else report.provenance.contradictions(verdict)
     lines = " ".join(map(told_html, found))
     return f'<p class="misfit"><b>{escape(say("fact.misfit"))}:</b> {lines}</p>' if found else ""
 

@@ -56,6 +56,21 @@ def test_what_the_file_says_of_itself_is_read_again(portrait, tmp_path, capsys):
     assert "other things of itself than the report has: metadata." in capsys.readouterr().out
 
 
+def test_a_report_of_a_version_that_knew_less_of_the_file_holds(other_portrait, tmp_path, capsys):
+    report = tmp_path / "report.json"
+    assert main(["detect", str(other_portrait), "--provenance", "--report", str(report)]) == 0
+    document = json.loads(report.read_text())
+    document["versions"]["deepfake"] = "2.2.0"
+    del document["report"]["provenance"]["jpeg"]["earlier_quality"]
+    report.write_text(json.dumps(document))
+    capsys.readouterr()
+    assert verify(report, other_portrait) == 0
+    document["report"]["provenance"]["jpeg"]["quality"] = 3
+    report.write_text(json.dumps(document))
+    assert verify(report, other_portrait) == 3
+    assert "than the report has: jpeg." in capsys.readouterr().out
+
+
 def test_the_limits_of_the_report_count_not_those_of_today(portrait, write, monkeypatch):
     monkeypatch.setenv("DEEPFAKE_MIN_FACE", "400")
     assert verify(write(), portrait) == 0

@@ -112,6 +112,17 @@ def test_what_the_file_says_of_itself_is_listed(recorded):
     assert "What the file says" not in page(recorded)
 
 
+def test_an_earlier_compression_is_said_to_be_no_sign_of_a_fake(recorded):
+    def shown(earlier):
+        found = Provenance(Credentials("absent"), jpeg=JpegQuality(90, True, earlier))
+        facts = json.loads(json.dumps(found.to_dict("real")))
+        return page({**recorded, "report": {**recorded["report"], "provenance": facts}})
+
+    text = shown(70)
+    assert "at about quality 70" in text and "no sign of a fake" in text
+    assert "Earlier" not in shown(None) and "no sign of a fake" not in shown(None)
+
+
 def test_where_the_photo_lay_is_in_no_report(recorded):
     assert "somebody" not in page(recorded) and "somebody" not in json.dumps(recorded)
     assert recorded["report"]["file"] == "eileen_collins.png"
