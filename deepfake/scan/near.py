@@ -74,12 +74,12 @@ def _pairs(journal: Journal, rows: Iterable[tuple[int, int]]) -> Iterator[tuple[
         count += 1
 
 
-def _first_alike(journal: Journal, contents: Sequence[int], look: np.ndarray) -> int | None:
+def _first_alike(journal: Journal, contents: list[int], look: np.ndarray) -> int | None:
     for start in range(0, len(contents), TOGETHER):
         some = contents[start : start + TOGETHER]
         alike = np.flatnonzero(_looks(journal.greys(some)) @ look >= MIN_CORRELATION)
         if alike.size:
-            return some[alike[0]]
+            return some[int(alike[0])]
     return None
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from deepfake.errors import ScanError
 from deepfake.scan import remote
-from deepfake.scan.item import Item
 from deepfake.scan.journal import Journal
 from deepfake.scan.sources import Listing
-from tests.scan.conftest import encoded
+from tests.datasets.test_hub import COMMIT
+from tests.scan.conftest import encoded, rows_of, start
 
 MANY = 50_000
 
@@ -58,14 +58,40 @@ def test_a_folder_that_may_not_be_opened_is_told_of(tmp_path):
     assert "cannot be opened: File name too long" in found.problem
 
 
-def test_a_data_set_of_the_hub_is_named_by_its_address(tmp_path):
-    (tmp_path / "real").mkdir()
-    (tmp_path / "real" / "a.png").write_bytes(encoded())
-    address = "hf://datasets/team/faces@abc"
-    listing = Listing(["hf://datasets/team/faces"], lambda _: (tmp_path, address))
-    assert list(listing) == [
-        Item(f"{address}/real/a.png", "picture", str(tmp_path / "real" / "a.png"))
-    ]
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("", ["a.png", "train/b.png", "train/deep/c.png", "train/film.mp4"]),
+        ("@main/train", ["train/b.png", "train/deep/c.png", "train/film.mp4"]),
+        ("/train/*.[pm]*", ["train/b.png", "train/film.mp4"]),
+    ],
+)
+def test_pictures_and_videos_of_the_hub_are_named_with_the_commit(films, tmp_path, named, found):
+    output = tmp_path / "rows.jsonl"
+    process = start(f"{films}{named}", "-o", output, "--workers", "1")
+    _, errors = process.communicate(timeout=180)
+    assert process.returncode == 0, errors
+    rows = {row["path"]: row["verdict"] for row in rows_of(output)}
+    assert list(rows) == [f"{films}@{COMMIT}/{name}" for name in found]
+    assert all(rows.values())
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("hf://datasets/team/nothing", "The Hub has no data set team/nothing"),
+        ("hf://datasets/team/films@nope/train", "has no revision 'nope'"),
+        ("hf://datasets/team/films/valid", "There is nothing at"),
+        ("hf://datasets/team/gated", "hf auth login"),
+        ("hf://datasets/films", "hf://datasets/films"),
+    ],
+)
+def test_what_the_hub_does_not_have_is_said_at_once(films, tmp_path, address, sentence):
+    process = start(address, "-o", tmp_path / "rows.jsonl", "--workers", "1")
+    _, errors = process.communicate(timeout=180)
+    assert process.returncode == 1 and sentence in errors and "Traceback" not in errors
 
 
 def test_a_store_is_listed_and_read_through_fsspec(scan, tmp_path):
