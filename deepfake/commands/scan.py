@@ -126,8 +126,7 @@ def run(options: argparse.Namespace) -> int:
     _require_places(options)
     # Loaded once here, so that what is wrong with the model or threshold is said at once.
     detector = Detector(options.model, threshold=options.threshold, settings=settings)
-    # A data set of the Hub is fetched to this machine, or read by each machine of a cluster.
-    listing = Listing(options.sources, _fetch if options.engine == "processes" else None)
+    listing = Listing(options.sources)
     task = Task(
         options.model or settings.model, detector.threshold, settings, options.html is not None
     )
@@ -137,7 +136,7 @@ def run(options: argparse.Namespace) -> int:
             f"{options.output} is there already. Name another file, or remove it to scan again."
         )
     engine = _engine(task, options)
-    with closing(Journal(path, _plan(options, task, detector.model))) as journal:
+    with closing(Journal(path, _plan(listing.names, task, detector.model))) as journal:
         if journal.resumed:
             total, done = journal.totals()
             _say(f"going on: {done:,} of {total:,} files are done")
@@ -210,18 +209,11 @@ def _require_places(options: argparse.Namespace) -> None:
                 )
 
 
-def _fetch(address: str) -> tuple[Path, str]:
-    from deepfake.datasets.hub import download
-
-    folder = download(address)
-    return folder.path, folder.address
-
-
-def _plan(options: argparse.Namespace, task: Task, model: LoadedModel) -> dict[str, str]:
+def _plan(sources: list[str], task: Task, model: LoadedModel) -> dict[str, str]:
     """What must be the same for a scan to go on."""
     settings = task.settings
     return {
-        "list of sources": " ".join(options.sources).encode(errors="backslashreplace").decode(),
+        "list of sources": " ".join(sources).encode(errors="backslashreplace").decode(),
         "model": f"{model.manifest.name} {model.manifest.version}, SHA-256 {model.sha256}",
         "threshold": str(task.threshold),
         "smallest face": str(settings.min_face),

@@ -96,8 +96,8 @@ class Journal:
             self._base.close()
             raise
 
-    def add(self, items: Iterable[Item]) -> None:
-        """Take up files; those that are known already are not taken twice."""
+    def add(self, items: Iterable[Item]) -> int:
+        """Take up files, and count them; those that are known already are not taken twice."""
         rows = [
             (
                 os.fsencode(item.name), os.fsencode(item.place), item.entry, item.kind,
@@ -105,7 +105,7 @@ class Journal:
             )
             for item in items
         ]  # fmt: skip
-        self._write(
+        return self._write(
             "INSERT OR IGNORE INTO files (name, place, entry, kind, done, problem) "
             "VALUES (?, ?, ?, ?, ?, ?)",
             rows,
@@ -114,9 +114,9 @@ class Journal:
     def next(self, after: int, count: int) -> list[tuple[int, Item]]:
         """(number, file) of the next files that have no row yet."""
         found = self._read(
-            "SELECT id, name, kind, place, entry FROM files WHERE id > ? AND done = 0 "
+            "SELECT id, name, kind, place, entry FROM files WHERE id > ? AND done = ? "
             "ORDER BY id LIMIT ?",
-            (after, count),
+            (after, TODO, count),
         )
         return [
             (number, Item(os.fsdecode(name), cast(Kind, kind), os.fsdecode(place), entry))
@@ -129,15 +129,17 @@ class Journal:
 
     def set_content(self, number: int, sha256: str) -> None:
         """A file has this content, which has been judged or is being judged."""
-        self._write("UPDATE files SET done = 1, sha256 = ? WHERE id = ?", [(sha256, number)])
+        self._write("UPDATE files SET done = ?, sha256 = ? WHERE id = ?", [(DONE, sha256, number)])
 
     def set_problem(self, number: int, problem: str) -> None:
         """A file cannot be read."""
-        self._write("UPDATE files SET done = 1, problem = ? WHERE id = ?", [(problem, number)])
+        self._write(
+            "UPDATE files SET done = ?, problem = ? WHERE id = ?", [(DONE, problem, number)]
+        )
 
     def pass_over(self, number: int) -> None:
         """A file is no picture."""
-        self._write("UPDATE files SET done = 2 WHERE id = ?", [(number,)])
+        self._write("UPDATE files SET done = ? WHERE id = ?", [(PASSED_OVER, number)])
 
     def judged(self, contents: Iterable[Content]) -> None:
         """Keep what was found."""
@@ -156,13 +158,13 @@ class Journal:
 
     def totals(self) -> tuple[int, int]:
         """(files that have been taken up, those among them that are done)."""
-        total, done = self._read("SELECT count(*), total(done > 0) FROM files")[0]
+        total, done = self._read("SELECT count(*), total(done <> ?) FROM files", (TODO,))[0]
         return total, int(done)
 
     @property
     def passed_over(self) -> int:
         """Files that turned out to be no pictures."""
-        return int(self._one("SELECT count(*) FROM files WHERE done = 2"))
+        return int(self._one("SELECT count(*) FROM files WHERE done = ?", (PASSED_OVER,)))
 
     def rows(self) -> Iterator[Row]:
         """All files that are done, by name."""
@@ -170,35 +172,53 @@ class Journal:
             "SELECT f.name, f.kind, f.problem, f.sha256, c.document, "
             "(SELECT min(g.name) FROM files g WHERE g.sha256 = f.sha256), c.alike, c.thumbnail "
             "FROM files f LEFT JOIN contents c USING (sha256) "
-            "WHERE f.done = 1 AND (f.sha256 IS NULL OR c.sha256 IS NOT NULL) ORDER BY f.name"
+            "WHERE f.done = ? AND (f.sha256 IS NULL OR c.sha256 IS NOT NULL) ORDER BY f.name",
+            (DONE,),
         )
 
     def items(self) -> Iterator[tuple[Item, str, str]]:
         """(first file, SHA-256, document) of each content that has been judged."""
         for name, kind, place, entry, sha256, document in self._base.execute(
             "SELECT min(f.name), f.kind, f.place, f.entry, c.sha256, c.document "
-            "FROM files f JOIN contents c USING (sha256) WHERE f.done = 1 GROUP BY c.sha256"
+            "FROM files f JOIN contents c USING (sha256) WHERE f.done = ? GROUP BY c.sha256",
+            (DONE,),
         ):
             yield (
                 Item(os.fsdecode(name), kind, os.fsdecode(place), entry), sha256, document,
             )  # fmt: skip
 
-    def hashes(self, shift: int) -> Iterator[tuple[int, str, int, bytes]]:
-        """(16 bits of the hash from `shift` on, SHA-256, hash, grey copy), sorted by these bits."""
+    def hashes(self, shift: int) -> Iterator[tuple[int, int, int]]:
+        """(16 bits of the hash from `shift` on, content, hash), sorted by these bits."""
         yield from self._base.execute(
-            "SELECT (hash >> ?) & 65535 AS bits, sha256, hash, grey FROM contents "
+            "SELECT (hash >> ?) & 65535 AS bits, rowid, hash FROM contents "
             "WHERE hash IS NOT NULL ORDER BY bits, sha256",
             (shift,),
         )
 
-    def link(self, groups: Sequence[Sequence[str]]) -> None:
+    def greys(self, contents: Sequence[int]) -> list[bytes]:
+        """The grey copies of some hundred contents at most, by their numbers in `hashes`."""
+        places = ", ".join("?" * len(contents))
+        found = self._read(
+            f"SELECT rowid, grey FROM contents WHERE rowid IN ({places})",  # noqa: S608
+            contents,
+        )
+        by_number: dict[int, bytes] = dict(found)
+        return [by_number[content] for content in contents]
+
+    def link(self, groups: Iterable[Sequence[int]]) -> None:
         """Contents that look the same; each becomes linked to the first of its files' names."""
         self._write("UPDATE contents SET alike = NULL WHERE alike IS NOT NULL", [()])
         for group in groups:
-            places = ", ".join("?" * len(group))
-            first = self._one(f"SELECT min(name) FROM files WHERE sha256 IN ({places})", group)  # noqa: S608
+            first = min(
+                self._one(
+                    "SELECT min(f.name) FROM contents c JOIN files f USING (sha256) "
+                    "WHERE c.rowid = ?",
+                    (content,),
+                )
+                for content in group
+            )
             self._write(
-                "UPDATE contents SET alike = ? WHERE sha256 = ?", [(first, s) for s in group]
+                "UPDATE contents SET alike = ? WHERE rowid = ?", [(first, c) for c in group]
             )
 
     def commit(self, *, now: bool = True) -> None:
@@ -246,14 +266,15 @@ class Journal:
     def _look_again(self) -> int:
         # Their content was with a worker that died, or with us.
         found = self._base.execute(
-            "UPDATE files SET done = 0, sha256 = NULL WHERE done = 1 AND sha256 IS NOT NULL "
-            "AND NOT EXISTS (SELECT 1 FROM contents c WHERE c.sha256 = files.sha256)"
+            "UPDATE files SET done = ?, sha256 = NULL WHERE done = ? AND sha256 IS NOT NULL "
+            "AND NOT EXISTS (SELECT 1 FROM contents c WHERE c.sha256 = files.sha256)",
+            (TODO, DONE),
         )
         return found.rowcount
 
-    def _write(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    def _write(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
         try:
-            self._base.executemany(statement, rows)
+            return self._base.executemany(statement, rows).rowcount
         except sqlite3.Error as error:
             raise self._failed(error) from error
 

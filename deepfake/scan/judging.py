@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from deepfake.scan import archive, remote
 from deepfake.scan.item import Item
 from deepfake.scan.journal import Content
 from deepfake.scan.near import fingerprint
+from deepfake.scan.scratch import Scratch
 from deepfake.settings import Settings
 from deepfake.video.clip import Clip, check_readable
 from deepfake.video.detector import VideoDetector
@@ -77,9 +77,9 @@ class Judge:
         self._settings = replace(task.settings, threads=1, interpreters=1, decoders=0)
         self._detector = Detector(task.model, threshold=task.threshold, settings=self._settings)
         self._videos = VideoDetector(self._detector)
-        # Bytes of pictures, paths of videos; those of archives and stores lie in a folder.
+        # Bytes of pictures, paths of videos; copies of those of archives and stores.
         self._held: list[bytes | Path] = []
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch = Scratch()
 
     def look(self, items: Sequence[Item]) -> list[Look]:
         """Read files and hash them; their bytes are held for `judge`.
@@ -132,9 +132,12 @@ class Judge:
     def let_go(self) -> None:
         """Forget what was read."""
         self._held = []
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        self._scratch.clear()
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self._held = []
+        self._scratch.close()
 
     def _video(self, item: Item) -> Path:
         """Where a video lies that may be read: FFmpeg opens files."""
@@ -143,8 +146,7 @@ class Judge:
             check_readable(path, self._settings)
             return path
         data = read(item, replace(self._settings, max_bytes=self._settings.max_video_bytes))
-        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="deepfake-scan-")
-        path = Path(self._folder.name) / f"{len(self._held)}.video"
+        path = self._scratch.folder / f"{len(self._held)}.video"
         path.write_bytes(data)
         check_readable(path, self._settings)
         return path

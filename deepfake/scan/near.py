@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -14,6 +14,8 @@ from deepfake.scan.journal import Journal
 MAX_BITS, BANDS, BAND_BITS = 3, 4, 16
 MIN_CORRELATION = 0.98
 SIDE, REDUCED_SIDE = 32, 128
+# Grey copies that are in memory at a time.
+TOGETHER = 256
 
 
 def fingerprint(pixels: np.ndarray) -> tuple[int, bytes]:
@@ -38,40 +40,47 @@ def link(journal: Journal) -> None:
     """Find the look-alikes among all contents, and note them in the journal.
 
     Two hashes that differ in 3 bits at most have one of four bands of 16 bits in common, so only
-    contents that share a band are compared, and only those are in memory.
+    contents that share a band are compared, and only the hashes of those are in memory: grey
+    copies are fetched where hashes are close.
     """
-    found: dict[str, str] = {}
+    found: dict[int, int] = {}
     for band in range(BANDS):
         for _, rows in groupby(journal.hashes(BAND_BITS * band), key=lambda row: row[0]):
-            for one, other in _pairs((sha256, bits, grey) for _, sha256, bits, grey in rows):
+            for one, other in _pairs(journal, ((content, bits) for _, content, bits in rows)):
                 _join(found, one, other)
-    groups: dict[str, list[str]] = {}
-    for sha256 in sorted(found):
-        groups.setdefault(_root(found, sha256), []).append(sha256)
-    journal.link(list(groups.values()))
+    groups: dict[int, list[int]] = {}
+    for content in sorted(found):
+        groups.setdefault(_root(found, content), []).append(content)
+    journal.link(groups.values())
 
 
-def _pairs(rows: Iterable[tuple[str, int, bytes]]) -> Iterable[tuple[str, str]]:
+def _pairs(journal: Journal, rows: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Each content with the first one before it that it looks like, if there is one."""
-    names: list[str] = []
-    hashes = np.empty(0, np.int64)
-    looks = np.empty((0, SIDE * SIDE), np.float32)
-    for sha256, bits, grey in rows:
-        look = _standard(np.frombuffer(grey, np.uint8).astype(np.float32))
-        if names:
-            close = np.flatnonzero(_differing(hashes[: len(names)], bits) <= MAX_BITS)
-            alike = close[looks[close] @ look >= MIN_CORRELATION]
-            if alike.size:
-                yield names[alike[0]], sha256
+    contents, hashes = np.empty(16, np.int64), np.empty(16, np.int64)
+    count = 0
+    for content, bits in rows:
+        close = np.flatnonzero(_differing(hashes[:count], bits) <= MAX_BITS)
+        if close.size:
+            (look,) = _looks(journal.greys([content]))
+            if not look.any():
                 continue
-        if len(names) == len(hashes):
-            grown = max(16, 2 * len(hashes))
-            hashes = np.resize(hashes, grown) if len(hashes) else np.zeros(grown, np.int64)
-            looks = np.concatenate(
-                [looks, np.zeros((grown - len(looks), looks.shape[1]), np.float32)]
-            )
-        hashes[len(names)], looks[len(names)] = bits, look
-        names.append(sha256)
+            alike = _first_alike(journal, contents[close].tolist(), look)
+            if alike is not None:
+                yield alike, content
+                continue
+        if count == len(hashes):
+            contents, hashes = np.resize(contents, 2 * count), np.resize(hashes, 2 * count)
+        contents[count], hashes[count] = content, bits
+        count += 1
+
+
+def _first_alike(journal: Journal, contents: list[int], look: np.ndarray) -> int | None:
+    for start in range(0, len(contents), TOGETHER):
+        some = contents[start : start + TOGETHER]
+        alike = np.flatnonzero(_looks(journal.greys(some)) @ look >= MIN_CORRELATION)
+        if alike.size:
+            return some[int(alike[0])]
+    return None
 
 
 def _differing(hashes: np.ndarray, bits: int) -> np.ndarray:
@@ -79,19 +88,20 @@ def _differing(hashes: np.ndarray, bits: int) -> np.ndarray:
     return np.asarray(np.bitwise_count(different))
 
 
-def _standard(look: np.ndarray) -> np.ndarray:
+def _looks(greys: Sequence[bytes]) -> np.ndarray:
     """Of length 1, so that a product is a correlation; a picture of one grey is like no other."""
-    look = look - look.mean()
-    norm = float(np.linalg.norm(look))
-    return np.asarray(look / norm if norm else look)
+    looks = np.frombuffer(b"".join(greys), np.uint8).reshape(len(greys), -1).astype(np.float32)
+    looks -= looks.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(looks, axis=1, keepdims=True)
+    return np.asarray(looks / np.where(norms, norms, 1))
 
 
-def _root(found: dict[str, str], name: str) -> str:
-    while found[name] != name:
-        found[name] = name = found[found[name]]
-    return name
+def _root(found: dict[int, int], content: int) -> int:
+    while found[content] != content:
+        found[content] = content = found[found[content]]
+    return content
 
 
-def _join(found: dict[str, str], one: str, other: str) -> None:
-    first, second = (_root(found, found.setdefault(name, name)) for name in (one, other))
+def _join(found: dict[int, int], one: int, other: int) -> None:
+    first, second = (_root(found, found.setdefault(content, content)) for content in (one, other))
     found[max(first, second)] = min(first, second)

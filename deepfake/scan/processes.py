@@ -113,7 +113,7 @@ def _work(pipe: Connection, task: Task) -> None:
                 # A bug of ours, or no memory: of this file, and no reason to stop.
                 reply = Died(f"The program failed on it ({type(error).__name__}: {error}).")
             pipe.send(reply)
-    judge.let_go()
+    judge.close()
 
 
 def _limit_memory() -> None:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from deepfake.errors import ImageError, ScanError
+from deepfake.errors import ImageError, ModelError, ScanError
+from deepfake.modelstore.hub.errors import explained
 from deepfake.scan.item import WILD, Item, kind_of
 from deepfake.settings import Settings
 
@@ -18,6 +19,34 @@ STORES = ("s3", "s3a", "gs", "gcs", "hf", "file", "az", "abfs")
 def is_address(name: str) -> bool:
     """Whether this names something in a store rather than a file of this machine."""
     return ADDRESS.match(name) is not None
+
+
+def pinned(address: str) -> str:
+    """An address on the Hub with its commit, so that whoever reads it reads the same files.
+
+    Args:
+        address: str. Of any store; of others it stays as it is.
+
+    Raises:
+        ScanError: the Hub has no such repository or revision, does not let you in, or cannot be
+            reached.
+    """
+    found = ADDRESS.match(address)
+    if not found or found["store"] != "hf":
+        return address
+    from huggingface_hub import HfApi, errors, parse_hf_uri
+
+    try:
+        named = parse_hf_uri(address)
+        if named.is_bucket:  # which has no commits
+            return address
+        kind = "data set" if named.type == "dataset" else named.type
+        with explained(named.id, named.revision or "", kind=kind):
+            told = HfApi().repo_info(named.id, repo_type=named.type, revision=named.revision)
+    except (errors.HfUriError, ModelError) as error:
+        raise ScanError(str(error)) from error
+    folder = "" if named.type == "model" else f"{named.type}s/"
+    return f"hf://{folder}{named.id}@{told.sha}/{named.path_in_repo}".rstrip("/")
 
 
 def listing(address: str) -> Callable[[], Iterator[Item]]:
@@ -65,14 +94,27 @@ def listing(address: str) -> Callable[[], Iterator[Item]]:
 
 
 def _walk(store: Any, address: str) -> Iterator[Item]:
-    refused: list[Exception] = []
-    for _, _, files in store.walk(address, detail=True, on_error=refused.append):
-        for entry in files.values():
-            name = store.unstrip_protocol(entry["name"])
-            yield Item(name, kind_of(name))
-        for error in refused:
-            yield Item(address, "folder", problem=f"A folder cannot be listed: {error}.")
-        refused.clear()
+    """The files under a folder; fsspec holds the names of one folder at a time, and so do we."""
+    waiting = [store._strip_protocol(address)]
+    while waiting:
+        here = waiting.pop()
+        try:
+            entries = store.ls(here, detail=True)
+        except Exception as error:
+            # Each store has exceptions of its own.
+            name = store.unstrip_protocol(here)
+            yield Item(name, "folder", problem=f"The folder cannot be listed: {error}.")
+            continue
+        # Else all that was ever listed.
+        store.dircache.clear()
+        for entry in entries:
+            path = entry["name"].rstrip("/")
+            # Some stores list a folder in itself, as an empty file.
+            if entry["type"] == "directory" and path != here:
+                waiting.append(path)
+            elif entry["type"] != "directory" and entry["name"] == path:
+                name = store.unstrip_protocol(path)
+                yield Item(name, kind_of(name))
 
 
 def read(address: str, settings: Settings) -> bytes:
@@ -86,7 +128,9 @@ def read(address: str, settings: Settings) -> bytes:
         ImageError: it cannot be read.
     """
     try:
-        with _store(address).open(address, "rb", cache_type="none") as file:
+        # Of a file on the Hub else its whole folder would be listed first.
+        more = {"block_size": 0} if address.startswith("hf:") else {}
+        with _store(address).open(address, "rb", cache_type="none", **more) as file:
             data: bytes = file.read(settings.max_bytes + 1)
             return data
     except ScanError as error:

@@ -171,11 +171,11 @@ class Scan:
                 raise part
             if part is None:
                 self._listed = True
-            else:
-                self._journal.add(part)
-            self._total, self._done = self._journal.totals() if self._listed else (
-                self._total + len(part or ()), self._done
-            )  # fmt: skip
+                continue
+            # A scan that goes on knows most of them, and two names may lead to one file.
+            done = self._journal.add(item for item in part if item.problem)
+            self._total += done + self._journal.add(item for item in part if not item.problem)
+            self._done += done
 
     def _next_files(self) -> list[tuple[int, Item]]:
         if self._alone:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from deepfake.datasets import hub
 from deepfake.errors import ScanError
 from deepfake.scan import archive, remote
 from deepfake.scan.item import WILD, Item, kind_of
@@ -32,9 +31,9 @@ class Listing:
     Args:
         names: sequence of str. Folders, files, patterns, ZIP archives, lists of names, "-" for a
             list on standard input, addresses.
-        fetch: callable. Address of a data set on the Hub → local folder and the name to call it.
 
     Attributes:
+        names: list of str. What was named, addresses on the Hub with their commit.
         passed_over: int. Entries of folders so far that are neither files nor folders, and links
             to folders, which are not followed: they may lead round in circles.
 
@@ -42,13 +41,11 @@ class Listing:
         ScanError: something that was named is not there, or is of no known kind.
     """
 
-    def __init__(
-        self, names: Sequence[str], fetch: Callable[[str], tuple[Path, str]] | None = None
-    ):
+    def __init__(self, names: Sequence[str]):
         self.passed_over = 0
-        self._fetch = fetch
+        self.names = [remote.pinned(name) for name in names]
         # All are looked at before the first is listed: a wrong name is told at once.
-        self._parts = [self._part(name) for name in names]
+        self._parts = [self._part(name) for name in self.names]
 
     def __iter__(self) -> Iterator[Item]:
         for part in self._parts:
@@ -59,9 +56,6 @@ class Listing:
             if sys.stdin is None:
                 raise ScanError("There is no standard input. Name a folder or a file.")
             return lambda: self._listed(sys.stdin.buffer)
-        if hub.is_address(name) and self._fetch is not None:
-            folder, address = self._fetch(name)
-            return lambda: self._walk(str(folder), address, followed=True)
         if remote.is_address(name):
             return remote.listing(name)
         return self._local(name)
@@ -80,8 +74,7 @@ class Listing:
             return lambda: self._lines_of(name)
         return lambda: iter((Item(name, kind_of(name, named=True)),))
 
-    def _walk(self, folder: str, label: str = "", *, followed: bool = False) -> Iterator[Item]:
-        """Files under a folder, which rows call `label`; `followed`: links to files are its own."""
+    def _walk(self, folder: str) -> Iterator[Item]:
         waiting = [folder]
         while waiting:
             here = waiting.pop()
@@ -91,12 +84,11 @@ class Listing:
                         if entry.is_dir(follow_symlinks=False):
                             waiting.append(entry.path)
                         elif self._is_file(entry):
-                            yield self._item(entry.path, folder, label)
+                            yield Item(entry.path, kind_of(entry.path))
                         else:
                             self.passed_over += 1
             except OSError as error:
-                name = self._item(here, folder, label).name
-                yield Item(name, "folder", problem=f"The folder cannot be opened: {reason(error)}.")
+                yield Item(here, "folder", problem=f"The folder cannot be opened: {reason(error)}.")
 
     @staticmethod
     def _is_file(entry: os.DirEntry[str]) -> bool:
@@ -105,12 +97,6 @@ class Listing:
             return entry.is_file() or (entry.is_symlink() and not entry.is_dir())
         except OSError as error:
             return error.errno == errno.ELOOP
-
-    @staticmethod
-    def _item(path: str, folder: str, label: str) -> Item:
-        if not label:
-            return Item(path, kind_of(path))
-        return Item(label + path[len(folder) :], kind_of(path), path)
 
     def _matching(self, pattern: str) -> Iterator[Item]:
         """Files that a pattern with `*`, `?`, `[…]` and `**` names."""

@@ -1,5 +1,6 @@
 """Data sets of the Hub, through its real client, from a server on this machine."""
 
+import contextlib
 import hashlib
 import http.server
 import io
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
@@ -49,6 +51,15 @@ REPOSITORIES = {
 STATUS = {"team/forbidden": 403, "team/busy": 429, "team/ill": 500}
 
 
+@contextlib.contextmanager
+def served():
+    """A Hub with these repositories; its address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 class Hub(http.server.BaseHTTPRequestHandler):
     """The part of the Hub's API that a client needs to fetch a data set."""
 
@@ -59,7 +70,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self):
-        path = self.path.split("?")[0]
+        path = unquote(self.path.split("?")[0])
         parts = path.strip("/").split("/")
         name = "/".join(parts[2:4] if parts[0] == "api" else parts[1:3])
         if name == "team/dropped":  # the connection, without an answer
@@ -73,15 +84,15 @@ class Hub(http.server.BaseHTTPRequestHandler):
         if files is None:
             return self.answer(404, b"", {"X-Error-Code": "RepoNotFound"})
         if parts[0] == "api":
-            if parts[5] not in ("main", COMMIT):
+            if parts[5:] and parts[5] not in ("main", COMMIT):
                 return self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
-            if parts[4] == "revision":
+            if not parts[4:] or parts[4] == "revision":
                 siblings = [{"rfilename": file} for file in files]
                 return self.send({"id": name, "sha": COMMIT, "siblings": siblings})
-            return self.send([
-                {"type": "file", "path": file, "size": len(data), "oid": etag(data)}
-                for file, data in files.items()
-            ])  # fmt: skip
+            folder = "".join(f"{part}/" for part in parts[6:])
+            if not any(file.startswith(folder) for file in files):
+                return self.answer(404, b"", {"X-Error-Code": "EntryNotFound"})
+            return self.send(tree(files, folder, "recursive=true" in self.path.lower()))
         file = "/".join(parts[5:])
         if self.command == "GET":
             self.fetched.append(file)
@@ -106,6 +117,19 @@ class Hub(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def tree(files, folder, recursive):
+    """What lies in a folder of a repository."""
+    inside = {file.removeprefix(folder): data for file, data in files.items()
+              if file.startswith(folder)}  # fmt: skip
+    return [
+        {"type": "file", "path": f"{folder}{name}", "size": len(data), "oid": etag(data)}
+        for name, data in inside.items() if recursive or "/" not in name
+    ] + [
+        {"type": "directory", "path": f"{folder}{name}", "oid": etag(name.encode())}
+        for name in sorted({name.split("/")[0] for name in inside if "/" in name})
+    ]  # fmt: skip
+
+
 def etag(data):
     return hashlib.sha1(data).hexdigest()
 
@@ -128,9 +152,6 @@ def answers(tmp_path_factory):
     """What is found online, and then again with the Hub out of reach."""
     home = tmp_path_factory.mktemp("home")
     (home / "secret.png").write_bytes(picture("blue"))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    endpoint = f"http://127.0.0.1:{server.server_port}"
     names = {
         "found": "hf://datasets/team/faces", "pinned": f"hf://datasets/team/faces@{COMMIT}",
         "revision": "hf://datasets/team/faces@nope", "missing": "hf://datasets/team/nothing",
@@ -140,9 +161,8 @@ def answers(tmp_path_factory):
         "forbidden": "hf://datasets/team/forbidden", "busy": "hf://datasets/team/busy",
         "ill": "hf://datasets/team/ill",
     }  # fmt: skip
-    online = dict(zip(names, ask(home, endpoint, *names.values()), strict=True))
-    server.shutdown()
-    server.server_close()
+    with served() as endpoint:
+        online = dict(zip(names, ask(home, endpoint, *names.values()), strict=True))
     offline = {
         "cached": ask(home, endpoint, names["found"], HF_HUB_OFFLINE="1")[0],
         "unreachable": ask(home, endpoint, "hf://datasets/team/later", HF_HUB_OFFLINE="1")[0],

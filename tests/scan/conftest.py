@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from deepfake.cli import main
+from tests.datasets import test_hub
+from tests.video.clips import film
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FACES = ("eileen_collins.png", "grace_hopper.jpg", "fake_swap_hopper.jpg", "fake_swap_collins.jpg")
@@ -58,6 +60,25 @@ def their_rows(many_files, tmp_path_factory):
     output = tmp_path_factory.mktemp("whole") / "rows.jsonl"
     assert main(["scan", str(many_files), "-o", str(output), "--workers", "1"]) == 0
     return rows_of(output)
+
+
+@pytest.fixture
+def films(tmp_path, monkeypatch):
+    """A data set of a Hub on this machine, for processes that are started: its address."""
+    video = film(tmp_path / "of the hub.mp4", [EXAMPLES / "eileen_collins.png"], 1.0)
+    files = {
+        "a.png": encoded("red"), "train/film.mp4": video.read_bytes(), "train/b.png": encoded(),
+        "train/deep/c.png": encoded("blue"), "train/deep/notes.md": b"no picture",
+    }  # fmt: skip
+    video.unlink()
+    monkeypatch.setitem(test_hub.REPOSITORIES, "team/films", files)
+    with test_hub.served() as endpoint:
+        for name, value in {
+            "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path.parent / "hub"),
+            "HF_HUB_DISABLE_XET": "1",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        yield "hf://datasets/team/films"
 
 
 def encoded(colour="grey", kind="PNG", size=(64, 64)):

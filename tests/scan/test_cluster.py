@@ -9,7 +9,7 @@ import pytest
 from deepfake.cli import main
 from deepfake.scan import cluster
 from tests.programs import free_port
-from tests.scan.conftest import EXAMPLES, rows_of
+from tests.scan.conftest import EXAMPLES, rows_of, start
 from tests.scan.test_death import begin
 from tests.video.clips import film
 
@@ -19,13 +19,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.services]
 
 
 def test_a_killed_actor_loses_nothing_and_rows_are_those_of_processes(
-    tmp_path, many_files, their_rows
+    tmp_path, many_files, their_rows, films
 ):
     output = tmp_path / "rows.jsonl"
     video = film(tmp_path / "film.mp4", [FACE], 1.0)
     local = tmp_path / "local.jsonl"
-    assert main(["scan", str(video), "-o", str(local), "--workers", "1"]) == 0
-    process = begin([many_files, video], output, "--engine", "ray")
+    process = start(video, films, "-o", local, "--workers", "1")
+    assert process.wait(timeout=180) == 0
+    process = begin([many_files, video, films], output, "--engine", "ray")
     (actor,) = [
         child for child in psutil.Process(process.pid).children(recursive=True)
         if child.cmdline()[:1] and child.cmdline()[0].startswith("ray::_Actor")

@@ -4,7 +4,9 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import tempfile
 import time
+import zipfile
 
 import psutil
 import pytest
@@ -15,7 +17,8 @@ from deepfake.modelstore.resolve import load_model
 from deepfake.scan.judging import Task
 from deepfake.scan.processes import _work
 from deepfake.settings import Settings
-from tests.scan.conftest import rows_of, start
+from tests.scan.conftest import EXAMPLES, rows_of, start
+from tests.video.clips import film
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="POSIX signals")]
 # The journal's log has more once the first batch has been judged: 87,000, before it 41,000.
@@ -34,11 +37,10 @@ def begin(files, output, *more):
     return process
 
 
-def workers_of(process):
-    return [
-        child for child in psutil.Process(process.pid).children()
-        if "spawn_main" in " ".join(child.cmdline())
-    ]  # fmt: skip
+def workers_of(process, engine="processes"):
+    mark = "ray::_Actor" if engine == "ray" else "spawn_main"
+    children = psutil.Process(process.pid).children(recursive=engine == "ray")
+    return [child for child in children if mark in " ".join(child.cmdline())]
 
 
 def test_killed_it_goes_on_where_it_stopped(tmp_path, many_files, their_rows, capsys):
@@ -80,6 +82,45 @@ def test_a_worker_that_is_killed_or_hangs_loses_nothing(tmp_path, many_files, th
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert rows_of(output) == their_rows
+
+
+@pytest.mark.parametrize("engine", ["processes", pytest.param("ray", marks=pytest.mark.services)])
+def test_no_video_of_an_archive_outlives_who_unpacked_it(tmp_path, engine):
+    """A worker is killed as by a time limit, then the scan as by a system without memory."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    film(tmp_path / "film.mp4", [EXAMPLES / "eileen_collins.png"], 8.0)
+    with zipfile.ZipFile(tmp_path / "films.zip", "w") as archive:
+        archive.write(tmp_path / "film.mp4", "film.mp4")
+    process = start(
+        tmp_path / "films.zip", "-o", tmp_path / "rows.jsonl", "--workers", "1", "--engine", engine,
+        # Ray makes sockets in its folder, whose names are short.
+        env={**os.environ, "TMPDIR": str(scratch), "RAY_TMPDIR": tempfile.gettempdir()},
+        start_new_session=True,
+    )  # fmt: skip
+
+    def until(number):
+        """Wait until so many videos are unpacked; where."""
+        end = time.monotonic() + 120
+        while len(found := list(scratch.glob("deepfake-scan-*/*.video"))) != number:
+            assert number == 0 or process.poll() is None, process.communicate()
+            assert time.monotonic() < end, found
+            time.sleep(0.01)
+        return {path.parent for path in found}
+
+    (first,) = until(1)
+    (worker,) = workers_of(process, engine)
+    worker.kill()
+    until(0)
+    until(1)
+    assert not first.exists()
+    process.kill()
+    process.communicate(timeout=60)
+    until(0)
+    end = time.monotonic() + 60
+    while left := list(scratch.glob("deepfake-scan-*")):
+        assert time.monotonic() < end, left
+        time.sleep(0.01)
 
 
 def test_a_worker_that_is_ready_when_all_is_done_ends_quietly(capfd):

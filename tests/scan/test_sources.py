@@ -3,16 +3,18 @@
 import contextlib
 import os
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from deepfake.errors import ScanError
 from deepfake.scan import remote
-from deepfake.scan.item import Item
 from deepfake.scan.journal import Journal
 from deepfake.scan.sources import Listing
-from tests.scan.conftest import encoded
+from tests.datasets.test_hub import COMMIT
+from tests.scan.conftest import encoded, rows_of, start
 
 MANY = 50_000
 
@@ -58,14 +60,48 @@ def test_a_folder_that_may_not_be_opened_is_told_of(tmp_path):
     assert "cannot be opened: File name too long" in found.problem
 
 
-def test_a_data_set_of_the_hub_is_named_by_its_address(tmp_path):
-    (tmp_path / "real").mkdir()
-    (tmp_path / "real" / "a.png").write_bytes(encoded())
-    address = "hf://datasets/team/faces@abc"
-    listing = Listing(["hf://datasets/team/faces"], lambda _: (tmp_path, address))
-    assert list(listing) == [
-        Item(f"{address}/real/a.png", "picture", str(tmp_path / "real" / "a.png"))
-    ]
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("", ["a.png", "train/b.png", "train/deep/c.png", "train/film.mp4"]),
+        ("@main/train", ["train/b.png", "train/deep/c.png", "train/film.mp4"]),
+        ("/train/*.[pm]*", ["train/b.png", "train/film.mp4"]),
+    ],
+)
+def test_pictures_and_videos_of_the_hub_are_named_with_the_commit(films, tmp_path, named, found):
+    output = tmp_path / "rows.jsonl"
+    process = start(f"{films}{named}", "-o", output, "--workers", "1")
+    _, errors = process.communicate(timeout=180)
+    assert process.returncode == 0, errors
+    rows = {row["path"]: row["verdict"] for row in rows_of(output)}
+    assert list(rows) == [f"{films}@{COMMIT}/{name}" for name in found]
+    assert all(rows.values())
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("hf://datasets/team/nothing", "The Hub has no data set team/nothing"),
+        ("hf://datasets/team/films@nope/train", "has no revision 'nope'"),
+        ("hf://datasets/team/films/valid", "There is nothing at"),
+    ],
+)
+def test_what_the_hub_does_not_have_is_said_at_once(films, tmp_path, address, sentence):
+    process = start(address, "-o", tmp_path / "rows.jsonl", "--workers", "1")
+    _, errors = process.communicate(timeout=180)
+    assert process.returncode == 1 and sentence in errors and "Traceback" not in errors
+
+
+@pytest.mark.services
+def test_a_scan_does_not_go_on_with_another_commit(films, tmp_path):
+    output = tmp_path / "rows.jsonl"
+    Journal(tmp_path / "rows.jsonl.unfinished", {"list of sources": f"{films}@{'0' * 40}"}).close()
+    process = start(films, "-o", output, "--workers", "1")
+    _, errors = process.communicate(timeout=180)
+    assert process.returncode == 1
+    assert f"another list of sources ({films}@{'0' * 40}, now {films}@{COMMIT})" in errors
 
 
 def test_a_store_is_listed_and_read_through_fsspec(scan, tmp_path):
@@ -96,3 +132,31 @@ def test_a_pattern_of_a_store_names_files_and_folders(tmp_path):
     assert names("[x].png") == [("[x].png", "picture")]
     with pytest.raises(ScanError, match="There is nothing at"):
         names("august/*.png")
+
+
+def test_of_a_store_one_folder_is_in_memory_at_a_time(tmp_path, monkeypatch):
+    class Store(LocalFileSystem):
+        """Keeps what it lists, as those of object stores do, and has a folder that is locked."""
+
+        cachable = False
+
+        def ls(self, path, detail=False, **options):
+            if path.endswith("locked"):
+                raise RuntimeError("no credentials")
+            self.dircache[path] = super().ls(path, detail=detail, **options)
+            return self.dircache[path]
+
+    for number in range(20):
+        (tmp_path / f"{number:02}" / "inner").mkdir(parents=True)
+        (tmp_path / f"{number:02}" / "inner" / "a.png").write_bytes(b"")
+    (tmp_path / "locked").mkdir()
+    store = Store()
+    monkeypatch.setattr(remote, "_store", lambda _: store)
+    kinds = Counter()
+    for item in remote.listing(f"file://{tmp_path}")():
+        assert len(store.dircache) <= 1
+        kinds[item.kind] += 1
+        if item.kind == "folder":
+            assert item.name == f"file://{tmp_path}/locked"
+            assert "cannot be listed: no credentials" in item.problem
+    assert kinds == {"picture": 20, "folder": 1}
