@@ -41,7 +41,7 @@ DRAWN = "Not judged: this looks drawn, painted or sculpted, and the model knows 
 # Below this variance of the Laplacian, taken in the middle of a levelled crop of 224 pixels, lies a
 # tenth of the faces from elsewhere; of fakes among them half as many are caught (docs/model-2.md).
 BLURRED_BELOW, BLUR_SIDE = 37.0, 224
-# At quality 40 AUC is .018 lower than at 90, at 30 .037 (docs/pictures.md).
+# At quality 40 AUC is .016 lower than at 90, at 30 .036 (docs/pictures.md).
 COMPRESSED_BELOW = 40
 # Logit of the largest probability that float32 tells from 1 with some precision.
 PROBABILITY_LOGITS = 14.0
