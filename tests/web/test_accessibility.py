@@ -55,6 +55,8 @@ def test_a_keyboard_walks_the_faces_and_sees_where_it_is(browser, served, two_fa
         expect(chosen).to_have_text(second.inner_text().split()[1])
         page.locator("#adjust button").first.click()
         slider = page.locator("#threshold input[type=range]")
+        # Gradio sets its value a little after it is there.
+        expect(slider).to_have_attribute("aria-valuetext", "80%")
         slider.focus()
         page.keyboard.press("ArrowRight")
         assert slider.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
