@@ -33,6 +33,9 @@ def scored(monkeypatch):
 
 
 def set_threshold(page, value):
+    # Gradio sets the slider's own value a little after it is there.
+    slider = page.locator("#threshold input[type=range]")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"\d"))
     number = page.locator("#threshold input[type=number]")
     number.fill(str(value))
     number.press("Tab")
