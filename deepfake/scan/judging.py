@@ -103,15 +103,11 @@ class Judge:
                 if item.kind == "video":
                     held = self._video(item)
                     look = Look(sha256_of(held))
-                else:
+                elif item.kind != "unknown" or self._is_picture(item):
                     held = read(item, self._settings)
+                    look = Look(hashlib.sha256(held).hexdigest())
             except (ImageError, VideoError, ModelError) as error:
                 look = Look(problem=str(error))
-            else:
-                if isinstance(held, bytes) and (
-                    item.kind != "unknown" or imaging.looks_like_picture(held[:SNIFFED_BYTES])
-                ):
-                    look = Look(hashlib.sha256(held).hexdigest())
             self._held.append(held)
             looks.append(look)
         return looks
@@ -138,6 +134,11 @@ class Judge:
         """Leave nothing behind."""
         self._held = []
         self._scratch.close()
+
+    def _is_picture(self, item: Item) -> bool:
+        """Whether it starts like one; of tables of gigabytes in stores, no more is fetched."""
+        start = read(item, replace(self._settings, max_bytes=SNIFFED_BYTES))
+        return imaging.looks_like_picture(start)
 
     def _video(self, item: Item) -> Path:
         """Where a video lies that may be read: FFmpeg opens files."""

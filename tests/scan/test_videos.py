@@ -13,6 +13,8 @@ from pyarrow import parquet
 
 from deepfake.cli import main
 from deepfake.documents import ScanRowDocument
+from deepfake.scan import judging
+from deepfake.scan.item import Item
 from deepfake.scan.judging import Judge, Task
 from deepfake.schema import json_schema
 from deepfake.settings import Settings
@@ -88,8 +90,6 @@ def test_parquet_has_them_too(folder, tmp_path, capsys):
 
 
 def test_a_video_beyond_the_limits_is_not_read(folder):
-    from deepfake.scan.item import Item
-
     small = replace(Settings(), max_video_bytes=1000, max_video_seconds=1)
     judge = Judge(Task("default", 0.75, small))
     item = Item(str(folder / "fake.mp4"), "video")
@@ -102,3 +102,19 @@ def test_a_video_beyond_the_limits_is_not_read(folder):
     assert len(long.look([item, item])) == 1
     (content,) = long.judge([0])
     assert "longer than 1 seconds" in content.document["error"]
+
+
+def test_of_what_is_no_picture_in_a_store_only_the_start_is_fetched(tmp_path, monkeypatch):
+    (tmp_path / "table.parquet").write_bytes(b"PAR1" + bytes(2_000_000))
+    shutil.copy(EXAMPLES / "coffee.png", tmp_path / "photo")
+    fetched = []
+    read = judging.read
+    monkeypatch.setattr(judging, "read", lambda *of: fetched.append(read(*of)) or fetched[-1])
+    judge = Judge(Task("default", 0.75, Settings()))
+    table, photo = judge.look(
+        [Item(f"file://{tmp_path}/{name}", "unknown") for name in ("table.parquet", "photo")]
+    )
+    assert not table.sha256 and not table.problem
+    assert photo.sha256
+    assert len(fetched[0]) < 10_000
+    assert fetched[-1] == (EXAMPLES / "coffee.png").read_bytes()
