@@ -252,6 +252,8 @@ def test_another_face_shows_its_evidence(page, two_faces, portrait):
     expect(verdict(page).locator("[role=status]")).to_be_visible()
     upload(page, two_faces)
     expect(page.locator("#face")).to_be_visible()
+    # Of two faces more is asked than of one, and the list of results says so.
+    expect(page.locator("#history-rows tbody tr").first.locator("td").nth(4)).to_have_text("89 %")
     # Gradio showed what is hidden on purpose, when a second result came.
     expect(page.locator("#result .empty:visible")).to_have_count(0)
     before = page.locator("#evidence img").first.get_attribute("src")

@@ -69,7 +69,9 @@
       const passed = row.moved && row.verdict === "real";
       make("td", line, passed ? words.passed : words.verdicts[row.verdict] ?? row.verdict);
       make("td", line, row.p_fake === null ? "–" : percent(row.p_fake));
-      make("td", line, words.percent.replace("{value}", () => Math.round(100 * row.threshold)));
+      // As in Report.called_fake_from: of several faces more is asked.
+      const from = Math.max(row.threshold, row.record?.report?.uncertain_band?.[1] ?? 0);
+      make("td", line, words.percent.replace("{value}", () => Math.round(100 * from)));
       make("td", line, when(row.time));
     }
   };
