@@ -183,7 +183,7 @@ def _lines(report: VideoReport) -> str:
         f"{report.seconds:.1f} s of video in {report.seconds_spent:.1f} s"
     )
     moves = [hint.sentence for hint in report.hints]
-    rates = [report.rates_sentence] if report.clips is not None else []
+    rates = [report.rates_sentence] if report.rates_sentence else []
     return "\n".join([*lines, *(f"  {note}" for note in (*rates, *moves, *report.notes))])
 
 

@@ -63,7 +63,7 @@ def clock(seconds: float) -> str:
 def _verdict(report: VideoReport, words: Words) -> str:
     said = words.say(f"video.verdict.{report.verdict}")
     lines = []
-    if report.clips is not None:
+    if report.clips is not None and report.verdict != "not_applicable":
         rates = report.clips.all.model_dump()
         measured = words.tell(report.clips.measured_on)
         lines.append(f"{escape(words.say('video.rates', **rates))} {measured}")

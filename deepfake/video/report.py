@@ -189,8 +189,8 @@ class VideoReport:
 
     @property
     def rates_sentence(self) -> str:
-        """How often such verdicts were right, in counts of clips; "" where that is not known."""
-        if self.clips is None:
+        """How often such verdicts were right, in counts of clips; "" where there is none."""
+        if self.clips is None or self.verdict == "not_applicable":
             return ""
         all_of = self.clips.all
         return (

@@ -324,11 +324,13 @@ def test_the_verdict_is_told_though_a_file_cannot_be_written(cut, tmp_path, caps
 
 
 def test_of_frames_without_a_face_nobody_says_that_they_were_judged(tmp_path, capsys):
-    path = film(tmp_path / "film.mp4", [EXAMPLES / "coffee.png"], 1.0)
-    assert cli.main(["video", str(path)]) == 0
+    path, page = film(tmp_path / "film.mp4", [EXAMPLES / "coffee.png"], 1.0), tmp_path / "p.html"
+    assert cli.main(["video", str(path), "--html", str(page)]) == 0
     said = capsys.readouterr().out
     assert "of 15 frames looked at, 0 % of them with a judged face" in said
     assert "frames judged" not in said
+    # Nor how often verdicts are wrong, where there is none.
+    assert "were caught" not in said and "they caught" not in page.read_text()
 
 
 def test_the_command_writes_a_page_and_a_table(cut, tmp_path, capsys):
