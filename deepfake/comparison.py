@@ -62,10 +62,15 @@ class Row:
 
     @property
     def operating_point(self) -> OperatingPoint | None:
-        """How often it was wrong when that was measured, at the threshold in use."""
+        """How often it was wrong when that was measured, where this picture is called fake.
+
+        On sources that the training was without, if it was measured on any.
+        """
         if self.report is None:
             return None
-        return verdict.operating_point(self.report.manifest, self.report.threshold)
+        manifest = self.report.manifest
+        elsewhere = manifest.operating_points_elsewhere is not None
+        return verdict.operating_point(manifest, self.report.called_fake_from, elsewhere=elsewhere)
 
     @property
     def error_rate(self) -> str:

@@ -8,6 +8,7 @@ from deepfake.comparison import Comparison, Row, combine, compare, explain
 from deepfake.errors import SettingError
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
+from deepfake.verdict import operating_point
 from tests import default_model
 
 FILE = default_model.FOLDER / "model.tflite"
@@ -103,9 +104,20 @@ def test_a_model_that_fails_at_its_map_keeps_its_verdict(make_model, portrait, s
 
 
 def test_an_error_rate_that_was_not_measured_is_not_made_up(report):
-    manifest = report.manifest.model_copy(update={"operating_points": None})
-    row = Row("x", "x", replace(report, manifest=manifest))
+    unmeasured = {"operating_points": None, "operating_points_elsewhere": None}
+    row = Row("x", "x", replace(report, manifest=report.manifest.model_copy(update=unmeasured)))
     assert row.error_rate == "not measured" and row.to_dict()["operating_point"] is None
+
+
+def test_the_error_rates_are_of_sources_that_the_training_was_without(report):
+    manifest = report.manifest
+    point = operating_point(manifest, report.threshold, elsewhere=True)
+    assert (
+        point.false_positive_rate != operating_point(manifest, report.threshold).false_positive_rate
+    )
+    row = Row("x", "x", report)
+    assert row.operating_point == point
+    assert f"{100 * point.false_positive_rate:.1f} % of reals called fake" in row.error_rate
 
 
 def test_no_face_is_no_verdict_of_anybody(faceless, make_model, settings):

@@ -193,6 +193,7 @@ def _scores(recorded: Recorded, report: Report) -> tuple[list[Difference], float
 def _said(recorded: Recorded, report: Report, picture: Picture) -> list[Difference]:
     """What follows from the scores, and what stands beside them."""
     was, found = recorded.report, []
+    today = recorded.versions.deepfake == versions()["deepfake"]
     faces = zip(was.faces, report.faces, strict=False)
     if was.verdict != report.verdict or any(a.verdict != b.verdict for a, b in faces):
         found.append(
@@ -203,9 +204,8 @@ def _said(recorded: Recorded, report: Report, picture: Picture) -> list[Differen
             )
         )
     # Older ones have the plain sentence, whatever the threshold.
-    elif (
-        was.sentence not in (report.sentence, report.plain_sentence)
-        and recorded.versions.deepfake == versions()["deepfake"]
+    elif today and was.sentence != (
+        report.plain_sentence if recorded.own is None else report.sentence
     ):
         found.append(
             Difference(
@@ -214,12 +214,17 @@ def _said(recorded: Recorded, report: Report, picture: Picture) -> list[Differen
             )
         )
     own, now = recorded.own, report.own
-    if own is not None and (own.threshold, own.verdict) != (now.threshold, now.verdict):
+    if own is not None and (
+        (own.threshold, own.verdict, own.called)
+        != (now.threshold, now.verdict, report.manifest.called)
+        or (today and own.sentence != now.sentence)
+    ):
         found.append(
             Difference(
                 "verdict",
-                f"The report says “{own.verdict}” at the model's own threshold, and it is "
-                f"“{now.verdict}” there.",
+                f"At the model's own threshold the report says “{own.verdict}” ({own.called}: "
+                f"{own.sentence}), and it is “{now.verdict}” ({report.manifest.called}: "
+                f"{now.sentence}).",
             )
         )
     # Older ones have the rates at the threshold itself, and do not count the faces.
@@ -244,9 +249,9 @@ def _origin(recorded: Recorded, report: Report) -> tuple[list[Difference], list[
     left_out, remarks = {"trust_list_date"}, []
     if recorded.versions.deepfake != versions()["deepfake"]:
         left_out |= SENTENCES
-        if isinstance(was.get("jpeg"), dict) and now["jpeg"] is not None:
-            # An earlier version knew less of it.
-            now["jpeg"] = {name: one for name, one in now["jpeg"].items() if name in was["jpeg"]}
+    if isinstance(was.get("jpeg"), dict) and now["jpeg"] is not None:
+        # Earlier programs knew less of it.
+        now["jpeg"] = {name: one for name, one in now["jpeg"].items() if name in was["jpeg"]}
     signed = [facts.get("credentials") for facts in (was, now)]
     if any(not isinstance(one, dict) or one.get("state") == NOT_LOOKED_AT for one in signed):
         left_out |= {"credentials", "source_types", *SENTENCES}

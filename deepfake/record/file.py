@@ -83,8 +83,10 @@ class RecordedReport(Read):
 class RecordedOwn(Read):
     """What the model says at its own threshold."""
 
+    called: str
     threshold: Probability
     verdict: Verdict
+    sentence: str
 
 
 class RecordedLimits(Read):

@@ -92,7 +92,7 @@ def page(document: RecordDocument) -> str:
             "base-uri 'none'; form-action 'none'",
             unit=unit,
             boxes=[_box(face, unit) for face in report["faces"]],
-            words={**WORDS, "real": NOT_CALLED} if moved else WORDS,
+            words=WORDS if own["verdict"] == report["verdict"] else {**WORDS, "real": NOT_CALLED},
             icons=ICONS,
             caveats=CAVEATS,
             origin=facts(Provenance.from_dict(origin), own["verdict"]) if origin else [],

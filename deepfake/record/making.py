@@ -117,7 +117,8 @@ def error_rates(report: Report) -> ErrorRatesDocument:
     manifest, threshold = report.manifest, report.called_fake_from
     point = operating_point(manifest, threshold, elsewhere=True)
     group = None
-    if point is not None and report.judged > 1:
+    # At 0 and 1 the threshold decides by itself.
+    if point is not None and report.judged > 1 and report.threshold not in (0.0, 1.0):
         # No more digits than any processor gives alike.
         group = round(group_false_alarms(point, report.judged), 6)
     return {

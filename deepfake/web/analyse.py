@@ -189,7 +189,7 @@ class Analyser:
         """Another threshold, the same scores."""
         self.thresholds.note(request, threshold)
         if session is None and ticket:
-            return self._gone(ticket)
+            return self._gone(ticket, request)
         if session is None or session.ticket != ticket:
             return {self.view.meaning: self._meaning(threshold, model)}
         face = min(face or 0, max(0, len(session.report.faces) - 1))
@@ -215,7 +215,7 @@ class Analyser:
         """Work out what a model without built-in map looked at."""
         index = face or 0
         if session is None and ticket:
-            return self._gone(ticket)
+            return self._gone(ticket, request)
         if not _is_shown(session, ticket, index):
             return stays()
         try:
@@ -238,24 +238,34 @@ class Analyser:
         session = replace(session, report=report, kept=kept(shown, report))
         return {**self.view.show_look(session, index), self.view.row: self._row(session)}
 
-    def choose_face(self, session: Session | None, face: int | None, ticket: str) -> Changes:
+    def choose_face(
+        self,
+        session: Session | None,
+        face: int | None,
+        ticket: str,
+        request: gr.Request | None = None,
+    ) -> Changes:
         """Another face."""
         if session is None and ticket:
-            return self._gone(ticket)
+            return self._gone(ticket, request)
         if face is None or not _is_shown(session, ticket, face):
             return stays()
         return self.view.show_face(session, face)
 
-    def save(self, session: Session | None, ticket: str) -> Changes:
+    def save(
+        self, session: Session | None, ticket: str, request: gr.Request | None = None
+    ) -> Changes:
         """The report on the result, handed to the browser, which saves it."""
         if session is None and ticket:
-            return self._gone(ticket)
+            return self._gone(ticket, request)
         if session is None or session.ticket != ticket:
             return stays()
         return {self.view.made: handed(full_record(session, self.choices.shelf.settings))}
 
-    def _gone(self, ticket: str) -> Changes:
+    def _gone(self, ticket: str, request: gr.Request | None) -> Changes:
         """A result that the browser still shows, and that is no longer here."""
+        if not self.newest.holds(request, ticket):
+            return stays()
         panel = wording.error_panel(say("report.gone"), wording.GONE, again=True)
         return self.view.show_nothing(panel, "", ticket)
 

@@ -86,7 +86,7 @@ def _row(row: Row) -> str:
         escape(say("compare.time", milliseconds=number(row.milliseconds or 0))),
         NOTHING if size is None else escape(megabytes(size)),
         _folded(report.manifest.training_data),
-        _wrong(report.threshold, row.operating_point),
+        _wrong(report.called_fake_from, row.operating_point),
     )
     return _line(_head(row.title, ""), _cells(cells), report.verdict)
 

@@ -72,7 +72,7 @@ def history_row(session: Session, settings: Settings) -> dict[str, Any]:
         "sentence": report.sentence,
         "p_fake": report.p_fake,
         "threshold": report.threshold,
-        "moved": report.is_moved,
+        "moved": not report.agrees,
         "faces": len(report.faces),
         "model": report.manifest.called,
         "thumbnail": session.kept.thumbnail,

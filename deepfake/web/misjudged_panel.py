@@ -45,6 +45,8 @@ def misjudged_panel(
             if not settings.misjudged and not (request and admission.is_own(request)):
                 raise MisjudgedError(say("misjudged.not_here"))
             data = Path(path).read_bytes() if path else b""
+            if session is None and path:
+                raise MisjudgedError(say("report.gone"))
             if session is None or hashlib.sha256(data).hexdigest() != session.report.sha256:
                 raise MisjudgedError(say("misjudged.other_photo"))
             misjudged.add(folder, data, session.report, right, most=MAX_BYTES)

@@ -102,7 +102,8 @@ def face_name(report: Report, index: int) -> str:
         return say("face.unjudged", number=index + 1, faces=faces)
     decides = faces > 1 and index == report.deciding
     # "Real" would contradict a high score that the visitor's own threshold lets pass.
-    word = "passed" if report.is_moved and face.verdict == "real" else face.verdict
+    own = report.own.faces[index].verdict
+    word = "passed" if face.verdict == "real" and own != "real" else face.verdict
     return say(
         "face.decides" if decides else "face.judged",
         number=index + 1, faces=faces, verdict=say(f"word.{word}"),
@@ -149,13 +150,17 @@ def _hindrance(report: Report) -> str:
 
 
 def _signs(report: Report) -> str:
-    """Of which kind the signs are, where the network can tell."""
-    return "" if report.signs is None else f"<p>{escape(say(f'signs.{report.signs}'))}</p>"
+    """Of which kind the signs are that the model sees, where the network can tell."""
+    signs = report.own.signs
+    return "" if signs is None else f"<p>{escape(say(f'signs.{signs}'))}</p>"
 
 
 def _caveat(report: Report) -> str:
     if report.p_fake is None and report.faces:
         return say(f"remedy.{_hindrance(report)}")
+    if not report.agrees:
+        # What the model says, not what the visitor's threshold makes of it.
+        report = report.own
     missed = worth.missed_alike(report)
     if report.verdict == "real" and missed is not None:
         return say("caveat.real_counted", missed=of_hundred(missed))
@@ -198,10 +203,12 @@ def _bar(report: Report) -> str:
     low = min(low, high)
     said = share(report.p_fake)
     banded = high - low >= 0.005
-    alt = say(
-        "bar.alt" if banded else "bar.alt_without_band",
-        share=said, low=share(low), high=share(high),
-    )  # fmt: skip
+    # The model's words are its own where the visitor's threshold decides otherwise.
+    names = {name: f"bar.{name}" for name in ("real", "uncertain", "fake")}
+    alt = "bar.alt" if banded else "bar.alt_without_band"
+    if not report.agrees:
+        names, alt = {**names, "real": "word.passed", "fake": "word.fake"}, "bar.likely"
+    alt = say(alt, share=said, low=share(low), high=share(high))
     zones = (("real", low), ("uncertain", high - low if banded else 0.0), ("fake", 1.0 - high))
     shown = [(name, 100 * width) for name, width in zones if width > 0]
     parts = "".join(
@@ -209,7 +216,7 @@ def _bar(report: Report) -> str:
         for name, width in shown
     )
     words = "".join(
-        f"<span{' class=own' if name == report.verdict else ''}>{escape(say(f'bar.{name}'))}</span>"
+        f"<span{' class=own' if name == report.verdict else ''}>{escape(say(names[name]))}</span>"
         for name, _ in shown
     )
     # Below their zones, as far as those are wide enough for them.

@@ -24,7 +24,8 @@
       if (!image.alt) image.alt = words.evidence[index];
     });
     const handle = document.querySelector("#evidence [data-testid=slider]:not([tabindex])");
-    if (!handle) return;
+    // It may come before the pictures that it lies between.
+    if (!handle?.parentElement.querySelector("img")) return;
     const named = { tabindex: 0, role: "slider", "aria-label": words.handle, "aria-valuemin": 0, "aria-valuemax": 100 };
     for (const [name, value] of Object.entries(named)) handle.setAttribute(name, value);
     // The picture within its element, as wide as that or as high.

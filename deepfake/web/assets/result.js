@@ -68,8 +68,8 @@
   let told = null;
   const tell = () => {
     const heading = document.querySelector("#verdict .verdict h2, #notice .verdict h2");
-    const more = [...document.querySelectorAll("#verdict :is(.misfit, .caveat)")];
-    const words = [`${heading?.lastChild.textContent.trim()}.`, ...more.map((one) => one.textContent)];
+    const more = heading?.closest(".verdict").querySelectorAll(".misfit, .caveat") ?? [];
+    const words = [`${heading?.lastChild.textContent.trim()}.`, ...Array.from(more, (one) => one.textContent)];
     const text = heading ? words.join(" ") : "";
     const region = at("told")?.querySelector("[aria-live]");
     // Another photo is told of, too, where its verdict is the same.
