@@ -36,6 +36,8 @@ MAX_CANDIDATES = 2000
 MAX_OVERLAP = 0.3
 # A box that lies this far inside a better one is the same face, cut by the edge of a tile.
 MAX_INSIDE = 0.7
+# Parts of a face share at most .6 with all of it; the same face, found twice, shares .8.
+SAME_FACE = 0.7
 # Size of the picture within the input where nothing was found at full size.
 BORDERED_SHARE = 0.6
 # Only pictures whose longer side is above this are looked at in tiles.
@@ -167,19 +169,27 @@ class FaceDetector:
         return sorted(_merge(faces), key=lambda face: face.side, reverse=True)
 
     def _whole_for_parts(self, image: Image.Image, faces: list[Face]) -> list[Face]:
-        """Of a face that fills the picture two parts may be found; with a border around, all of it.
-
-        Two people cheek to cheek are two in either, and stay.
-        """
+        """Of a face that fills the picture parts may be found; with a border around, all of it."""
         boxes = np.array([face.box for face in faces]).reshape(-1, 4)
         if not any(_overlaps(box, boxes[:n])[0].any() for n, box in enumerate(boxes)):
             return faces
         area = (0.0, 0.0, float(image.width), float(image.height))
-        wholes = _merge(self._look(image, area, share=BORDERED_SHARE))
-        for whole in self._confirm(image, wholes):
+        wholes = self._confirm(image, _merge(self._look(image, area, share=BORDERED_SHARE)))
+        found = np.array([whole.box for whole in wholes])
+        for whole in wholes:
             parts = [face for face in faces if _is_within(whole.box, face)]
-            if len(parts) > 1:
-                faces = [whole, *(face for face in faces if not _is_within(whole.box, face))]
+            if len(parts) < 2:
+                continue
+            shared = _overlaps(np.array(whole.box), np.array([part.box for part in parts]))[0]
+            kept = [whole]
+            if shared.max() >= SAME_FACE:
+                # One is all of it, and another sure, or found again: somebody before or beside it.
+                kept = [
+                    part for part, share in zip(parts, shared, strict=True)
+                    if share >= SAME_FACE or part.confidence >= SURE_CONFIDENCE
+                    or _overlaps(np.array(part.box), found)[0].max() > MAX_OVERLAP
+                ]  # fmt: skip
+            faces = [*kept, *(face for face in faces if not _is_within(whole.box, face))]
         return faces
 
     def _confirm(self, image: Image.Image, faces: list[Face]) -> list[Face]:

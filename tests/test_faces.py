@@ -159,6 +159,21 @@ def test_two_people_cheek_to_cheek_are_two(finder, collins, other_portrait, side
         assert len(finder.detect(Picture.from_array(np.concatenate(beside, axis=1)))) == 2
 
 
+@pytest.mark.parametrize(("share", "aside"), [(0.4, 0.75), (0.4, 0.85), (0.5, 0.8), (0.6, 0.7)])
+def test_a_smaller_face_beside_a_large_one_is_not_taken_for_a_part_of_it(
+    finder, collins, other_portrait, share, aside
+):
+    (face,) = finder.detect(collins)
+    left, top, right, _ = (2 * edge for edge in face.box)
+    size = right - left
+    picture = Image.fromarray(collins.pixels).resize((1024, 1024))
+    other = around(finder, imaging.read(other_portrait), 1.0).resize((round(size * share),) * 2)
+    picture.paste(other, (round(left + size * aside), round(top + size * (1 - share) / 2)))
+    close = (left - 0.3 * size, top - 0.3 * size, right + 0.9 * size, top + 1.3 * size)
+    picture = picture.crop(tuple(map(round, close)))
+    assert len(finder.detect(Picture.from_array(np.asarray(picture)))) == 2
+
+
 @pytest.mark.parametrize("shape", [(1080, 16000), (9000, 700)], ids=["tall", "wide"])
 @pytest.mark.parametrize("place", [0.1, 0.35, 0.7])
 def test_a_portrait_in_a_picture_of_many_pages_is_found(finder, collins, shape, place):

@@ -11,7 +11,7 @@ from PIL import Image
 from deepfake.scan.journal import Journal
 
 # As in data_check/duplicates.py, which says why; that needs OpenCV and all pictures at once.
-MAX_BITS, BANDS, BAND_BITS = 3, 4, 16
+MAX_BITS, BANDS, BAND_BITS, BAND_MASK = 3, 4, 16, 0xFFFF
 MIN_CORRELATION = 0.98
 SIDE, REDUCED_SIDE = 32, 128
 # Grey copies that are in memory at a time.
@@ -46,7 +46,7 @@ def link(journal: Journal) -> None:
     found: dict[int, int] = {}
     for band in range(BANDS):
         for _, rows in groupby(journal.hashes(BAND_BITS * band), key=lambda row: row[0]):
-            for one, other in _pairs(journal, ((content, bits) for _, content, bits in rows)):
+            for one, other in _pairs(journal, ((row[1], row[2]) for row in rows), band):
                 _join(found, one, other)
     groups: dict[int, list[int]] = {}
     for content in sorted(found):
@@ -54,12 +54,21 @@ def link(journal: Journal) -> None:
     journal.link(groups.values())
 
 
-def _pairs(journal: Journal, rows: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Each content with the first one before it that it looks like, if there is one."""
+def _pairs(
+    journal: Journal, rows: Iterable[tuple[int, int]], band: int
+) -> Iterator[tuple[int, int]]:
+    """Each content with the first one before it that it looks like, if there is one.
+
+    Of those that share the band, and no earlier one, in which they were compared.
+    """
     contents, hashes = np.empty(16, np.int64), np.empty(16, np.int64)
     count = 0
     for content, bits in rows:
-        close = np.flatnonzero(_differing(hashes[:count], bits) <= MAX_BITS)
+        different = hashes[:count] ^ np.int64(bits)
+        near = np.bitwise_count(different.view(np.uint64)) <= MAX_BITS
+        for earlier in range(band):
+            near &= (different >> (BAND_BITS * earlier)) & BAND_MASK != 0
+        close = np.flatnonzero(near)
         if close.size:
             (look,) = _looks(journal.greys([content]))
             if not look.any():
@@ -81,11 +90,6 @@ def _first_alike(journal: Journal, contents: list[int], look: np.ndarray) -> int
         if alike.size:
             return some[int(alike[0])]
     return None
-
-
-def _differing(hashes: np.ndarray, bits: int) -> np.ndarray:
-    different = (hashes ^ np.int64(bits)).view(np.uint64)
-    return np.asarray(np.bitwise_count(different))
 
 
 def _looks(greys: Sequence[bytes]) -> np.ndarray:

@@ -32,7 +32,7 @@ def pinned(address: str) -> str:
             reached.
     """
     found = ADDRESS.match(address)
-    if not found or found["store"] != "hf":
+    if not found or found["store"].lower() != "hf":
         return address
     from huggingface_hub import HfApi, errors, parse_hf_uri
 
@@ -129,7 +129,7 @@ def read(address: str, settings: Settings) -> bytes:
     """
     try:
         # Of a file on the Hub else its whole folder would be listed first.
-        more = {"block_size": 0} if address.startswith("hf:") else {}
+        more = {"block_size": 0} if address.lower().startswith("hf:") else {}
         with _store(address).open(address, "rb", cache_type="none", **more) as file:
             data: bytes = file.read(settings.max_bytes + 1)
             return data

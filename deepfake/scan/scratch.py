@@ -44,8 +44,12 @@ class Scratch:
 
     def clear(self) -> None:
         """Delete what lies in it."""
-        for path in self._folder.iterdir() if self._folder else ():
-            path.unlink()
+        try:
+            for path in self._folder.iterdir() if self._folder else ():
+                path.unlink()
+        except FileNotFoundError:
+            # Systems clean up where temporary files lie.
+            self.close()
 
     def close(self) -> None:
         """Delete it."""

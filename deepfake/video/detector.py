@@ -22,7 +22,7 @@ from deepfake.video import sampling
 from deepfake.video.aggregation import AGGREGATIONS, DEFAULT
 from deepfake.video.clip import Clip, Frame
 from deepfake.video.hints import look
-from deepfake.video.people import FEW, MEASURED_PEOPLE, SHORTEST, Band, Rule, follow
+from deepfake.video.people import FEW, MEASURED_PEOPLE, SHORTEST, Band, Rule, follow, is_seen_enough
 from deepfake.video.report import Hint, Person, Sample, VideoReport
 from deepfake.video.sampling import Shot, number_of
 
@@ -108,12 +108,11 @@ class VideoDetector:
             try:
                 self._look(seen.beginning(clip), seen, sampling.PER_SHOT, report)
                 shots = seen.shots()
-                if len(shots) > 1:
-                    seen.forget()
                 chosen = sampling.sample_times(shots, clip.times, clip.keys)
                 times = [moment for of_shot in chosen for moment in of_shot]
                 # Where scores will be near the threshold is not known yet; it may be anywhere.
                 soon = sampling.between(times, shots, clip.times, clip.keys)
+                seen.keep(times)
                 rest = [moment for moment in times if moment not in seen.looked]
                 frames = clip.frames(rest, exact=False, soon=soon)
                 self._look(frames, seen, len(times), report)
@@ -124,6 +123,7 @@ class VideoDetector:
             except VideoError as error:
                 if not seen.looked:
                     raise
+                shots = seen.shots()
                 notes.append(f"Only the first part was judged. {error}")
             if clip.broken:
                 notes.append("Parts of this video are damaged; what could be decoded was judged.")
@@ -238,8 +238,14 @@ class VideoDetector:
         kept = [
             (shot, track) for shot, track in tracks if len(track) > 1 or len(by_shot[shot]) < FEW
         ]
-        scores = [[s.face.p_fake for s in track if s.face.p_fake is not None] for _, track in kept]
-        band = self._rule.band(self._detector.model.manifest, list(filter(None, scores)))
+        scored = [[s for s in track if s.face.p_fake is not None] for _, track in kept]
+        judged = list(filter(None, scored))
+        seen = [track for track in judged if is_seen_enough([s.time for s in track])]
+        band = self._rule.band(
+            self._detector.model.manifest,
+            [[s.face.p_fake for s in track if s.face.p_fake is not None] for track in seen],
+            len(judged) - len(seen),
+        )
         people = [self._rule.judged(shot, track, band) for shot, track in kept]
         people.sort(key=lambda p: -1.0 if p.p_fake is None else p.p_fake, reverse=True)
         return people, band
@@ -290,10 +296,10 @@ class _Seen:
             if len(self.shots()) == 1:
                 yield frame
 
-    def forget(self) -> None:
-        """What was judged is of another shot than was thought."""
-        self.looked.clear()
-        self._found.clear()
+    def keep(self, times: Sequence[float]) -> None:
+        """Forget what was judged as a sample of a film without cuts, and is none."""
+        self.looked = {time: faces for time, faces in self.looked.items() if time in times}
+        self._found = {time: faces for time, faces in self._found.items() if time in times}
 
     def near(self, time: float, shots: Sequence[Shot]) -> list[Face]:
         """The faces of the frame that is nearest in time in the same shot, of those seen so far."""

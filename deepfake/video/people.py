@@ -61,7 +61,9 @@ class Rule:
             return together
         return float(verdict.calibrate(logits([together]), self.clips)[0])
 
-    def band(self, manifest: ModelManifest, people: Sequence[Sequence[float]]) -> Band:
+    def band(
+        self, manifest: ModelManifest, people: Sequence[Sequence[float]], others: int = 0
+    ) -> Band:
         """The uncertain band for so many people: one is soon called fake by mistake among many.
 
         Of up to two, as in the clips that were measured. Of more, k of n people are called fake
@@ -71,18 +73,20 @@ class Rule:
 
         Args:
             manifest: ModelManifest. Its band and what was measured elsewhere.
-            people: sequence of sequence of float. P(fake) of each judged face of each person.
+            people: sequence of sequence of float. P(fake) of each judged face of each person who
+                may be called fake.
+            others: int. How many more there are, who were seen too little. Defaults to nobody.
 
         Returns:
             (low, high), as of `verdict.uncertain_band`.
         """
-        count = len(people)
+        count = len(people) + others
         if count <= MEASURED_PEOPLE:
             return verdict.uncertain_band(manifest, self.threshold, max(1, count), elsewhere=False)
         highest = sorted(map(self.p_fake, people), reverse=True)
-        for together in range(count, 0, -1):
+        for together in range(max(1, len(people)), 0, -1):
             band = verdict.uncertain_band(manifest, self.threshold, ceil(count / together))
-            if highest[together - 1] >= max(self.threshold, band[1]):
+            if highest and highest[together - 1] >= max(self.threshold, band[1]):
                 break
         return band
 
@@ -101,7 +105,7 @@ class Rule:
             return Person(shot, tuple(track), None, "not_applicable", tuple(reasons))
         p_fake = self.p_fake(scored)
         said: Verdict = verdict.decide(p_fake, self.threshold, band)
-        if len(scored) < FEW or judged[-1][0] - judged[0][0] < SHORTEST:
+        if not is_seen_enough([time for time, _ in judged]):
             reasons.append("few_frames")
             said = "uncertain" if said == "fake" else said
         elif said == "fake" and (
@@ -110,6 +114,11 @@ class Rule:
             reasons.append("one_stretch")
             said = "uncertain"
         return Person(shot, tuple(track), p_fake, said, tuple(reasons))
+
+
+def is_seen_enough(times: Sequence[float]) -> bool:
+    """Whether somebody whose face was judged at these moments may be called fake."""
+    return len(times) >= FEW and times[-1] - times[0] >= SHORTEST
 
 
 def follow(frames: Sequence[Sequence[FaceReport]]) -> list[list[Sighting]]:

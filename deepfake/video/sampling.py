@@ -19,6 +19,8 @@ PER_SHOT, MOST, CLOSER = 16, 64, 32
 # are told else, are further apart than most encoders set them.
 SMALL_SIDE, EVERY_SECONDS, MOST_SMALL, KEYS_SECONDS = 64, 1.0, 400, 12.0
 BINS = 16
+# Among so many moments of a part of a film those are chosen that are furthest from others.
+FINE = 256
 # Two small frames are of different shots when their colours are distributed otherwise (as in
 # PySceneDetect's HistogramDetector, which motion within a shot leaves alone) and their places look
 # otherwise (as in its ContentDetector, whose usual threshold of 27 of 255 this is).
@@ -132,6 +134,7 @@ def fuller_times(
         # Not at its edges, where one picture may fade into another.
         margin = (end - start) / 16
         inside = times[bisect_left(times, start + margin) : bisect_right(times, end - margin)]
+        inside = inside[:: max(1, len(inside) // FINE)]
         there = {time for time in (*known, *chosen) if start <= time <= end}
         for _ in range(min(count, CLOSER - len(chosen))):
             free = [time for time in inside if time not in there]
@@ -162,13 +165,14 @@ def closer_times(
         Times between them, ascending.
     """
     widest = sorted(doubtful, key=lambda part: part[0] - part[1])[:most]
-    rest = [time for time in keys if time not in set(known)]
+    judged = set(known)
+    rest = [time for time in keys if time not in judged]
     chosen = set()
     for start, end in widest:
         middle, within = (start + end) / 2, (end - start) / 2
         # Any key frame in between: another one may take seconds of film to decode.
         chosen.add(_nearest(rest, middle, within) or _nearest(times, middle, within))
-    return sorted(time for time in chosen - set(known) if time is not None)
+    return sorted(time for time in chosen - judged if time is not None)
 
 
 def between(

@@ -281,7 +281,8 @@ class _Pace:
         self._done, self._all, self._began = 0, 0, time.monotonic()
 
     def __call__(self, done: int, of: int) -> None:
-        if not self._done:
+        # Also where what was judged before a cut was seen counts no more.
+        if not 0 < self._done < done:
             self._began = time.monotonic()
         self._done, self._all = done, of
 

@@ -54,7 +54,7 @@ def test_it_is_found_however_the_file_is_written(options):
         COLLINS.convert("L"),
         COLLINS.resize((900, 900), Image.Resampling.BICUBIC),
         COLLINS.point(lambda value: value // 32 * 32),
-        Image.effect_noise((300, 300), 60).convert("RGB"),
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)),
         Image.radial_gradient("L"),
         COLLINS.crop((150, 50, 310, 210)),
     ],

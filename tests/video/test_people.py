@@ -53,6 +53,8 @@ def test_one_suspect_among_many_must_look_as_fake_as_one_face_of_a_picture_of_so
     # One person in every shot of a film is not harder to find than in a film of one shot.
     alone = verdict.uncertain_band(manifest, manifest.threshold)[1]
     assert fake_from(count, alone + 0.01) == alone
+    # Whoever was seen too little to be called fake bears nobody out.
+    assert rule.band(manifest, [[0.9] * 4], count - 1)[1] == wanted
     # None of them suspicious: as if one were to be.
     assert fake_from(0, 0.9) == wanted
 
