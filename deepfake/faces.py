@@ -111,12 +111,11 @@ class FaceDetector:
             The faces, the largest first.
         """
         image = picture.image
-        whole = (0.0, 0.0, float(picture.width), float(picture.height))
-        candidates = self._look(image, whole)
+        candidates = self._look(image)
         faces = self._confirm(image, _merge(candidates))
         if not faces:
             # BlazeFace misses a face that fills the picture; with a border around it, it does not.
-            candidates += self._look(image, whole, share=BORDERED_SHARE)
+            candidates += self._look(image, share=BORDERED_SHARE)
             faces = self._confirm(image, _merge(candidates))
         longer = max(picture.width, picture.height)
         worth_it = longer > TILED_FROM and min(picture.width, picture.height) >= FEWEST_PIXELS
@@ -151,8 +150,7 @@ class FaceDetector:
         image = picture.image
         candidates = []
         if newcomers:
-            whole = (0.0, 0.0, float(picture.width), float(picture.height))
-            candidates += self._look(image, whole)
+            candidates += self._look(image)
         for face in near:
             # What leans as it did needs no sure find to know which way is up.
             found = self._look(image, _surroundings(face, picture))
@@ -173,8 +171,7 @@ class FaceDetector:
         boxes = np.array([face.box for face in faces]).reshape(-1, 4)
         if not any(_overlaps(box, boxes[:n])[0].any() for n, box in enumerate(boxes)):
             return faces
-        area = (0.0, 0.0, float(image.width), float(image.height))
-        wholes = self._confirm(image, _merge(self._look(image, area, share=BORDERED_SHARE)))
+        wholes = self._confirm(image, _merge(self._look(image, share=BORDERED_SHARE)))
         found = np.array([whole.box for whole in wholes])
         for whole in wholes:
             parts = [face for face in faces if _is_within(whole.box, face)]
@@ -218,7 +215,7 @@ class FaceDetector:
             out: float array (2, 2). Turns and scales what is in it to what is in the picture.
         """
         faces = []
-        for face in self._look(turned, (0.0, 0.0, float(turned.width), float(turned.height))):
+        for face in self._look(turned):
             corners = np.array(face.box).reshape(2, 2)
             points = np.stack([corners.mean(axis=0), *face.keypoints]) - np.array(turned.size) / 2
             points = points @ out.T + centre
@@ -265,9 +262,13 @@ class FaceDetector:
         return self._look_back(turned, centre, out)
 
     def _look(
-        self, image: Image.Image, area: tuple[float, float, float, float], share: float = 1.0
+        self,
+        image: Image.Image,
+        area: tuple[float, float, float, float] | None = None,
+        share: float = 1.0,
     ) -> list[Face]:
-        """Find faces in an area, which takes up `share` of the network's input."""
+        """Find faces in an area, or all of it, which takes up `share` of the network's input."""
+        area = area or (0.0, 0.0, float(image.width), float(image.height))
         left, top, right, bottom = area
         scale = share * INPUT_SIDE / max(right - left, bottom - top)
         size = (

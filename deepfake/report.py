@@ -206,7 +206,7 @@ class Report:
     @property
     def own(self) -> Report:
         """The same at the model's own threshold."""
-        return self.at(self.manifest.threshold)
+        return self.at(self.manifest.threshold) if self.is_moved else self
 
     @property
     def agrees(self) -> bool:

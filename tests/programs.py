@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 
+import psutil
 import pytest
 
 
@@ -22,3 +23,11 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def is_running(pid):
+    """Whether a process is there and has not ended; who started it may not have noticed yet."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

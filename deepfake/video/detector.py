@@ -22,7 +22,16 @@ from deepfake.video import sampling
 from deepfake.video.aggregation import AGGREGATIONS, DEFAULT
 from deepfake.video.clip import Clip, Frame
 from deepfake.video.hints import look
-from deepfake.video.people import FEW, MEASURED_PEOPLE, SHORTEST, Band, Rule, follow, is_seen_enough
+from deepfake.video.people import (
+    FEW,
+    MEASURED_PEOPLE,
+    SHORTEST,
+    Band,
+    Rule,
+    follow,
+    is_seen_enough,
+    scores,
+)
 from deepfake.video.report import Hint, Person, Sample, VideoReport
 from deepfake.video.sampling import Shot, number_of
 
@@ -238,14 +247,10 @@ class VideoDetector:
         kept = [
             (shot, track) for shot, track in tracks if len(track) > 1 or len(by_shot[shot]) < FEW
         ]
-        scored = [[s for s in track if s.face.p_fake is not None] for _, track in kept]
-        judged = list(filter(None, scored))
-        seen = [track for track in judged if is_seen_enough([s.time for s in track])]
-        band = self._rule.band(
-            self._detector.model.manifest,
-            [[s.face.p_fake for s in track if s.face.p_fake is not None] for track in seen],
-            len(judged) - len(seen),
-        )
+        judged = list(filter(None, (scores(track) for _, track in kept)))
+        seen = [[p_fake for _, p_fake in one] for one in judged if is_seen_enough(one)]
+        manifest = self._detector.model.manifest
+        band = self._rule.band(manifest, seen, len(judged) - len(seen))
         people = [self._rule.judged(shot, track, band) for shot, track in kept]
         people.sort(key=lambda p: -1.0 if p.p_fake is None else p.p_fake, reverse=True)
         return people, band

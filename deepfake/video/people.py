@@ -98,14 +98,14 @@ class Rule:
             track: sequence of Sample. In order of time.
             band: (low, high). The uncertain band, for as many people as there are.
         """
-        judged = [(s.time, s.face.p_fake) for s in track if s.face.p_fake is not None]
+        judged = scores(track)
         scored = [p_fake for _, p_fake in judged]
         reasons = list(_common(sample.face.reasons for sample in track))
         if not scored:
             return Person(shot, tuple(track), None, "not_applicable", tuple(reasons))
         p_fake = self.p_fake(scored)
         said: Verdict = verdict.decide(p_fake, self.threshold, band)
-        if not is_seen_enough([time for time, _ in judged]):
+        if not is_seen_enough(judged):
             reasons.append("few_frames")
             said = "uncertain" if said == "fake" else said
         elif said == "fake" and (
@@ -116,9 +116,14 @@ class Rule:
         return Person(shot, tuple(track), p_fake, said, tuple(reasons))
 
 
-def is_seen_enough(times: Sequence[float]) -> bool:
-    """Whether somebody whose face was judged at these moments may be called fake."""
-    return len(times) >= FEW and times[-1] - times[0] >= SHORTEST
+def scores(track: Sequence[Sample]) -> list[tuple[float, float]]:
+    """(time, P(fake)) of the samples whose face was judged."""
+    return [(s.time, s.face.p_fake) for s in track if s.face.p_fake is not None]
+
+
+def is_seen_enough(judged: Sequence[tuple[float, float]]) -> bool:
+    """Whether somebody with these `scores` may be called fake."""
+    return len(judged) >= FEW and judged[-1][0] - judged[0][0] >= SHORTEST
 
 
 def follow(frames: Sequence[Sequence[FaceReport]]) -> list[list[Sighting]]:

@@ -4,12 +4,12 @@ import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 
 from deepfake.video.detector import VideoDetector
 from deepfake.video.sampling import PER_SHOT
 from tests.conftest import EXAMPLES
+from tests.programs import is_running
 from tests.video.clips import film
 
 
@@ -28,16 +28,9 @@ print(clip._ready[0].pid, flush=True)
     first, pid = said.stdout.splitlines()
     assert first == "True False 15", said.stderr
     end = time.monotonic() + 20
-    while runs(int(pid)) and time.monotonic() < end:
+    while is_running(int(pid)) and time.monotonic() < end:
         time.sleep(0.1)
-    assert not runs(int(pid))
-
-
-def runs(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    assert not is_running(int(pid))
 
 
 @pytest.mark.parametrize("verdicts", [["fake"], ["fake", "real"]])

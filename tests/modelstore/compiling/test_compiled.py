@@ -23,6 +23,7 @@ from deepfake.modelstore.resolve import load_model
 from deepfake.modelstore.safety import sandbox
 from deepfake.settings import Settings
 from tests.modelstore.conversion_files import SIZE, keras_files
+from tests.programs import is_running
 
 pytestmark = pytest.mark.tensorflow
 
@@ -303,9 +304,9 @@ open_compiled(file, Settings(cache={str(tmp_path)!r}))
     program.kill()
     program.communicate()
     end = time.monotonic() + 30
-    while any(running(child) for child in converting) and time.monotonic() < end:
+    while any(is_running(child.pid) for child in converting) and time.monotonic() < end:
         time.sleep(0.1)
-    assert not any(running(child) for child in converting)
+    assert not any(is_running(child.pid) for child in converting)
 
 
 @pytest.mark.parametrize(
@@ -337,10 +338,3 @@ print("then", file=sys.stderr)
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment
     )
     assert result.stderr == expected + "then\n"
-
-
-def running(process):
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -22,6 +22,7 @@ from deepfake.modelstore.resolve import load_model
 from deepfake.modelstore.workers import foreign, messages, worker
 from deepfake.settings import Settings, models_folder
 from tests.modelstore.tiny_onnx import brightness
+from tests.programs import is_running
 
 SIZE = 32
 NOISE = np.random.default_rng(1).random((1, SIZE, SIZE, 3), np.float32)
@@ -234,9 +235,9 @@ import time; time.sleep(60)
     program.kill()
     program.communicate()
     end = time.monotonic() + 20
-    while running(pid) and time.monotonic() < end:
+    while is_running(pid) and time.monotonic() < end:
         time.sleep(0.1)
-    assert not running(pid)
+    assert not is_running(pid)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -263,13 +264,6 @@ else:
     )
     expected = "[[1.0], [1.0], [1.0]]"
     assert sorted(done.stdout.splitlines()) == sorted([expected, expected, "0 [1.0]"]), done.stderr
-
-
-def running(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_a_worker_that_answers_something_else_is_not_believed(monkeypatch):
