@@ -33,9 +33,11 @@ def bank(tag):
     seam = np.isin(b.kind, ("self", "swap", "reenact"))
     b.family = np.where(seam, "seam", np.where(b.kind == "twin", "twin", data.family[b.index]))
     b.family[b.label == 0] = "real"
-    b.source = np.where(seam | (b.kind == "twin"), b.kind, data.source[b.index])
+    b.source = np.where(seam | (b.kind == "twin"), b.kind, data.source[b.index]).astype("U40")
     b.fold = data.fold[b.index]
     b.second = data.second[b.index]
+    made = b.kind == "generated"  # of no source of the data, and of no fold
+    b.family[made], b.source[made], b.fold[made], b.second[made] = "gan", "generated", -1, True
     return b
 
 

@@ -1,5 +1,6 @@
-"""The trunk's convolutions in int8, and what that changes: quantize.py OUT.tflite [dynamic].
+"""The trunk's convolutions in int8, and what that changes: quantize.py FOLDER [dynamic].
 
+FOLDER is a copy of models/default: its model.keras becomes its model.tflite, which model.json then names.
 Needs ai-edge-quantizer (Apache 2.0; pip install --no-deps ai-edge-quantizer immutabledict litert-lm-builder).
 Calibrated on 120 faces of "train", sources by the root of their faces; judged on 200 reals and 200 fakes of the
 first edition's test and as many of the second edition, which the experts have seen.
@@ -7,7 +8,9 @@ first edition's test and as many of the second edition, which the experts have s
 
 import collections
 import csv
+import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,14 +23,17 @@ from table import DATA, FIRST_EDITION
 
 from deepfake import networks, preprocessing, verdict  # noqa: F401  # registers the layers
 from deepfake.detector import Detector
+from deepfake.files.digest import sha256_of
+from deepfake.manifest import read_manifest
 from deepfake.modelstore.compiling.litert import to_litert
-from deepfake.settings import models_folder
+from deepfake.shipping.export import KERAS_FILE, LITERT_FILE
 
 # Experts and drawings stay float: with them in int8 the logit is lost.
 TRUNK = r".*(stem|stage\d_block|head_conv|tap).*"
 random = np.random.default_rng(8)
-detector = Detector("default")
-manifest = detector.model.manifest
+folder, dynamic = Path(sys.argv[1]), "dynamic" in sys.argv[2:]
+detector = Detector("default")  # for its crops
+manifest = read_manifest(folder)
 
 
 def drawn(rows, count):
@@ -59,7 +65,6 @@ def run(file, faces):
     return logits, [one["evidence"].ravel() for one in said], np.array(verdicts), spent
 
 
-out, dynamic = Path(sys.argv[1]), "dynamic" in sys.argv[2:]
 rows = list(csv.DictReader((DATA / "labels.csv").open()))
 train = drawn([row for row in rows if row["split"] == "train"], 120)
 sets = {}
@@ -71,8 +76,8 @@ for name, first in (("first edition, test", True), ("second edition", False)):
         for label in ("real", "fake")
         for one in drawn([r for r in own if r["label"] == label], 200)
     ]
-whole = out.with_suffix(".float.tflite")
-network = keras.saving.load_model(models_folder() / "default" / "model.keras", compile=False)
+whole, out = Path(tempfile.mkdtemp()) / LITERT_FILE, folder / LITERT_FILE
+network = keras.saving.load_model(folder / KERAS_FILE, compile=False)
 whole.write_bytes(to_litert(network))
 made = quantizer.Quantizer(str(whole))
 for kind in (qtyping.TFLOperationName.CONV_2D, qtyping.TFLOperationName.DEPTHWISE_CONV_2D):
@@ -87,10 +92,12 @@ done = made.quantize() if dynamic else made.quantize(made.calibrate(samples))
 out.unlink(missing_ok=True)
 done.export_model(str(out))
 print(f"{out.stat().st_size:,} bytes")
+largest = 0.0
 for name, chosen in sets.items():
     faces, labels = crops(chosen)
     before, after = run(whole, faces), run(out, faces)
     moved = after[0] - before[0]
+    largest = max(largest, float(np.abs(moved).max()))
     alike = [np.corrcoef(one, other)[0, 1] for one, other in zip(before[1], after[1], strict=True)]
     pairs = collections.Counter(zip(before[2].tolist(), after[2].tolist(), strict=True))
     print(
@@ -101,3 +108,7 @@ for name, chosen in sets.items():
         {f"{one} -> {other}": n for (one, other), n in pairs.items() if one != other},
         flush=True,
     )  # fmt: skip
+raw = json.loads((folder / "model.json").read_text())
+raw["files"] = {name: sha256_of(folder / name) for name in (LITERT_FILE, KERAS_FILE)}
+raw["metrics"]["litert_keras_largest_logit_difference"] = round(largest, 5)
+(folder / "model.json").write_text(json.dumps(raw, indent=1, ensure_ascii=False) + "\n")

@@ -25,6 +25,7 @@ from deepfake.forging import augmentation, blending
 RATE, PULL, EMA, DROPOUT = 2e-4, 5e-4, 0.985, 0.1
 FAMILIES = {"gan": 3, "diffusion": 2, "modern": 4, "edit": 2, "swap": 2}  # 13 of a batch's fakes
 SEAMS, TWINS, REALS = 3, 3, 8  # pairs, pairs, further reals: 13 + 6 fakes, 6 + 8 reals = 33
+GENERATED = 0  # of cache/generated.pkl (generate.py), beside the families
 
 
 class Network(network.TwoExperts):
@@ -144,6 +145,8 @@ class Batches(torch.utils.data.Dataset):
             self.pools[family] = rows, chance / chance.sum()
         self.looks = None
         self.twins, self.files = [], set()
+        made = table.CACHE / "generated.pkl"
+        self.generated = pickle.loads(made.read_bytes()) if GENERATED else []
 
     def __len__(self):
         return self.batches
@@ -173,6 +176,8 @@ class Batches(torch.utils.data.Dataset):
             donor = min(donors, key=lambda f: float(np.abs(blending.look(f) - wanted).mean()))
             if random.random() < 0.2:  # a generated donor
                 donor = views.face_of(self.data, self.draw("gan", random)[0])
+                if self.generated and random.random() < 0.5:
+                    donor = self.generated[int(random.integers(len(self.generated)))]
             fake = blending.swap(face, donor, random)
         else:
             fake = blending.reenact(face, random)
@@ -208,6 +213,8 @@ class Batches(torch.utils.data.Dataset):
         for family, count in FAMILIES.items():
             for i in self.draw(family, random, count):
                 add(views.face_of(self.data, i), 1, int(family == "swap"), [self.seed, number, i])
+        for k in random.choice(len(self.generated), GENERATED) if GENERATED else ():
+            add(self.generated[k], 1, 0, [self.seed, number, 500_000 + int(k)])
         for k in range(SEAMS):
             real, fake = self.seam_pair(random)
             for f, y in ((real, 0), (fake, 1)):

@@ -16,7 +16,8 @@ from torch import nn
 from torch.nn import functional as F
 
 PULL, EMA, DROPOUT = 3e-4, 0.99, 0.2
-TWINS, RANK = 4, 0.25  # pairs a batch; weight of the loss on pairs
+# Pairs, faces of `generate.py` and further reals a batch; weight of the loss on pairs.
+TWINS, GENERATED, REALS, RANK = 8, 2, 4, 0.25
 CODE = {
     f: k
     for k, f in enumerate(("real", "gan", "diffusion", "modern", "edit", "swap", "seam", "twin"))
@@ -48,6 +49,7 @@ class Batches(tune.Batches):
     def __getitem__(self, number):
         x, y, seam = super().__getitem__(number)
         code = [0] * tune.REALS + [CODE[f] for f, n in tune.FAMILIES.items() for _ in range(n)]
+        code += [CODE["gan"]] * tune.GENERATED
         code += [0, CODE["seam"]] * tune.SEAMS
         code += [0, CODE["twin"]] * ((len(y) - len(code)) // 2)
         return x, y, np.array(code)
@@ -71,11 +73,11 @@ def main(name, left_out, path_heads, minutes, rate=1e-4):
     first = [p.detach().clone() for p in net.parameters()]
     average = [p.detach().clone() for p in net.parameters()]
     if "3" in map(str, left_out):
-        tune.FAMILIES = {"gan": 5, "diffusion": 1, "modern": 5, "swap": 3}
+        tune.FAMILIES = {"gan": 4, "diffusion": 1, "modern": 5, "swap": 3}
     else:
-        tune.FAMILIES = {"gan": 5, "diffusion": 1, "modern": 4, "edit": 2, "swap": 2}
-    tune.TWINS = TWINS
-    print(tune.FAMILIES, tune.TWINS, RANK, flush=True)
+        tune.FAMILIES = {"gan": 4, "diffusion": 1, "modern": 4, "edit": 2, "swap": 2}
+    tune.TWINS, tune.GENERATED, tune.REALS = TWINS, GENERATED, REALS
+    print(tune.FAMILIES, TWINS, GENERATED, REALS, RANK, flush=True)
     loader = torch.utils.data.DataLoader(
         Batches(left_out, 100000, seed=int("".join(map(str, left_out)) or 9)),
         batch_size=None,

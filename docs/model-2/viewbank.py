@@ -1,5 +1,5 @@
 """Crops of the bank and of the faces to judge, once to disk.
-viewbank.py bank PART PARTS BATCHES | served PART PARTS"""
+viewbank.py bank PART PARTS BATCHES | served PART PARTS | generated"""
 
 import pickle
 import sys
@@ -82,8 +82,23 @@ def served(part, parts):
         save("twins", rows)
 
 
+def generated():
+    """Two views of each face of `generate.py`; their index says nothing."""
+    faces = pickle.load(open("cache/generated.pkl", "rb"))
+    save(
+        "bankgen",
+        [
+            (0, "generated", 1, tune.seen(face, [78, n, k]))
+            for n, face in enumerate(faces)
+            for k in range(2)
+        ],
+    )
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "bank":
         make_bank(*map(int, sys.argv[2:5]))
+    elif sys.argv[1] == "generated":
+        generated()
     else:
         served(*map(int, sys.argv[2:4]))
