@@ -15,8 +15,8 @@ from deepfake.documents import (
     LabelsDocument,
     RecordDocument,
     ReportDocument,
-    ScanRowDocument,
 )
+from deepfake.scan.documents import ScanRowDocument
 from deepfake.schema import json_schema
 
 HEAD = r"""# What programs get

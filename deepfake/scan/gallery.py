@@ -12,8 +12,8 @@ from typing import IO
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from deepfake.documents import ScanRowDocument
 from deepfake.modelstore.resolve import LoadedModel
+from deepfake.scan.documents import ScanRowDocument
 from deepfake.scan.journal import Journal
 from deepfake.scan.rows import Summary, rows
 

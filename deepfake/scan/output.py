@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from deepfake.documents import ScanRowDocument
 from deepfake.errors import ScanError
+from deepfake.scan.documents import ScanRowDocument
 
 if TYPE_CHECKING:
     import pyarrow

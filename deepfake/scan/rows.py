@@ -15,7 +15,7 @@ from deepfake.scan.item import Kind
 from deepfake.scan.journal import Journal
 
 if TYPE_CHECKING:
-    from deepfake.documents import ScanRowDocument
+    from deepfake.scan.documents import ScanRowDocument
 
 # Of the page, which judges videos in a tab of their own.
 NOT_SCANNED = "A video: it was passed over. `deepfake video` judges one at a time."

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from deepfake import imaging
 from deepfake.detector import Detector
-from deepfake.documents import ScanRowDocument
 from deepfake.errors import ImageError
 from deepfake.scan import archive, judging, output
 from deepfake.scan.copies import safe_name
+from deepfake.scan.documents import ScanRowDocument
 from deepfake.scan.item import Item, kind_of
 from deepfake.scan.rows import row_of
 from deepfake.settings import Settings

@@ -12,7 +12,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from deepfake.cli import main
-from deepfake.documents import ScanRowDocument
+from deepfake.scan.documents import ScanRowDocument
 from deepfake.schema import json_schema
 from tests.scan.conftest import EXAMPLES, encoded, rows_of, start
 

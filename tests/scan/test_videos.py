@@ -12,8 +12,8 @@ import pytest
 from pyarrow import parquet
 
 from deepfake.cli import main
-from deepfake.documents import ScanRowDocument
 from deepfake.scan import judging
+from deepfake.scan.documents import ScanRowDocument
 from deepfake.scan.item import Item
 from deepfake.scan.judging import Judge, Task
 from deepfake.schema import json_schema

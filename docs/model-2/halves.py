@@ -1,0 +1,33 @@
+"""The two networks that never met a half → models work/fold0 … work/fold3, for `deepfake.shipping.clips`.
+
+halves.py SHIP: SHIP is what ship.sh left; whose calibration and threshold they get. Float, as their logits were.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from deepfake.files.digest import sha256_of
+from deepfake.networks.flip_averaging import flip_averaged
+from deepfake.shipping import export
+
+ship, found = Path(sys.argv[1]), np.load("final/halves.npz")
+crops = np.load("vb/served0_x.npy", mmap_mode="r")[:8]
+sample = (crops.astype(np.float32) - 127) / 128
+for half, folds in (("A", (1, 2)), ("C", (0, 3))):
+    np.savez("final/half.npz", weights=found[f"w{folds[0]}"], biases=found[f"b{folds[0]}"])
+    network = f"final/{half}.keras"
+    made = [sys.executable, "build_network.py", "final/half.npz", f"cache/{half}.keras", network]
+    subprocess.run(made, check=True)
+    first, second = (Path("work") / f"fold{fold}" for fold in folds)
+    shutil.copytree(ship, first, dirs_exist_ok=True)
+    export.export(flip_averaged(keras.saving.load_model(network, compile=False)), first, sample)
+    raw = json.loads((first / "model.json").read_text())
+    raw["files"] = {n: sha256_of(first / n) for n in (export.LITERT_FILE, export.KERAS_FILE)}
+    (first / "model.json").write_text(json.dumps(raw, indent=1, ensure_ascii=False) + "\n")
+    shutil.copytree(first, second, dirs_exist_ok=True)
