@@ -16,7 +16,6 @@ from deepfake.detector import Detector
 from deepfake.errors import SettingError, VideoError
 from deepfake.faces import Face
 from deepfake.files.digest import sha256_of
-from deepfake.imaging import Picture
 from deepfake.report import FaceReport, Report
 from deepfake.video import sampling
 from deepfake.video.aggregation import AGGREGATIONS, DEFAULT
@@ -193,12 +192,11 @@ class VideoDetector:
         with ThreadPoolExecutor(1) as pool:
             try:
                 for number, frame in enumerate(frames):
-                    picture = Picture(frame.pixels, "frame", frame.pixels.nbytes, "")
                     near = seen.near(frame.time, shots)
                     newcomers = number % NEWCOMERS_EVERY == 0
-                    faces = self._detector.find(picture, near, newcomers=newcomers)
+                    faces = self._detector.find(frame.picture, near, newcomers=newcomers)
                     seen.add(frame, faces)
-                    judged = pool.submit(self._detector.detect, picture, found=faces)
+                    judged = pool.submit(self._detector.detect, frame.picture, found=faces)
                     waiting.append((frame.time, judged))
                     if len(waiting) > AHEAD:
                         take()
@@ -323,7 +321,7 @@ class _Seen:
     def _shrink(self, frame: Frame) -> None:
         shape = next((pixels.shape for pixels in self._small.values()), None)
         if shape is not None and frame.time not in self._small:
-            self._small[frame.time] = sampling.small(frame.pixels, shape)
+            self._small[frame.time] = sampling.small(frame.picture.image, shape)
 
     def shots(self) -> list[Shot]:
         """As they are known so far."""

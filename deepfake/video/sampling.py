@@ -51,9 +51,9 @@ def small_times(times: Sequence[float], keys: Sequence[float]) -> list[float]:
     return sorted({t for time in wanted if (t := _nearest(times, time, step)) is not None})
 
 
-def small(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def small(image: Image.Image, shape: tuple[int, ...]) -> np.ndarray:
     """A frame as small as those that shots are told by: uint8 array of their shape."""
-    image = Image.fromarray(pixels).reduce(max(1, min(pixels.shape[:2]) // (2 * shape[0])))
+    image = image.reduce(max(1, min(image.size) // (2 * shape[0])))
     return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BOX))
 
 
