@@ -11,7 +11,8 @@ from deepfake.errors import TrainingError
 from deepfake.modelstore.compiling.litert import to_litert
 
 KERAS_FILE, LITERT_FILE = "model.keras", "model.tflite"
-# float16 weights move a logit by about a thousandth; far more means a broken conversion.
+# float16 weights move a logit by about a thousandth; far more means a broken conversion. (The file
+# of the default model was made int8 afterwards, docs/model-2/quantize.py, and is further away.)
 MAX_LOGIT_DIFFERENCE = 0.05
 PARITY_BATCH = 8
 

@@ -214,7 +214,7 @@ class Answers:
 
 
 def get_ready() -> None:
-    """Start the next Clip's decoder, which takes as long as judging five frames.
+    """Start the next Clip's decoder, which takes as long as judging several frames.
 
     For whoever has something else to do first, such as loading a model.
     """

@@ -26,17 +26,16 @@ old=/work/base/models/default/model.keras # of 1.3.0
 [ -f cache/w130.pkl ] || $keras dump_130.py
 [ -f cache/features2.tflite ] || $keras export_features.py
 [ -f cache/faces.npz ] || $keras read_faces.py
-# Faces of a generator, if its wheel is there: pip download --no-deps random-face==2021.7.21.1, unzipped in /work/gan
-# beside a virtual environment v with openvino and opencv-python-headless.
-if [ ! -f cache/generated.pkl ]; then
-    [ -d /work/gan/out ] || /work/gan/v/bin/python generate.py make /work/gan 700
+# With GENERATED=2 in the environment (tune3.py): faces of a generator. It needs /work/gan with the wheel unzipped (pip
+# download --no-deps random-face==2021.7.21.1) and a virtual environment v with openvino and opencv-python-headless.
+if [ "${GENERATED:-0}" != 0 ] && [ ! -f cache/generated.pkl ]; then
+    /work/gan/v/bin/python generate.py make /work/gan 700
     $keras generate.py find /work/gan
 fi
-[ -f vb/bankgen.npz ] || $py viewbank.py generated
 # Twins on one core, views on the other: those of the first edition's test before those of training.
 twins() {
     [ -f cache/eval_tw.pkl ] || $py make_twins.py eval
-    for part in 0 1 2 3 4 5 6 7 8 9 10 11; do
+    for part in 0 1 2 3 4 5 6 7; do
         [ -f cache/tw_$part.pkl ] || $py make_twins.py $part $((part + 1))
     done
 }

@@ -1,6 +1,7 @@
 """The trunk's convolutions in int8, and what that changes: quantize.py FOLDER [dynamic].
 
-FOLDER is a copy of models/default: its model.keras becomes its model.tflite, which model.json then names.
+FOLDER is a copy of models/default: its model.keras becomes its model.tflite, which model.json then names; with
+"dynamic", which is slower, what changes is only printed. Then remeasure.py and finish_forgeries.py.
 Needs ai-edge-quantizer (Apache 2.0; pip install --no-deps ai-edge-quantizer immutabledict litert-lm-builder).
 Calibrated on 120 faces of "train", sources by the root of their faces; judged on 200 reals and 200 fakes of the
 first edition's test and as many of the second edition, which the experts have seen.
@@ -76,7 +77,7 @@ for name, first in (("first edition, test", True), ("second edition", False)):
         for label in ("real", "fake")
         for one in drawn([r for r in own if r["label"] == label], 200)
     ]
-whole, out = Path(tempfile.mkdtemp()) / LITERT_FILE, folder / LITERT_FILE
+whole, out = (Path(tempfile.mkdtemp()) / name for name in ("float.tflite", LITERT_FILE))
 network = keras.saving.load_model(folder / KERAS_FILE, compile=False)
 whole.write_bytes(to_litert(network))
 made = quantizer.Quantizer(str(whole))
@@ -89,7 +90,6 @@ for kind in (qtyping.TFLOperationName.CONV_2D, qtyping.TFLOperationName.DEPTHWIS
         )
 samples = {"serving_default": [{"image": face[None]} for face in crops(train)[0]]}
 done = made.quantize() if dynamic else made.quantize(made.calibrate(samples))
-out.unlink(missing_ok=True)
 done.export_model(str(out))
 print(f"{out.stat().st_size:,} bytes")
 largest = 0.0
@@ -108,6 +108,9 @@ for name, chosen in sets.items():
         {f"{one} -> {other}": n for (one, other), n in pairs.items() if one != other},
         flush=True,
     )  # fmt: skip
+if dynamic:
+    sys.exit()
+(folder / LITERT_FILE).write_bytes(out.read_bytes())
 raw = json.loads((folder / "model.json").read_text())
 raw["files"] = {name: sha256_of(folder / name) for name in (LITERT_FILE, KERAS_FILE)}
 raw["metrics"]["litert_keras_largest_logit_difference"] = round(largest, 5)

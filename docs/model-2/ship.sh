@@ -16,17 +16,16 @@ for half in A C; do
     $py export3.py cache/$half.tflite "$alpha" ck/${half}_end.pt
 done
 $py export3.py cache/F.tflite "$alpha" ck/A_end.pt ck/C_end.pt "$@"
-sets="bank0 bank1 bankgen served0 served1 twins home"
+sets="bank0 bank1 served0 served1 twins home"
 # shellcheck disable=SC2086  # several words
 {
     $py feats.py cache/A.tflite A $sets &
     $py feats.py cache/C.tflite C $sets &
     wait
     $py feats.py cache/F.tflite F bank0 served0 twins home &
-    $py feats.py cache/F.tflite F bank1 bankgen served1 bankdraw &
+    $py feats.py cache/F.tflite F bank1 served1 bankdraw &
     wait
 }
-export BANKS=bank0,bank1,bankgen
 $py ship3.py A C F
 rm -rf ship
 cp -r $main/models/default ship

@@ -3,6 +3,7 @@
 tune3.py NAME LEFT_OUT HEADS.npz MINUTES [RATE]; writes ck/NAME_STEP.pt (moving averages) every 100 steps.
 """
 
+import os
 import sys
 import time
 
@@ -16,8 +17,12 @@ from torch import nn
 from torch.nn import functional as F
 
 PULL, EMA, DROPOUT = 3e-4, 0.99, 0.2
-# Pairs, faces of `generate.py` and further reals a batch; weight of the loss on pairs.
-TWINS, GENERATED, REALS, RANK = 8, 2, 4, 0.25
+# Pairs, faces of `generate.py` and further reals a batch, as for 2.2.0; the eleventh day had 8, 2 and 4.
+TWINS, GENERATED, REALS = (
+    int(os.environ.get(name, usual))
+    for name, usual in (("TWINS", 4), ("GENERATED", 0), ("REALS", 8))
+)
+RANK = 0.25  # weight of the loss on pairs
 CODE = {
     f: k
     for k, f in enumerate(("real", "gan", "diffusion", "modern", "edit", "swap", "seam", "twin"))
@@ -72,10 +77,11 @@ def main(name, left_out, path_heads, minutes, rate=1e-4):
     )
     first = [p.detach().clone() for p in net.parameters()]
     average = [p.detach().clone() for p in net.parameters()]
+    gan = 4 if GENERATED else 5
     if "3" in map(str, left_out):
-        tune.FAMILIES = {"gan": 4, "diffusion": 1, "modern": 5, "swap": 3}
+        tune.FAMILIES = {"gan": gan, "diffusion": 1, "modern": 5, "swap": 3}
     else:
-        tune.FAMILIES = {"gan": 4, "diffusion": 1, "modern": 4, "edit": 2, "swap": 2}
+        tune.FAMILIES = {"gan": gan, "diffusion": 1, "modern": 4, "edit": 2, "swap": 2}
     tune.TWINS, tune.GENERATED, tune.REALS = TWINS, GENERATED, REALS
     print(tune.FAMILIES, TWINS, GENERATED, REALS, RANK, flush=True)
     loader = torch.utils.data.DataLoader(

@@ -20,11 +20,6 @@ START_SECONDS = 60
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory):
     """Names in a bucket → the files that were put there, as they lie in a folder."""
-    port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
     folder = tmp_path_factory.mktemp("bucket")
     (folder / "2026-01").mkdir()
     (folder / "2026-02" / "deep").mkdir(parents=True)
@@ -33,40 +28,55 @@ def bucket(tmp_path_factory):
     (folder / "2026-01" / "notes.md").write_bytes(b"no picture")
     (folder / "2026-02" / "deep" / "grey.png").write_bytes(encoded())
     film(folder / "2026-02" / "film.mp4", [FACE], 1.0)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "of-the-test",
-            "AWS_SECRET_ACCESS_KEY": "of-the-test", "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }.items():  # fmt: skip
-            patch.setenv(name, value)
-        import s3fs
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "of-the-test",
+                "AWS_SECRET_ACCESS_KEY": "of-the-test", "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_EC2_METADATA_DISABLED": "true",
+            }.items():  # fmt: skip
+                patch.setenv(name, value)
+            _fill(folder, server)
+            yield folder
+    finally:
+        server.terminate()
+        server.wait(START_SECONDS)
 
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                store = s3fs.S3FileSystem(skip_instance_cache=True)
-                store.mkdir("photos")
-                break
-            except OSError:
-                assert server.poll() is None and time.monotonic() < deadline
-                time.sleep(0.2)
-        store.put(f"{folder}/", "photos/", recursive=True)
-        yield folder
-    server.terminate()
-    server.wait()
+
+def _fill(folder, server):
+    """Put the files of a folder into a bucket, as soon as the server is there."""
+    import s3fs
+
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            store = s3fs.S3FileSystem(skip_instance_cache=True)
+            store.mkdir("photos")
+            break
+        except OSError:
+            assert server.poll() is None and time.monotonic() < deadline
+            time.sleep(0.2)
+    store.put(f"{folder}/", "photos/", recursive=True)
 
 
 def scanned(tmp_path, *sources, more=()):
     """Exit code, rows, and what was said, of a scan in a process of its own."""
     output = tmp_path / f"rows{len(list(tmp_path.iterdir()))}.jsonl"
     process = start(*sources, "-o", output, *more)
-    said = "".join(process.communicate(timeout=240))
+    try:
+        said = "".join(process.communicate(timeout=240))
+    finally:
+        process.kill()
     return process.returncode, rows_of(output) if output.exists() else [], said
 
 
 def without_addresses(rows, root):
-    """The rows with the names below `root` only, in their order."""
+    """The rows with the names below `root` only, by name."""
     return sorted(
         (json.loads(json.dumps(row).replace(f"{root}/", "")) for row in rows),
         key=lambda row: row["path"],

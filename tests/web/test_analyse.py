@@ -1,3 +1,5 @@
+import threading
+import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -5,11 +7,13 @@ import gradio as gr
 import pytest
 from filelock import FileLock
 
-from deepfake import progress
+from deepfake import progress, provenance
+from deepfake.detector import Detector
 from deepfake.errors import ModelError
 from deepfake.modelstore.compiling import compiled, conversion
 from deepfake.settings import Settings
 from deepfake.shelf import Shelf
+from deepfake.web import time_limit
 from deepfake.web.analyse import Analyser
 from deepfake.web.choices import Choices
 from deepfake.web.compare import Comparer
@@ -86,3 +90,54 @@ def test_a_program_is_not_kept_waiting_for_a_model_of_another(
     endpoints = Endpoints(choices, admission, Uploads(tmp_path, 1, 1, admission))
     with FileLock(lock), pytest.raises(ModelError, match="Try again in a minute"):
         endpoints.predict(str(portrait), None, "plain.h5")
+
+
+@pytest.fixture
+def analyser():
+    settings = Settings()
+    return Analyser(
+        Choices(Shelf(["default"], settings)), Admission(settings, {}), view_of(PhotoView)
+    )
+
+
+def analysed(analyser, photo):
+    """What the analysis of a photo changes, by the field of the view."""
+    changes = analyser.analyse(str(photo), 0.8, None, "a photo", None, lambda *_, **__: None)
+    return {
+        field.name: changes.get(getattr(analyser.view, field.name)) for field in fields(PhotoView)
+    }
+
+
+def test_what_a_file_says_is_read_while_the_face_is_looked_at(analyser, portrait, monkeypatch):
+    # Each waits for the other.
+    looks, reads = threading.Event(), threading.Event()
+    detect, read = Detector.detect, provenance.read
+
+    def looking(*arguments, **options):
+        looks.set()
+        assert reads.wait(20)
+        return detect(*arguments, **options)
+
+    def reading(*arguments):
+        reads.set()
+        assert looks.wait(20)
+        return read(*arguments)
+
+    monkeypatch.setattr(Detector, "detect", looking)
+    monkeypatch.setattr(provenance, "read", reading)
+    report = analysed(analyser, portrait)["session"].report
+    assert report.verdict == "real" and report.provenance is not None
+
+
+def test_a_photo_that_cannot_be_read_waits_for_nothing_else(analyser, tmp_path, monkeypatch):
+    damaged, go_on = tmp_path / "damaged.png", threading.Event()
+    damaged.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    monkeypatch.setattr(provenance, "read", lambda *_: go_on.wait(60))
+    assert analysed(analyser, damaged)["session"] is None
+    # What still runs is known to the operator (health.py), until it ends.
+    assert time_limit.overdue() == 1
+    go_on.set()
+    deadline = time.monotonic() + 20
+    while time_limit.overdue():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
