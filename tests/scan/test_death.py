@@ -40,7 +40,9 @@ def begin(files, output, *more):
 def workers_of(process, engine="processes"):
     mark = "ray::_Actor" if engine == "ray" else "spawn_main"
     children = psutil.Process(process.pid).children(recursive=engine == "ray")
-    return [child for child in children if mark in " ".join(child.cmdline())]
+    found = [child for child in children if mark in " ".join(child.cmdline())]
+    # A child that a worker has just forked still has its name.
+    return [child for child in found if child.ppid() not in {other.pid for other in found}]
 
 
 def test_killed_it_goes_on_where_it_stopped(tmp_path, many_files, their_rows, capsys):

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from deepfake import interpreters
 from deepfake.errors import ModelError
@@ -24,6 +25,14 @@ def faces(model):
     return np.random.default_rng(0).normal(0, 0.5, (11, size, size, 3)).astype(np.float32)
 
 
+def replace_file(folder, content):
+    """Another file under the same name, which the manifest knows."""
+    (folder / "model.tflite").write_bytes(content)
+    document = json.loads((folder / "model.json").read_text())
+    document["files"]["model.tflite"] = hashlib.sha256(content).hexdigest()
+    (folder / "model.json").write_text(json.dumps(document))
+
+
 @pytest.mark.slow
 def test_a_batch_scores_like_its_faces_alone(model, faces):
     together = model.backend.scores(faces)
@@ -39,9 +48,17 @@ def test_the_evidence_map_adds_up_to_the_logit(model, faces):
     assert scores.evidence.mean(axis=(1, 2)) == pytest.approx(scores.raw, abs=1e-2)
 
 
-def test_what_is_no_number_is_refused(model, faces):
+def test_what_is_no_number_is_refused(faces, tmp_path):
+    """As of a training that diverged; the biases of the experts are float in an int8 file, too."""
+    folder = shutil.copytree(models_folder() / "default", tmp_path / "model")
+    content = (folder / "model.tflite").read_bytes()
+    network = Interpreter(model_content=content)
+    (biases,) = (d["index"] for d in network.get_tensor_details() if "expert_maps18" in d["name"]
+                 and tuple(d["shape"]) == (4,))  # fmt: skip
+    before = network.get_tensor(biases)
+    replace_file(folder, content.replace(before.tobytes(), np.full_like(before, np.nan).tobytes()))
     with pytest.raises(ModelError, match="NaN"):
-        model.backend.scores(np.full_like(faces, np.nan))
+        load_model(folder, Settings()).backend.scores(faces)
 
 
 @pytest.mark.slow
@@ -89,11 +106,7 @@ def test_a_manifest_that_does_not_fit_the_file_is_refused(tmp_path, spoil, expec
 
 def test_a_file_that_is_no_network_is_refused(tmp_path):
     folder = shutil.copytree(models_folder() / "default", tmp_path / "model")
-    junk = b"TFL3" * 100
-    (folder / "model.tflite").write_bytes(junk)
-    document = json.loads((folder / "model.json").read_text())
-    document["files"]["model.tflite"] = hashlib.sha256(junk).hexdigest()
-    (folder / "model.json").write_text(json.dumps(document))
+    replace_file(folder, b"TFL3" * 100)
     with pytest.raises(ModelError, match="is not a LiteRT model"):
         load_model(folder, Settings())
 
