@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from PIL import Image
-
 from deepfake import jpeg
 from deepfake.video.clip import Frame
 
@@ -19,7 +17,7 @@ class Frames:
 
     def __call__(self, frame: Frame) -> None:
         """Keep one."""
-        image = Image.fromarray(frame.pixels)
+        image = frame.picture.image.copy()
         image.thumbnail((SIDE, SIDE), reducing_gap=2.0)
         self._kept[frame.time] = jpeg.encode(image, QUALITY)
 

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from PIL import Image
 
 from deepfake.mesh import FACE_OVAL, LEFT_EYE, RIGHT_EYE, FaceMesh
 from deepfake.settings import Settings
@@ -104,7 +103,7 @@ def moments(clip: Clip, person: Person, width: int, mesh: FaceMesh) -> Iterator[
     eyes = np.zeros((2, 2))
     before: tuple[np.ndarray, Area] | None = None
     for frame in clip.frames(times[::step], SIDE):
-        image = Image.fromarray(frame.pixels)
+        image = frame.picture.image
         if box is None:
             # Where the report has it, at the sample that is nearest in time.
             near = _nearest(person.samples, frame.time)

@@ -1,12 +1,10 @@
 #!/bin/sh
 # What tune3.py left → ship/, a copy of models/default with the new network, its threshold, band, drawings
-# and figures on the first edition's test:  sh ship.sh ALPHA VERSION [CHECKPOINT ...]
-# ALPHA: how far from 1.3.0's trunk (0) to the mean of the two tuned ones (1), and of CHECKPOINTs as of
-# checkpoint.py, if there are some: trunks of models before. Ten minutes on a quick
+# and figures on the first edition's test:  sh ship.sh ALPHA VERSION
+# ALPHA: how far from 1.3.0's trunk (0) to the mean of the two tuned ones (1). Ten minutes on a quick
 # machine. Then: finish_model.py, finish_forgeries.py, reasons.py, shipping.elsewhere, benchmarks/clips.py, and the tests.
 set -eu
 alpha=$1 version=$2
-shift 2
 main=/work/main
 cd /work/m2
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH="$main:/work/m2"
@@ -15,7 +13,7 @@ py=v/bin/python
 for half in A C; do
     $py export3.py cache/$half.tflite "$alpha" ck/${half}_end.pt
 done
-$py export3.py cache/F.tflite "$alpha" ck/A_end.pt ck/C_end.pt "$@"
+$py export3.py cache/F.tflite "$alpha" ck/A_end.pt ck/C_end.pt
 sets="bank0 bank1 served0 served1 twins home"
 # shellcheck disable=SC2086  # several words
 {

@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
 from tests.programs import free_port
 from tests.scan.conftest import EXAMPLES, encoded, rows_of, start
 from tests.video.clips import film
+from tests.web.redis_server import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.services]
 FACE = EXAMPLES / "eileen_collins.png"
@@ -52,15 +52,17 @@ def _fill(folder, server):
     """Put the files of a folder into a bucket, as soon as the server is there."""
     import s3fs
 
-    deadline = time.monotonic() + START_SECONDS
-    while True:
+    store = s3fs.S3FileSystem(skip_instance_cache=True)
+
+    def answers():
+        assert server.poll() is None, "the server has ended"
         try:
-            store = s3fs.S3FileSystem(skip_instance_cache=True)
             store.mkdir("photos")
-            break
         except OSError:
-            assert server.poll() is None and time.monotonic() < deadline
-            time.sleep(0.2)
+            return False
+        return True
+
+    wait_until(answers, START_SECONDS, "an answer of the server")
     store.put(f"{folder}/", "photos/", recursive=True)
 
 
