@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from deepfake import preprocessing
+from deepfake.forging import overlays
 from deepfake.forging.face_reader import TrainingFace
 from deepfake.manifest import Input
 from deepfake.opencv import cv2
@@ -19,6 +20,8 @@ from deepfake.opencv import cv2
 TIGHT_SHARE, TIGHTEST, WIDEST = 0.25, 0.7, 1.08
 # Light, one time in four where the manifest levels crops.
 LIGHT_SHARE, DARKEST, BRIGHTEST = 0.25, 0.15, 1.6
+# With a frame, a caption, a watermark or the like.
+OVERLAID_SHARE = 0.25
 INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_AREA)
 
 
@@ -34,6 +37,8 @@ def view(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.nda
         uint8 array (size, size, 3).
     """
     pixels = _cut(face, spec, random)
+    if random.random() < OVERLAID_SHARE:
+        pixels = overlays.overlay(pixels, random)
     if spec.exposure == "level" and random.random() < LIGHT_SHARE:
         gain = np.exp(random.uniform(np.log(DARKEST), np.log(BRIGHTEST)))
         pixels = np.clip(pixels * gain + 0.5, 0, 255).astype(np.uint8)

@@ -1,10 +1,11 @@
 #!/bin/sh
-# From a checkout and the shared folder to two tuned networks, each without half of the folds:
-#   sh docs/model-2/again.sh MINUTES
-# What is made lies in /work/m2, and what is there is not made again. Twenty minutes on a quick machine, then
-# MINUTES of training on two cores. Then: sh ship.sh ALPHA VERSION.
+# From a checkout and the shared folder to four tuned networks, each without one of the folds:
+#   sh docs/model-2/again.sh MINUTES MORE
+# First two without half of the folds each, for MINUTES; from these, four without a fold, MORE minutes each. What is made
+# lies in /work/m2, and what is there is not made again. Twenty minutes on a quick machine, then MINUTES and twice MORE
+# of training on two cores. Then: sh ship.sh ALPHA VERSION.
 set -eu
-minutes=$1
+minutes=$1 more=$2
 here=$(cd "$(dirname "$0")" && pwd)
 main=$(cd "$here/../.." && pwd)
 mkdir -p /work/m2/cache /work/m2/ck /work/m2/vb /work/m2/runs /work/m2/final /work/base/models/default
@@ -56,6 +57,14 @@ for name in A:12 C:03; do
     folds=${name#*:}
     [ -f "runs/start_$folds.npz" ] || BANKS=bank0 $py start.py o "$folds" "runs/start_$folds.npz"
 done
-nice -n 15 $py tune3.py A 12 runs/start_12.npz "$minutes" 1.5e-4 >runs/A.log 2>&1 &
-nice -n 15 $py tune3.py C 03 runs/start_03.npz "$minutes" 1.5e-4 >runs/C.log 2>&1 &
+tuned() { # NAME FOLDS HEADS MINUTES RATE [START]
+    [ -f "ck/$1_end.pt" ] ||
+        env ${6:+START="$6"} nice -n 15 $py tune3.py "$1" "$2" "runs/start_$3.npz" "$4" "$5" >"runs/$1.log" 2>&1
+}
+tuned A 12 12 "$minutes" 1.5e-4 &
+tuned C 03 03 "$minutes" 1.5e-4 &
+wait
+export TWINS=6 REALS=6
+(tuned N0 0 03 "$more" 1e-4 ck/C_end.pt && tuned N3 3 03 "$more" 1e-4 ck/C_end.pt) &
+(tuned N1 1 12 "$more" 1e-4 ck/A_end.pt && tuned N2 2 12 "$more" 1e-4 ck/A_end.pt) &
 wait

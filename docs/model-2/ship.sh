@@ -1,8 +1,7 @@
 #!/bin/sh
 # What tune3.py left → ship/, a copy of models/default with the new network, its threshold, band, drawings
 # and figures on the first edition's test:  sh ship.sh ALPHA VERSION
-# ALPHA: how far from 1.3.0's trunk (0) to the mean of the two tuned ones (1). Ten minutes on a quick
-# machine. Then: finish_model.py, finish_forgeries.py, reasons.py, shipping.elsewhere, benchmarks/clips.py, and the tests.
+# ALPHA: how far from 1.3.0's trunk (0) to the mean of the tuned ones (1). Twenty minutes on a quick machine. Then: finish_model.py, finish_forgeries.py, reasons.py, shipping.elsewhere, benchmarks/clips.py, and the tests.
 set -eu
 alpha=$1 version=$2
 main=/work/main
@@ -10,21 +9,21 @@ cd /work/m2
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH="$main:/work/m2"
 keras="env KERAS_BACKEND=tensorflow $main/.venv/bin/python"
 py=v/bin/python
-for half in A C; do
-    $py export3.py cache/$half.tflite "$alpha" ck/${half}_end.pt
+for fold in 0 1 2 3; do
+    $py export3.py cache/N$fold.tflite "$alpha" ck/N${fold}_end.pt
 done
-$py export3.py cache/F.tflite "$alpha" ck/A_end.pt ck/C_end.pt
+$py export3.py cache/F.tflite "$alpha" ck/N0_end.pt ck/N1_end.pt ck/N2_end.pt ck/N3_end.pt
 sets="bank0 bank1 served0 served1 twins home"
 # shellcheck disable=SC2086  # several words
 {
-    $py feats.py cache/A.tflite A $sets &
-    $py feats.py cache/C.tflite C $sets &
+    ($py feats.py cache/N0.tflite N0 $sets && $py feats.py cache/N1.tflite N1 $sets) &
+    ($py feats.py cache/N2.tflite N2 $sets && $py feats.py cache/N3.tflite N3 $sets) &
     wait
     $py feats.py cache/F.tflite F bank0 served0 twins home &
     $py feats.py cache/F.tflite F bank1 served1 bankdraw &
     wait
 }
-$py ship3.py A C F
+$py ship3.py N0:0 N1:1 N2:2 N3:3 F
 rm -rf ship
 cp -r $main/models/default ship
 $keras build_network.py final/heads4_-1.npz cache/F.keras final/net.keras

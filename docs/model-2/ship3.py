@@ -1,4 +1,8 @@
-"""ship3.py TAGA TAGC TAGF: left-out logits of the two halves, final heads on F. Writes final/left_out.npz, final/left_out_sources.csv, final/heads4_-1.npz, final/halves.npz."""
+"""ship3.py TAG:FOLDS … TAGF: left-out logits of networks that never met FOLDS, final experts on TAGF.
+
+As in ship3.py N0:0 N1:1 N2:2 N3:3 F. Writes final/left_out.npz, final/left_out_sources.csv, final/heads4_-1.npz and
+final/folds.npz.
+"""
 
 import csv
 import sys
@@ -9,10 +13,11 @@ from fit2 import report
 from judge3 import data, fit, view
 
 spec = "gdro=.02,bags=3"
-a, c, f = sys.argv[1:4]
+*networks, f = sys.argv[1:]
 out = []
 keep = {}
-for tag, folds in ((a, [1, 2]), (c, [0, 3])):
+for tag, folds in (pair.split(":") for pair in networks):
+    folds = [int(fold) for fold in folds]
     h, b = fit(tag, folds, spec)
     for k in folds:
         keep[f"w{k}"], keep[f"b{k}"] = h.weights, h.biases
@@ -38,7 +43,7 @@ S.index = index
 judged = report(data, S, logit)
 h, b = fit(f, [9], spec)
 np.savez("final/heads4_-1.npz", weights=h.weights, biases=h.biases)
-np.savez("final/halves.npz", **keep)
+np.savez("final/folds.npz", **keep)
 s, home = view(["served0", "served1"], f), view(["home"], f)
 full = lin.orn(h.experts(s.x.astype(np.float32))).mean(1)
 order = {i: n for n, i in enumerate(s.index)}

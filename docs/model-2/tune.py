@@ -20,11 +20,12 @@ import views
 from torch import nn
 from torch.nn import functional as F
 
-from deepfake.forging import augmentation, blending
+from deepfake.forging import augmentation, blending, overlays
 
 RATE, PULL, EMA, DROPOUT = 2e-4, 5e-4, 0.985, 0.1
 FAMILIES = {"gan": 3, "diffusion": 2, "modern": 4, "edit": 2, "swap": 2}  # 13 of a batch's fakes
 SEAMS, TWINS, REALS = 3, 3, 8  # pairs, pairs, further reals: 13 + 6 fakes, 6 + 8 reals = 33
+OVERLAID = 0.35  # of all views
 GENERATED = 0  # of cache/generated.pkl (generate.py), beside the families
 
 
@@ -126,7 +127,12 @@ def delivery(pixels, random):
 
 def seen(face, seed):
     random = np.random.default_rng(seed)
-    return delivery(views._cut(face, random), random)
+    pixels = views._cut(face, random)
+    # Its own randomness: the rest of the view is as it was before there were overlays.
+    own = np.random.default_rng([7, *seed])
+    if own.random() < OVERLAID:
+        pixels = overlays.overlay(pixels, own)
+    return delivery(pixels, random)
 
 
 class Batches(torch.utils.data.Dataset):

@@ -1,6 +1,8 @@
 """The whole network, four experts over standardised means and spreads; time-based cosine.
 
 tune3.py NAME LEFT_OUT HEADS.npz MINUTES [RATE]; writes ck/NAME_STEP.pt (moving averages) every 100 steps.
+With START=CHECKPOINT.pt in the environment it goes on from there, a network that never met LEFT_OUT either,
+and is pulled back to it.
 """
 
 import os
@@ -67,6 +69,11 @@ def main(name, left_out, path_heads, minutes, rate=1e-4):
     import pickle
 
     net.load_trunk(pickle.loads((table.CACHE / "w130.pkl").read_bytes()))
+    if "START" in os.environ:
+        found = torch.load(os.environ["START"])
+        with torch.no_grad():
+            for n, p in net.named_parameters():
+                p.copy_(found[n])
     trunk = [p for n, p in net.named_parameters() if not n.startswith("experts")]
     opt = torch.optim.AdamW(
         [
@@ -78,7 +85,7 @@ def main(name, left_out, path_heads, minutes, rate=1e-4):
     first = [p.detach().clone() for p in net.parameters()]
     average = [p.detach().clone() for p in net.parameters()]
     gan = 4 if GENERATED else 5
-    if "3" in map(str, left_out):
+    if {0, 3} <= set(left_out):  # all edits are in these
         tune.FAMILIES = {"gan": gan, "diffusion": 1, "modern": 5, "swap": 3}
     else:
         tune.FAMILIES = {"gan": gan, "diffusion": 1, "modern": 4, "edit": 2, "swap": 2}

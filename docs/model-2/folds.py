@@ -1,6 +1,6 @@
-"""The two networks that never met a half → models work/fold0 … work/fold3, for `deepfake.shipping.clips`.
+"""Networks that never met a fold → models work/fold0 … work/fold3, for `deepfake.shipping.clips`.
 
-halves.py SHIP: SHIP is what ship.sh left; whose calibration and threshold they get. In float32: with float16 weights a
+folds.py SHIP TAG:FOLDS …: as ship3.py's; SHIP is what ship.sh left; whose calibration and threshold they get. In float32: with float16 weights a
 logit of a face moves by up to .07, which `export` does not take.
 """
 
@@ -18,21 +18,22 @@ from deepfake.modelstore.compiling.litert import to_litert
 from deepfake.networks.flip_averaging import flip_averaged
 from deepfake.shipping import export
 
-ship, found = Path(sys.argv[1]), np.load("final/halves.npz")
+ship, found = Path(sys.argv[1]), np.load("final/folds.npz")
 crops = np.load("vb/served0_x.npy", mmap_mode="r")[:8]
 sample = (crops.astype(np.float32) - 127) / 128
-for half, folds in (("A", (1, 2)), ("C", (0, 3))):
-    np.savez("final/half.npz", weights=found[f"w{folds[0]}"], biases=found[f"b{folds[0]}"])
-    network = f"final/{half}.keras"
-    made = [sys.executable, "build_network.py", "final/half.npz", f"cache/{half}.keras", network]
+for tag, folds in (pair.split(":") for pair in sys.argv[2:]):
+    np.savez("final/fold.npz", weights=found[f"w{folds[0]}"], biases=found[f"b{folds[0]}"])
+    network = f"final/{tag}.keras"
+    made = [sys.executable, "build_network.py", "final/fold.npz", f"cache/{tag}.keras", network]
     subprocess.run(made, check=True)
-    first, second = (Path("work") / f"fold{fold}" for fold in folds)
+    first, *others = (Path("work") / f"fold{fold}" for fold in folds)
     shutil.copytree(ship, first, dirs_exist_ok=True)
     averaged = flip_averaged(keras.saving.load_model(network, compile=False))
     averaged.save(first / export.KERAS_FILE)
     (first / export.LITERT_FILE).write_bytes(to_litert(averaged))
-    print(half, "LiteRT from Keras by", export.compare(first, sample))
+    print(tag, "LiteRT from Keras by", export.compare(first, sample))
     raw = json.loads((first / "model.json").read_text())
     raw["files"] = {n: sha256_of(first / n) for n in (export.LITERT_FILE, export.KERAS_FILE)}
     (first / "model.json").write_text(json.dumps(raw, indent=1, ensure_ascii=False) + "\n")
-    shutil.copytree(first, second, dirs_exist_ok=True)
+    for other in others:
+        shutil.copytree(first, other, dirs_exist_ok=True)
