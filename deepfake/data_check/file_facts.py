@@ -16,6 +16,22 @@ from deepfake.opencv import cv2
 from deepfake.progress import progress
 from deepfake.settings import Settings
 
+# Of the height or width: what is near an edge.
+NEAR = 0.12
+
+
+@dataclass(frozen=True)
+class Edges:
+    """How plain the plainest line near an edge is: frames, captions and gaps between tiles are.
+
+    Attributes:
+        below: float. Lowest standard deviation of the grey values of a row near the lower edge.
+        elsewhere: float. The same of rows near the upper and columns near the other two.
+    """
+
+    below: float
+    elsewhere: float
+
 
 @dataclass(frozen=True)
 class FileFacts:
@@ -28,6 +44,7 @@ class FileFacts:
         format: str. As in `Picture.format`.
         byte_count: int. Size of the file.
         sharpness: float. Variance of the Laplacian of the grey values.
+        edges: Edges. How plain the picture is near its edges.
         fingerprint: Fingerprint.
     """
 
@@ -37,6 +54,7 @@ class FileFacts:
     format: str
     byte_count: int
     sharpness: float
+    edges: Edges
     fingerprint: duplicates.Fingerprint
 
 
@@ -66,6 +84,7 @@ def read_facts(
             picture.format,
             picture.byte_count,
             sharpness(picture.pixels),
+            edges(picture.pixels),
             duplicates.fingerprint(picture.pixels, picture.sha256),
         )
 
@@ -88,3 +107,18 @@ def sharpness(pixels: np.ndarray) -> float:
     """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return float(cv2.Laplacian(grey, cv2.CV_64F).var())
+
+
+def edges(pixels: np.ndarray) -> Edges:
+    """See `Edges`.
+
+    Args:
+        pixels: uint8 array (height, width, 3).
+    """
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    high, wide = (max(1, round(NEAR * length)) for length in grey.shape)
+    others = (grey[:high], grey[:, :wide].T, grey[:, -wide:].T)
+    return Edges(
+        float(grey[-high:].std(axis=1).min()),
+        float(min(lines.std(axis=1).min() for lines in others)),
+    )

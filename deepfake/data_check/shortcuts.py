@@ -1,7 +1,8 @@
 """The shortcut test: can the classes be told apart without looking at a face?
 
-Real photographs as JPEG and fakes as PNG, or one class larger or sharper than the other, and a
-network learns that instead of forgery (Geirhos et al. 2020, arXiv 2004.07780). So a trivial model
+Real photographs as JPEG and fakes as PNG, or one class larger or sharper than the other, or cut out
+of figures with a white line below, and a network learns that instead of forgery (Geirhos et al.
+2020, arXiv 2004.07780). So a trivial model
 on such features tries to, before and after what the trainer does to pictures. What it can still
 do afterwards, a network can too.
 """
@@ -17,7 +18,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from deepfake.data_check.file_facts import FileFacts, sharpness
+from deepfake.data_check.file_facts import FileFacts, edges, sharpness
 from deepfake.forging import augmentation
 from deepfake.forging.face_reader import FaceReader
 from deepfake.manifest import Input
@@ -101,6 +102,8 @@ def before(facts: Sequence[FileFacts], seed: int = 0) -> Shortcut | None:
         "bytes per pixel": [fact.byte_count / (fact.width * fact.height) for fact in facts],
         "format": [formats.index(fact.format) for fact in facts],
         "sharpness": [fact.sharpness for fact in facts],
+        "edge below": [fact.edges.below for fact in facts],
+        "other edges": [fact.edges.elsewhere for fact in facts],
     }
     return measure(features, [f.sample.label for f in facts], _groups(facts), seed)
 
@@ -120,7 +123,7 @@ def after(
         The result; None if there are too few pictures of a class with a face, or groups of them.
     """
     by_path = {fact.sample.path: index for index, fact in enumerate(facts)}
-    kept, sharp, sizes = [], [], []
+    kept, sharp, sizes, plain = [], [], [], []
     pairs = FaceReader(spec, workers).pairs(fact.sample for fact in facts)
     for sample, face in progress(pairs, len(facts), "shortcut test"):
         index = by_path[sample.path]
@@ -128,8 +131,14 @@ def after(
         data = cv2.imencode(".jpg", view[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
         kept.append(facts[index])
         sharp.append(sharpness(view))
+        plain.append(edges(view))
         sizes.append(data.size / (view.shape[0] * view.shape[1]))
-    features = {"bytes per pixel": sizes, "sharpness": sharp}
+    features = {
+        "bytes per pixel": sizes,
+        "sharpness": sharp,
+        "edge below": [one.below for one in plain],
+        "other edges": [one.elsewhere for one in plain],
+    }
     return measure(features, [f.sample.label for f in kept], _groups(kept), seed)
 
 

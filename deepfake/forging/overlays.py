@@ -186,8 +186,9 @@ def _sides(random: np.random.Generator) -> list[str]:
 
 def _width(pixels: np.ndarray, random: np.random.Generator) -> int:
     """From a line to a seventh of the side, small ones as often as large ones."""
-    share = np.exp(random.uniform(np.log(0.006), np.log(0.14)))
-    return max(1, round(min(pixels.shape[:2]) * float(share)))
+    share = float(np.exp(random.uniform(np.log(0.006), np.log(0.14))))
+    shorter: int = min(pixels.shape[:2])
+    return max(1, round(shorter * share))
 
 
 def _side_of(pixels: np.ndarray, side: str, width: int) -> np.ndarray:

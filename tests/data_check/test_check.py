@@ -54,7 +54,7 @@ def test_a_shortcut_is_found_and_its_culprit_named(sharp_fakes, capsys):
     before = report["shortcut_test"]["before"]
     assert before["features"]["format"] == 1.0 and before["features"]["width"] == 1.0
     after = report["shortcut_test"]["after"]
-    assert set(after["features"]) == {"bytes per pixel", "sharpness"}
+    assert set(after["features"]) == {"bytes per pixel", "sharpness", "edge below", "other edges"}
     assert after["above_limit"] and after["auc"] > 0.65
     assert any(
         after["culprit"] in warning and "preprocessing" in warning for warning in report["warnings"]
@@ -140,3 +140,20 @@ def test_a_name_in_no_encoding_is_printed(tmp_path, portrait, capsys):
     assert main(["data", "check", str(tmp_path)]) == 0
     capsys.readouterr().out.encode()
     check(tmp_path, capsys)
+
+
+@pytest.mark.slow
+def test_fakes_cut_out_of_figures_are_told_by_the_line_below(
+    tmp_path, portrait, other_portrait, capsys
+):
+    for number in range(36):
+        pixels = np.asarray(face(portrait, other_portrait, number).resize((160, 160))).copy()
+        for label in ("real", "fake"):
+            if label == "fake":
+                pixels[-6:-3] = 255
+            path = tmp_path / "train" / label / f"{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path, quality=92)
+    report = check(tmp_path, capsys, "--image-size", "64")
+    told = report["shortcut_test"]["before"]["features"]
+    assert told["edge below"] > 0.95
