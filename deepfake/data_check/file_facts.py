@@ -16,17 +16,19 @@ from deepfake.opencv import cv2
 from deepfake.progress import progress
 from deepfake.settings import Settings
 
-# Of the height or width: what is near an edge.
+# What is near an edge, as a share of the height or width.
 NEAR = 0.12
 
 
 @dataclass(frozen=True)
 class Edges:
-    """How plain the plainest line near an edge is: frames, captions and gaps between tiles are.
+    """Standard deviation of the grey values of the plainest line near an edge.
+
+    0 is one colour, as in frames, captions and the gaps between the tiles of a figure.
 
     Attributes:
-        below: float. Lowest standard deviation of the grey values of a row near the lower edge.
-        elsewhere: float. The same of rows near the upper and columns near the other two.
+        below: float. Of the rows near the lower edge.
+        elsewhere: float. Of the rows near the upper edge and the columns near the other two.
     """
 
     below: float
@@ -115,10 +117,10 @@ def edges(pixels: np.ndarray) -> Edges:
     Args:
         pixels: uint8 array (height, width, 3).
     """
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    high, wide = (max(1, round(NEAR * length)) for length in grey.shape)
-    others = (grey[:high], grey[:, :wide].T, grey[:, -wide:].T)
-    return Edges(
-        float(grey[-high:].std(axis=1).min()),
-        float(min(lines.std(axis=1).min() for lines in others)),
+    high, wide = (max(1, round(NEAR * length)) for length in pixels.shape[:2])
+    strips = (pixels[-high:], pixels[:high], pixels[:, :wide], pixels[:, -wide:])
+    below, *others = (
+        float(cv2.cvtColor(np.ascontiguousarray(strip), cv2.COLOR_RGB2GRAY).std(axis=along).min())
+        for strip, along in zip(strips, (1, 1, 0, 0), strict=True)
     )
+    return Edges(below, min(others))

@@ -2,9 +2,8 @@
 
 Real photographs as JPEG and fakes as PNG, or one class larger or sharper than the other, or cut out
 of figures with a white line below, and a network learns that instead of forgery (Geirhos et al.
-2020, arXiv 2004.07780). So a trivial model
-on such features tries to, before and after what the trainer does to pictures. What it can still
-do afterwards, a network can too.
+2020, arXiv 2004.07780). So a trivial model on such features tries to, before and after what the
+trainer does to pictures. What it can still do afterwards, a network can too.
 """
 
 from __future__ import annotations
@@ -102,8 +101,8 @@ def before(facts: Sequence[FileFacts], seed: int = 0) -> Shortcut | None:
         "bytes per pixel": [fact.byte_count / (fact.width * fact.height) for fact in facts],
         "format": [formats.index(fact.format) for fact in facts],
         "sharpness": [fact.sharpness for fact in facts],
-        "edge below": [fact.edges.below for fact in facts],
-        "other edges": [fact.edges.elsewhere for fact in facts],
+        "plain line below": [fact.edges.below for fact in facts],
+        "plain line at other sides": [fact.edges.elsewhere for fact in facts],
     }
     return measure(features, [f.sample.label for f in facts], _groups(facts), seed)
 
@@ -136,8 +135,8 @@ def after(
     features = {
         "bytes per pixel": sizes,
         "sharpness": sharp,
-        "edge below": [one.below for one in plain],
-        "other edges": [one.elsewhere for one in plain],
+        "plain line below": [one.below for one in plain],
+        "plain line at other sides": [one.elsewhere for one in plain],
     }
     return measure(features, [f.sample.label for f in kept], _groups(kept), seed)
 

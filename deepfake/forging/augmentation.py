@@ -26,7 +26,9 @@ INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INT
 
 
 def view(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.ndarray:
-    """Cut a face out with jitter and damage, upright and levelled where the manifest says so.
+    """Cut a face out with jitter, overlays and damage.
+
+    Upright and levelled where the manifest says so.
 
     Args:
         face: TrainingFace. The face with room around it.
@@ -37,11 +39,12 @@ def view(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.nda
         uint8 array (size, size, 3).
     """
     pixels = _cut(face, spec, random)
-    if random.random() < OVERLAID_SHARE:
-        pixels = overlays.overlay(pixels, random)
     if spec.exposure == "level" and random.random() < LIGHT_SHARE:
         gain = np.exp(random.uniform(np.log(DARKEST), np.log(BRIGHTEST)))
         pixels = np.clip(pixels * gain + 0.5, 0, 255).astype(np.uint8)
+    # After the light: a dark photograph on a white page has a white frame, which levelling goes by.
+    if random.random() < OVERLAID_SHARE:
+        pixels = overlays.overlay(pixels, random)
     return preprocessing.expose(damage(pixels, random), spec)
 
 

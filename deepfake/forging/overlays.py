@@ -36,7 +36,7 @@ def overlay(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     Returns:
         uint8 array of the same shape.
     """
-    pixels = np.ascontiguousarray(pixels).copy()
+    pixels = pixels.copy(order="C")
     for _ in range(1 + int(random.random() < 0.25)):
         kind = random.choice(len(KINDS), p=SHARES)
         pixels = KINDS[kind](pixels, random)
@@ -152,6 +152,7 @@ def button(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return pixels
 
 
+# Each takes a uint8 array (height, width, 3), C-contiguous, which it may change, and returns one.
 KINDS = (frame, strip, caption, text, watermark, avatar, button)
 SHARES = (0.28, 0.2, 0.17, 0.09, 0.09, 0.09, 0.08)
 

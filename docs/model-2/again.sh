@@ -2,7 +2,7 @@
 # From a checkout and the shared folder to four tuned networks, each without one of the folds:
 #   sh docs/model-2/again.sh MINUTES MORE
 # First two without half of the folds each, for MINUTES; from these, four without a fold, MORE minutes each. What is made
-# lies in /work/m2, and what is there is not made again. Twenty minutes on a quick machine, then MINUTES and twice MORE
+# lies in /work/m2, and what is there is not made again: empty vb, ck and runs there after a change of the views. Twenty minutes on a quick machine, then MINUTES and twice MORE
 # of training on two cores. Then: sh ship.sh ALPHA VERSION.
 set -eu
 minutes=$1 more=$2
@@ -61,10 +61,15 @@ tuned() { # NAME FOLDS HEADS MINUTES RATE [START]
     [ -f "ck/$1_end.pt" ] ||
         env ${6:+START="$6"} nice -n 15 $py tune3.py "$1" "$2" "runs/start_$3.npz" "$4" "$5" >"runs/$1.log" 2>&1
 }
+both() { # waits for two, and fails where one failed
+    wait "$1" && wait "$2"
+}
 tuned A 12 12 "$minutes" 1.5e-4 &
+first=$!
 tuned C 03 03 "$minutes" 1.5e-4 &
-wait
-export TWINS=6 REALS=6
+both $first $!
+export TWINS=6 REALS=6 GENERATED=0
 (tuned N0 0 03 "$more" 1e-4 ck/C_end.pt && tuned N3 3 03 "$more" 1e-4 ck/C_end.pt) &
+first=$!
 (tuned N1 1 12 "$more" 1e-4 ck/A_end.pt && tuned N2 2 12 "$more" 1e-4 ck/A_end.pt) &
-wait
+both $first $!

@@ -1,6 +1,6 @@
 """Networks that never met a fold → models work/fold0 … work/fold3, for `deepfake.shipping.clips`.
 
-folds.py SHIP TAG:FOLDS …: as ship3.py's; SHIP is what ship.sh left; whose calibration and threshold they get. In float32: with float16 weights a
+folds.py SHIP TAG:FOLDS …: these as for ship3.py, without its last; SHIP is what ship.sh left; whose calibration and threshold they get. In float32: with float16 weights a
 logit of a face moves by up to .07, which `export` does not take.
 """
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What tune3.py left → ship/, a copy of models/default with the new network, its threshold, band, drawings
 # and figures on the first edition's test:  sh ship.sh ALPHA VERSION
-# ALPHA: how far from 1.3.0's trunk (0) to the mean of the tuned ones (1). Twenty minutes on a quick machine. Then: finish_model.py, finish_forgeries.py, reasons.py, shipping.elsewhere, benchmarks/clips.py, and the tests.
+# ALPHA: how far from 1.3.0's trunk (0) to the mean of the tuned ones (1). Twenty minutes on a quick machine. Then: folds.py, finish_model.py, finish_forgeries.py, reasons.py, shipping.elsewhere, benchmarks/clips.py, and the tests.
 set -eu
 alpha=$1 version=$2
 main=/work/main

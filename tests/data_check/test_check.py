@@ -54,7 +54,12 @@ def test_a_shortcut_is_found_and_its_culprit_named(sharp_fakes, capsys):
     before = report["shortcut_test"]["before"]
     assert before["features"]["format"] == 1.0 and before["features"]["width"] == 1.0
     after = report["shortcut_test"]["after"]
-    assert set(after["features"]) == {"bytes per pixel", "sharpness", "edge below", "other edges"}
+    assert set(after["features"]) == {
+        "bytes per pixel",
+        "sharpness",
+        "plain line below",
+        "plain line at other sides",
+    }
     assert after["above_limit"] and after["auc"] > 0.65
     assert any(
         after["culprit"] in warning and "preprocessing" in warning for warning in report["warnings"]
@@ -156,4 +161,4 @@ def test_fakes_cut_out_of_figures_are_told_by_the_line_below(
             Image.fromarray(pixels).save(path, quality=92)
     report = check(tmp_path, capsys, "--image-size", "64")
     told = report["shortcut_test"]["before"]["features"]
-    assert told["edge below"] > 0.95
+    assert told["plain line below"] > 0.95

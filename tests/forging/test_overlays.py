@@ -7,13 +7,20 @@ from deepfake.manifest import Input
 KINDS = overlays.KINDS
 
 
-@pytest.mark.parametrize("shape", [(24, 24), (224, 224), (64, 96)])
+@pytest.mark.parametrize("shape", [(24, 24), (224, 224), (64, 96), (96, 64)])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_each_changes_something_and_keeps_size_and_type(kind, shape):
     pixels = np.random.default_rng(0).integers(30, 220, (*shape, 3), np.uint8)
     changed = [kind(pixels.copy(), np.random.default_rng(seed)) for seed in range(20)]
     assert all(one.shape == pixels.shape and one.dtype == np.uint8 for one in changed)
     assert any(not np.array_equal(one, pixels) for one in changed)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_picture_of_few_pixels_is_no_trouble(kind):
+    pixels = np.full((5, 5, 3), 99, np.uint8)
+    for seed in range(20):
+        assert kind(pixels.copy(), np.random.default_rng(seed)).shape == pixels.shape
 
 
 def test_the_picture_that_is_given_stays_as_it_is(collins):
