@@ -13,7 +13,7 @@ for fold in 0 1 2 3; do
     $py export3.py cache/N$fold.tflite "$alpha" ck/N${fold}_end.pt
 done
 $py export3.py cache/F.tflite "$alpha" ck/N0_end.pt ck/N1_end.pt ck/N2_end.pt ck/N3_end.pt
-sets="bank0 bank1 served0 served1 twins home"
+sets="bank0 bank1 served0 served1 twins"
 # shellcheck disable=SC2086  # several words
 {
     ($py feats.py cache/N0.tflite N0 $sets && $py feats.py cache/N1.tflite N1 $sets) &

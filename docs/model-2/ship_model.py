@@ -18,8 +18,8 @@ from deepfake.files.digest import sha256_of
 from deepfake.networks.flip_averaging import SAID, flip_averaged
 from deepfake.shipping import export
 
-# At most this share of reals is called fake, over all and (a fifth) of any source of 20 and more.
-MOST_ALARMS, MOST_OF_A_SOURCE, ENOUGH = 0.05, 0.20, 20
+# At most this share of reals is called fake, over all and of any source of 20 and more.
+MOST_ALARMS, MOST_OF_A_SOURCE, ENOUGH = 0.05, 0.15, 20
 # Where the evidence is even: below it a face looks more like reals than like fakes.
 EVEN = 0.5
 
