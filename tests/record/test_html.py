@@ -79,8 +79,8 @@ def test_the_error_rates_are_those_of_what_is_asked_of_so_many_faces(detector, p
     assert "Faces judged here" not in page(one)
     rates = three["error_rates"]
     at = rates["elsewhere"]["operating_point"]
-    # Of three faces one must reach more than 80 %.
-    assert at["threshold"] == three["report"]["uncertain_band"][1] > 0.85
+    # Of three faces one must reach more than a single one must.
+    assert at["threshold"] == three["report"]["uncertain_band"][1] > 0.91
     assert rates["faces"] == 3
     chance = 1 - (1 - at["false_positive_rate"]) ** 3
     assert rates["group_false_positive_rate"] == pytest.approx(chance, abs=1e-6)

@@ -56,13 +56,13 @@ def test_a_keyboard_walks_the_faces_and_sees_where_it_is(browser, served, two_fa
         page.locator("#adjust button").first.click()
         slider = page.locator("#threshold input[type=range]")
         # Gradio sets its value a little after it is there.
-        expect(slider).to_have_attribute("aria-valuetext", "80%")
+        expect(slider).to_have_attribute("aria-valuetext", "91%")
         slider.focus()
         page.keyboard.press("ArrowRight")
         assert slider.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
-        expect(slider).to_have_attribute("aria-valuetext", "81%")
+        expect(slider).to_have_attribute("aria-valuetext", "92%")
         page.locator("#preset-few_misses").press("Enter")
-        expect(slider).not_to_have_attribute("aria-valuetext", "81%")
+        expect(slider).not_to_have_attribute("aria-valuetext", "92%")
         handle = page.get_by_role("slider", name="What the model looked at")
         expect(handle).to_have_attribute("aria-valuenow", "50")
         before = page.locator("#evidence img.fixed").get_attribute("style")
