@@ -69,7 +69,7 @@ Python (`pip install gradio_client`):
 from gradio_client import Client, handle_file
 
 client = Client("http://127.0.0.1:7860")
-report = client.predict(handle_file("photo.jpg"), threshold=0.8, api_name="/detect")
+report = client.predict(handle_file("photo.jpg"), threshold=0.9, api_name="/detect")
 print(report["verdict"], report["p_fake"])
 ```
 
@@ -88,7 +88,7 @@ const form = new FormData();
 form.append("files", await openAsBlob("photo.jpg"), "photo.jpg");
 const [path] = await (await ask("/upload", { method: "POST", body: form })).json();
 const photo = { path, meta: { _type: "gradio.FileData" } };
-const question = JSON.stringify({ photo, threshold: 0.8 });
+const question = JSON.stringify({ photo, threshold: 0.9 });
 const headers = { "Content-Type": "application/json" };
 const asked = await ask("/call/v2/detect", { method: "POST", headers, body: question });
 const { event_id } = await asked.json();
@@ -105,7 +105,7 @@ curl:
 page=http://127.0.0.1:7860/gradio_api
 path=$(curl -sS -F files=@photo.jpg $page/upload | tr -d '[]"')
 photo="{\"path\": \"$path\", \"meta\": {\"_type\": \"gradio.FileData\"}}"
-asked=$(curl -sS --json "{\"photo\": $photo, \"threshold\": 0.8}" $page/call/v2/detect)
+asked=$(curl -sS --json "{\"photo\": $photo, \"threshold\": 0.9}" $page/call/v2/detect)
 event=$(echo "$asked" | cut -d'"' -f4)
 curl -sS $page/call/detect/$event    # event: complete, data: [the report]
 ```

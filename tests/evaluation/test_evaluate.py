@@ -57,7 +57,7 @@ def test_each_reason_for_not_judging_is_counted_by_its_name(portrait, tmp_path, 
     (data / "fake").mkdir(parents=True)
     shutil.copy(portrait, data / "fake")
     (data / "real").mkdir()
-    photo.filter(ImageFilter.ModeFilter(9)).save(data / "real" / "drawn.png")
+    photo.filter(ImageFilter.CONTOUR).save(data / "real" / "drawn.png")
     photo.point([value // 40 for value in range(256)] * 3).save(data / "real" / "dark.png")
     photo.resize((photo.width // 8, photo.height // 8)).save(data / "real" / "small.png")
     assert main(["evaluate", str(data), "-o", str(out), *QUICK]) == 0

@@ -68,7 +68,7 @@ def test_what_the_documentation_shows_works(
     )
     assert done.returncode == 0, done.stderr
     assert re.search(
-        r"^real 0\.\d+$|\"verdict\": ?\"real\".*\"threshold\": ?0.8", done.stdout, re.M
+        r"^real 0\.\d+$|\"verdict\": ?\"real\".*\"threshold\": ?0.9", done.stdout, re.M
     )
 
 
