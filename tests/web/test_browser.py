@@ -253,7 +253,7 @@ def test_another_face_shows_its_evidence(page, two_faces, portrait):
     upload(page, two_faces)
     expect(page.locator("#face")).to_be_visible()
     # Of two faces more is asked than of one, and the list of results says so.
-    expect(page.locator("#history-rows tbody tr").first.locator("td").nth(4)).to_have_text("89 %")
+    expect(page.locator("#history-rows tbody tr").first.locator("td").nth(4)).to_have_text("98 %")
     # Gradio showed what is hidden on purpose, when a second result came.
     expect(page.locator("#result .empty:visible")).to_have_count(0)
     before = page.locator("#evidence img").first.get_attribute("src")
