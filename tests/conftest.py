@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepfake import Detector
+from deepfake.manifest import read_manifest
 from deepfake.settings import Settings, models_folder
 from tests.programs import required
 
@@ -61,6 +62,12 @@ def user_cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def detector():
     return Detector(settings=Settings())
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    """What the default model says of itself: its threshold moves with its version."""
+    return read_manifest(models_folder() / "default")
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,7 @@ def analyser():
 
 def analysed(analyser, photo):
     """What the analysis of a photo changes, by the field of the view."""
-    changes = analyser.analyse(str(photo), 0.91, None, "a photo", None, lambda *_, **__: None)
+    changes = analyser.analyse(str(photo), 0.8, None, "a photo", None, lambda *_, **__: None)
     return {
         field.name: changes.get(getattr(analyser.view, field.name)) for field in fields(PhotoView)
     }

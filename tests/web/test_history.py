@@ -88,7 +88,7 @@ def test_the_history_is_saved_cleared_and_switched_off(page, portrait, faceless,
     expect(page.locator("#history-rows")).to_contain_text("Nothing checked yet")
 
 
-def test_the_report_and_the_history_follow_the_threshold(page, portrait, capsys):
+def test_the_report_and_the_history_follow_the_threshold(page, portrait, shipped, capsys):
     upload(page, portrait)
     expect(rows(page)).to_have_count(1)
     page.locator("#adjust button").first.click()
@@ -109,7 +109,8 @@ def test_the_report_and_the_history_follow_the_threshold(page, portrait, capsys)
     # As the page says: what was chosen, and what the model says by itself.
     heading = re.search(r"<strong>(.*?)</strong>", text)[1]
     assert "Called fake at the threshold that was chosen" in heading
-    assert "At the model’s own threshold, 91 %: No signs of manipulation found" in text
+    own = f"At the model’s own threshold, {100 * shipped.threshold:.0f} %: "
+    assert own + "No signs of manipulation found" in text
     assert "Signs of manipulation found" not in text and "<script" not in text
     # The JSON has the pictures; the list keeps its own, smaller.
     assert json.loads(report.path().read_text())["pictures"]["faces"][0]["evidence"]
