@@ -11,6 +11,7 @@ import numpy as np
 
 from deepfake import preprocessing
 from deepfake.forging import overlays
+from deepfake.forging.backdrops import backdrop
 from deepfake.forging.face_reader import TrainingFace
 from deepfake.manifest import Input
 from deepfake.opencv import cv2
@@ -20,13 +21,15 @@ from deepfake.opencv import cv2
 TIGHT_SHARE, TIGHTEST, WIDEST = 0.25, 0.7, 1.08
 # Light, one time in four where the manifest levels crops.
 LIGHT_SHARE, DARKEST, BRIGHTEST = 0.25, 0.15, 1.6
+# With another background.
+BACKDROP_SHARE = 0.1
 # With a frame, a caption, a watermark or the like.
 OVERLAID_SHARE = 0.25
 INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_AREA)
 
 
 def view(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.ndarray:
-    """Cut a face out with jitter, overlays and damage.
+    """Cut a face out with jitter, backgrounds, overlays and damage.
 
     Upright and levelled where the manifest says so.
 
@@ -39,6 +42,9 @@ def view(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.nda
         uint8 array (size, size, 3).
     """
     pixels = _cut(face, spec, random)
+    # A whole picture may show anything, a crop a head.
+    if spec.crop != "full" and random.random() < BACKDROP_SHARE:
+        pixels = backdrop(pixels, random, float(spec.crop))
     if spec.exposure == "level" and random.random() < LIGHT_SHARE:
         gain = np.exp(random.uniform(np.log(DARKEST), np.log(BRIGHTEST)))
         pixels = np.clip(pixels * gain + 0.5, 0, 255).astype(np.uint8)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # From a checkout and the shared folder to four tuned networks, each without one of the folds:
 #   sh docs/model-2/again.sh MINUTES MORE
-# First two without half of the folds each, for MINUTES; from these, four without a fold, MORE minutes each. What is made
-# lies in /work/m2, and what is there is not made again: empty vb, ck and runs there after a change of the views. Twenty minutes on a quick machine, then MINUTES and twice MORE
+# First two without half of the folds each, for MINUTES; from these, four without a fold, three rounds of MORE minutes each,
+# every round with other batches. What is made lies in /work/m2, and what is there is not made again: empty vb, ck and runs there after a change of the views. Twenty minutes on a quick machine, then MINUTES and six times MORE
 # of training on two cores. Then: sh ship.sh ALPHA VERSION.
 set -eu
 minutes=$1 more=$2
@@ -73,3 +73,12 @@ export TWINS=6 REALS=6 GENERATED=0
 first=$!
 (tuned N1 1 12 "$more" 1e-4 ck/A_end.pt && tuned N2 2 12 "$more" 1e-4 ck/A_end.pt) &
 both $first $!
+round() { # NUMBER NAME OF
+    export ROUND="$1"
+    (tuned "${2}0" 0 03 "$more" 1e-4 "ck/${3}0_end.pt" && tuned "${2}3" 3 03 "$more" 1e-4 "ck/${3}3_end.pt") &
+    first=$!
+    (tuned "${2}1" 1 12 "$more" 1e-4 "ck/${3}1_end.pt" && tuned "${2}2" 2 12 "$more" 1e-4 "ck/${3}2_end.pt") &
+    both $first $!
+}
+round 1 P N
+round 2 Q P

@@ -1,4 +1,4 @@
-"""Frames, captions and watermarks on left-out faces: how often are they called fake?
+"""Frames, captions, other backgrounds on left-out faces: how often are they called fake?
 
 overlaid.py HEADS.npz TAG:FOLDS …: networks as ship3.py takes them, HEADS its final/folds.npz. Up to ten faces of a source
 and class, each as it is and with one thing around or over it, levelled after it as it is served, and averaged over the
@@ -18,6 +18,7 @@ import views
 
 from deepfake import preprocessing
 from deepfake.forging import overlays
+from deepfake.forging.backdrops import backdrop
 from deepfake.imaging import Picture
 
 cv2.setNumThreads(1)
@@ -44,6 +45,7 @@ CHANGES = {
     f"white, {LINE} px below": below(LINE),
     f"white, {BAR} px below": below(BAR),
     "caption on white, below": caption_below,
+    "another background": backdrop,
 } | {kind.__name__: kind for kind in overlays.KINDS}
 
 

@@ -3,27 +3,32 @@
 # and figures on the first edition's test:  sh ship.sh ALPHA VERSION
 # ALPHA: how far from 1.3.0's trunk (0) to the mean of the tuned ones (1). Twenty minutes on a quick machine. Then: folds.py, finish_model.py, finish_forgeries.py, reasons.py, shipping.elsewhere, benchmarks/clips.py, and the tests.
 set -eu
-alpha=$1 version=$2
+alpha=$1 version=$2 name=Q # the last round of again.sh
 main=/work/main
 cd /work/m2
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH="$main:/work/m2"
 keras="env KERAS_BACKEND=tensorflow $main/.venv/bin/python"
 py=v/bin/python
 for fold in 0 1 2 3; do
-    $py export3.py cache/N$fold.tflite "$alpha" ck/N${fold}_end.pt
+    $py export3.py "cache/$name$fold.tflite" "$alpha" "ck/$name${fold}_end.pt"
 done
-$py export3.py cache/F.tflite "$alpha" ck/N0_end.pt ck/N1_end.pt ck/N2_end.pt ck/N3_end.pt
+$py export3.py cache/F.tflite "$alpha" ck/${name}0_end.pt ck/${name}1_end.pt ck/${name}2_end.pt ck/${name}3_end.pt
 sets="bank0 bank1 served0 served1 twins"
-# shellcheck disable=SC2086  # several words
+features() {
+    for fold in "$@"; do
+        # shellcheck disable=SC2086  # several words
+        $py feats.py "cache/$name$fold.tflite" "$name$fold" $sets
+    done
+}
 {
-    ($py feats.py cache/N0.tflite N0 $sets && $py feats.py cache/N1.tflite N1 $sets) &
-    ($py feats.py cache/N2.tflite N2 $sets && $py feats.py cache/N3.tflite N3 $sets) &
+    features 0 1 &
+    features 2 3 &
     wait
     $py feats.py cache/F.tflite F bank0 served0 twins home &
     $py feats.py cache/F.tflite F bank1 served1 bankdraw &
     wait
 }
-$py ship3.py N0:0 N1:1 N2:2 N3:3 F
+$py ship3.py ${name}0:0 ${name}1:1 ${name}2:2 ${name}3:3 F
 rm -rf ship
 cp -r $main/models/default ship
 $keras build_network.py final/heads4_-1.npz cache/F.keras final/net.keras

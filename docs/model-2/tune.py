@@ -21,11 +21,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from deepfake.forging import augmentation, blending, overlays
+from deepfake.forging.backdrops import backdrop
 
 RATE, PULL, EMA, DROPOUT = 2e-4, 5e-4, 0.985, 0.1
 FAMILIES = {"gan": 3, "diffusion": 2, "modern": 4, "edit": 2, "swap": 2}  # 13 of a batch's fakes
 SEAMS, TWINS, REALS = 3, 3, 8  # pairs, pairs, further reals: 13 + 6 fakes, 6 + 8 reals = 33
 OVERLAID = 0.35  # of all views
+BACKDROPS = 0.15
 GENERATED = 0  # of cache/generated.pkl (generate.py), beside the families
 
 
@@ -94,11 +96,15 @@ def h264(pixels, random):
         return pixels
 
 
-def delivery(pixels, random):
-    """As `views.view` after the cut, with retouching, frames of films and small tiles."""
+def delivery(pixels, random, laid_over=lambda pixels: pixels):
+    """As `views.view` after the cut, with retouching, frames of films and small tiles.
+
+    `laid_over` comes after the light: the page around a dark photograph is no darker.
+    """
     if random.random() < 0.2:
         gain = np.exp(random.uniform(np.log(views.DARKEST), np.log(views.BRIGHTEST)))
         pixels = np.clip(pixels * gain + 0.5, 0, 255).astype(np.uint8)
+    pixels = laid_over(pixels)
     if random.random() < 0.08:
         soft = cv2.bilateralFilter(pixels, 5, float(random.uniform(10, 45)), 4)
         pixels = cv2.addWeighted(soft, 0.8, pixels, 0.2, 0)
@@ -130,9 +136,11 @@ def seen(face, seed):
     pixels = views._cut(face, random)
     # Its own randomness: the rest of the view is as it was before there were overlays.
     own = np.random.default_rng([7, *seed])
-    if own.random() < OVERLAID:
-        pixels = overlays.overlay(pixels, own)
-    return delivery(pixels, random)
+    if own.random() < BACKDROPS:
+        pixels = backdrop(pixels, own)
+    if own.random() >= OVERLAID:
+        return delivery(pixels, random)
+    return delivery(pixels, random, lambda pixels: overlays.overlay(pixels, own))
 
 
 class Batches(torch.utils.data.Dataset):

@@ -24,6 +24,7 @@ TWINS, GENERATED, REALS = (
     int(os.environ.get(name, usual))
     for name, usual in (("TWINS", 4), ("GENERATED", 0), ("REALS", 8))
 )
+ROUND = int(os.environ.get("ROUND", 0))  # other batches than those of the rounds before
 RANK = 0.25  # weight of the loss on pairs
 CODE = {
     f: k
@@ -92,7 +93,7 @@ def main(name, left_out, path_heads, minutes, rate=1e-4):
     tune.TWINS, tune.GENERATED, tune.REALS = TWINS, GENERATED, REALS
     print(tune.FAMILIES, TWINS, GENERATED, REALS, RANK, flush=True)
     loader = torch.utils.data.DataLoader(
-        Batches(left_out, 100000, seed=int("".join(map(str, left_out)) or 9)),
+        Batches(left_out, 100000, seed=int("".join(map(str, left_out)) or 9) + 100 * ROUND),
         batch_size=None,
         num_workers=1,
         prefetch_factor=6,
