@@ -21,7 +21,7 @@ from deepfake.opencv import cv2
 TIGHT_SHARE, TIGHTEST, WIDEST = 0.25, 0.7, 1.08
 # Light, one time in four where the manifest levels crops.
 LIGHT_SHARE, DARKEST, BRIGHTEST = 0.25, 0.15, 1.6
-# With another background.
+# With another background: common in profile pictures, but the head's edge is not always found.
 BACKDROP_SHARE = 0.1
 # With a frame, a caption, a watermark or the like.
 OVERLAID_SHARE = 0.25
@@ -41,10 +41,10 @@ def view(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.nda
     Returns:
         uint8 array (size, size, 3).
     """
-    pixels = _cut(face, spec, random)
+    pixels, factor = _cut(face, spec, random)
     # A whole picture may show anything, a crop a head.
     if spec.crop != "full" and random.random() < BACKDROP_SHARE:
-        pixels = backdrop(pixels, random, float(spec.crop))
+        pixels = backdrop(pixels, random, factor)
     if spec.exposure == "level" and random.random() < LIGHT_SHARE:
         gain = np.exp(random.uniform(np.log(DARKEST), np.log(BRIGHTEST)))
         pixels = np.clip(pixels * gain + 0.5, 0, 255).astype(np.uint8)
@@ -103,7 +103,8 @@ def damage(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def _cut(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.ndarray:
+def _cut(face: TrainingFace, spec: Input, random: np.random.Generator) -> tuple[np.ndarray, float]:
+    """The crop, and its side in face boxes."""
     left, top, right, bottom = face.box
     side = max(right - left, bottom - top)
     factor = 1.0 if spec.crop == "full" else float(spec.crop)
@@ -132,11 +133,10 @@ def _cut(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.nda
         # not as the served preprocessing does.
         pixels = cv2.GaussianBlur(pixels, (0, 0), 0.4 / scale)
     way = INTERPOLATIONS[random.integers(3)]
-    return np.array(
-        cv2.warpAffine(
-            pixels, matrix, (spec.size, spec.size), flags=way, borderMode=cv2.BORDER_REFLECT_101
-        )
+    cut = cv2.warpAffine(
+        pixels, matrix, (spec.size, spec.size), flags=way, borderMode=cv2.BORDER_REFLECT_101
     )
+    return np.array(cut), wanted / side
 
 
 def jitter_colour(pixels: np.ndarray, random: np.random.Generator, strength: float) -> np.ndarray:

@@ -16,6 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 from deepfake import networks
 from deepfake.files.digest import sha256_of
 from deepfake.modelstore.backends.protocol import DRAWING
+from deepfake.modelstore.compiling.litert import to_litert
 from deepfake.networks.flip_averaging import flip_averaged
 from deepfake.shipping import export
 
@@ -38,11 +39,16 @@ def said(content: bytes) -> dict[str, np.ndarray]:
 
 
 before = said((folder / export.LITERT_FILE).read_bytes())
-difference = export.export(flip_averaged(network), folder, sample[:8])
+# In float32: float16 weights move the logit of a face by up to .1 (before: ship_model.py's file), and
+# quantize.py makes the file that is served of this one.
+averaged = flip_averaged(network)
+averaged.save(folder / export.KERAS_FILE)
+(folder / export.LITERT_FILE).write_bytes(to_litert(averaged))
+difference = export.compare(folder, sample[:8])
 after = said((folder / export.LITERT_FILE).read_bytes())
 moved = {name: float(np.abs(after[name] - before[name]).max()) for name in before}
 print("Keras and LiteRT", difference, "moved", moved, "drawings", after[DRAWING].ravel()[:8])
-assert moved["logit"] < 1e-3, moved
+assert moved["logit"] < 0.5, moved
 manifest = json.loads((folder / "model.json").read_text())
 manifest["version"] = version
 manifest["output"]["drawing"] = DRAWING

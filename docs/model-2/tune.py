@@ -134,7 +134,7 @@ def delivery(pixels, random, laid_over=lambda pixels: pixels):
 def seen(face, seed):
     random = np.random.default_rng(seed)
     pixels = views._cut(face, random)
-    # Its own randomness: the rest of the view is as it was before there were overlays.
+    # Its own randomness: the rest of the view is as it was before there were overlays and backgrounds.
     own = np.random.default_rng([7, *seed])
     if own.random() < BACKDROPS:
         pixels = backdrop(pixels, own)

@@ -53,7 +53,51 @@ def test_a_face_and_its_forgery_get_the_same(crop, seed):
     assert (difference.max(axis=2) > 30).mean() < 0.05
 
 
-@pytest.mark.parametrize("factor", [0.9, 1.3, 2.5])
+def figure(factor, side=224):
+    """A person of one colour before another, with noise, and where it is."""
+    y, x = (np.mgrid[0:side, 0:side] / side - 0.5) * factor / 1.3
+    # Broader than heads are, and not where they are, with shoulders.
+    head = ((x - 0.03) / 0.33) ** 2 + (y / 0.42) ** 2 < 1
+    person = head | ((y > 0.3) & (np.abs(x) < 0.4))
+    pixels = np.where(person[..., None], (150, 100, 80), (60, 90, 160))
+    noise = np.random.default_rng(0).normal(0, 6, pixels.shape)
+    return np.clip(pixels + noise, 0, 255).astype(np.uint8), person
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.3, 2.0, 2.5])
+def test_the_person_is_found_by_its_colours_in_crops_of_any_width(factor):
+    pixels, person = figure(factor)
+    wrong = []
+    for seed in range(12):
+        changed = np.abs(backdrop(pixels, np.random.default_rng(seed), factor).astype(int) - pixels)
+        wrong.append(((changed.max(axis=2) > 12) == person).mean())
+    # Soft edges are of both.
+    assert np.median(wrong) < 0.06, wrong
+
+
+def test_a_tight_view_keeps_all_of_its_face(collins):
+    spec = Input(size=224, crop=0.9, mean=(127, 127, 127), std=(128, 128, 128))
+    box = tuple(float(edge) for edge in collins.box)
+    tight = preprocessing.cut(Picture.from_array(collins.pixels), box, spec, 0.0)
+    lost = []
+    for seed in range(12):
+        other = backdrop(tight, np.random.default_rng(seed), 0.9)
+        lost.append((np.abs(other[40:200, 30:194].astype(int) - tight[40:200, 30:194]) > 25).mean())
+    assert max(lost) < 0.05, lost
+
+
+def test_views_of_whole_pictures_keep_their_background(collins, monkeypatch):
+    def never(*_):
+        raise AssertionError("a whole picture may show anything")
+
+    monkeypatch.setattr(augmentation, "backdrop", never)
+    spec = Input(size=48, crop="full", mean=(127, 127, 127), std=(128, 128, 128))
+    random = np.random.default_rng(0)
+    assert {augmentation.view(collins, spec, random).shape for _ in range(80)} == {(48, 48, 3)}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [0.5, 0.9, 1.3, 2.5])
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_a_crop_without_any_contrast_is_no_trouble(value, factor):
     flat = np.full((96, 96, 3), value, np.uint8)

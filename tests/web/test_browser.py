@@ -255,6 +255,7 @@ def test_another_face_shows_its_evidence(page, two_faces, portrait, shipped):
     expect(page.locator("#face")).to_be_visible()
     # Of two faces more is asked than of one, and the list of results says so.
     asked = verdict_rules.group_threshold(shipped, shipped.threshold, 2)
+    assert asked > shipped.threshold + 0.01
     listed = page.locator("#history-rows tbody tr").first.locator("td").nth(4)
     expect(listed).to_have_text(f"{100 * asked:.0f} %")
     # Gradio showed what is hidden on purpose, when a second result came.
