@@ -1,4 +1,4 @@
-"""What a page puts around a photograph is no sign of forgery, and hides none: default model."""
+"""What is around a photo or behind a person is no sign of forgery and hides none: default model."""
 
 import functools
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deepfake.forging.backdrops import backdrop
 from deepfake.imaging import Picture
 from deepfake.opencv import cv2
 from tests.conftest import EXAMPLES
@@ -75,3 +76,20 @@ def test_frames_and_captions_never_turn_a_verdict_into_its_opposite(
     assert report.p_fake is not None
     opposite = "fake" if name in REAL else "real"
     assert report.verdict != opposite, report.p_fake
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("name", [*REAL, "grace_hopper.jpg", *FAKE])
+def test_another_background_never_turns_a_verdict_into_its_opposite(detector, face_of, name, seed):
+    """White, dark, of one colour, graded, blurred."""
+    pixels, (left, top, side) = face_of(name)
+    height, width = pixels.shape[:2]
+    wide = min(side * 2 / 1.3, height, width)
+    x = round(np.clip(left + (side - wide) / 2, 0, width - wide))
+    y = round(np.clip(top + (side - wide) / 2, 0, height - wide))
+    cut = pixels[y : y + int(wide), x : x + int(wide)]
+    changed = backdrop(cut, np.random.default_rng(seed), 1.3 * wide / side)
+    assert np.abs(changed.astype(int) - cut).mean() > 2
+    report = detector.detect(Picture.from_array(changed))
+    assert report.p_fake is not None
+    assert report.verdict != ("real" if name in FAKE else "fake"), report.p_fake
