@@ -31,7 +31,7 @@ from tests.video.clips import RATE, SIZE, film, sound_only, written
 @pytest.fixture(scope="module")
 def cut(tmp_path_factory):
     """Three seconds of a swapped face, then three of a real one, with sound."""
-    photos = [EXAMPLES / "fake_swap_collins.jpg", EXAMPLES / "eileen_collins.png"]
+    photos = [EXAMPLES / "fake_swap_hopper.jpg", EXAMPLES / "eileen_collins.png"]
     return film(tmp_path_factory.mktemp("films") / "cut.mp4", photos, sound=True)
 
 
@@ -51,7 +51,7 @@ def test_each_person_has_a_verdict_and_a_cut_begins_a_new_one(report, detector):
     assert (report.verdict, report.p_fake) == ("fake", fake.p_fake)
     assert all(len(person.judged) >= 4 for person in report.people)
     # The frames that decided are where the face was at that time.
-    photo = detector.detect(EXAMPLES / "fake_swap_collins.jpg").faces[0]
+    photo = detector.detect(EXAMPLES / "fake_swap_hopper.jpg").faces[0]
     widths = [s.face.box[2] - s.face.box[0] for s in fake.samples]
     assert np.allclose(widths, (photo.box[2] - photo.box[0]) * 340 / 512, rtol=0.2)
 
@@ -179,7 +179,7 @@ def test_frames_that_are_kept_take_no_more_room_than_there_is(tmp_path, monkeypa
 
 
 def test_a_cut_that_no_key_frame_marks_shows_in_the_samples(detector, tmp_path, monkeypatch):
-    photos = [EXAMPLES / "fake_swap_collins.jpg", EXAMPLES / "eileen_collins.png"]
+    photos = [EXAMPLES / "fake_swap_hopper.jpg", EXAMPLES / "eileen_collins.png"]
     monkeypatch.setattr(clips, "OPTIONS", {"sc_threshold": "0"})
     path = film(tmp_path / "film.mp4", photos, 2.0, key_every=1000)
     with Clip(path) as clip:
@@ -234,7 +234,7 @@ def test_a_film_of_frames_without_end_is_refused(tmp_path):
 
 
 def test_of_a_film_that_breaks_off_the_rest_is_judged_and_said_so(detector, tmp_path):
-    photos = [EXAMPLES / "fake_swap_collins.jpg"]
+    photos = [EXAMPLES / "fake_swap_hopper.jpg"]
     path = film(tmp_path / "film.mkv", photos, 4.0)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     report = VideoDetector(detector).detect(path)

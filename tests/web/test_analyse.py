@@ -9,8 +9,9 @@ from filelock import FileLock
 from deepfake import progress, provenance
 from deepfake.detector import Detector
 from deepfake.errors import ModelError
+from deepfake.manifest import read_manifest
 from deepfake.modelstore.compiling import compiled, conversion
-from deepfake.settings import Settings
+from deepfake.settings import Settings, models_folder
 from deepfake.shelf import Shelf
 from deepfake.web import time_limit
 from deepfake.web.analyse import Analyser
@@ -102,7 +103,8 @@ def analyser():
 
 def analysed(analyser, photo):
     """What the analysis of a photo changes, by the field of the view."""
-    changes = analyser.analyse(str(photo), 0.8, None, "a photo", None, lambda *_, **__: None)
+    threshold = read_manifest(models_folder() / "default").threshold
+    changes = analyser.analyse(str(photo), threshold, None, "a photo", None, lambda *_, **__: None)
     return {
         field.name: changes.get(getattr(analyser.view, field.name)) for field in fields(PhotoView)
     }

@@ -16,7 +16,7 @@ from tests.web.conftest import serve
 from tests.web.test_accessibility import findings
 from tests.web.visitor import open_page, remove_photo, upload
 
-FAKE, REAL = EXAMPLES / "fake_swap_collins.jpg", EXAMPLES / "eileen_collins.png"
+FAKE, REAL = EXAMPLES / "fake_swap_hopper.jpg", EXAMPLES / "eileen_collins.png"
 
 
 @pytest.fixture(scope="module")
