@@ -26,7 +26,7 @@ from tests.video.clips import film, sound_only
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mixed")
-    film(folder / "fake.mp4", [EXAMPLES / "fake_swap_collins.jpg"], 2.0)
+    film(folder / "fake.mp4", [EXAMPLES / "fake_swap_hopper.jpg"], 2.0)
     shutil.copy(folder / "fake.mp4", folder / "the same.mp4")
     with zipfile.ZipFile(folder / "films.zip", "w") as archive:
         archive.write(film(folder / "nobody.webm", [EXAMPLES / "coffee.png"], 1.0, codec="libvpx"),
