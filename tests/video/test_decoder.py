@@ -38,7 +38,7 @@ def test_what_is_judged_before_the_cuts_are_known_is_as_if_they_had_been(
     tmp_path, detector, verdicts
 ):
     """Samples at key frames are judged while further ones are decoded, as if there were no cut."""
-    photos = {"fake": "fake_swap_collins.jpg", "real": "eileen_collins.png"}
+    photos = {"fake": "fake_swap_hopper.jpg", "real": "eileen_collins.png"}
     path = film(
         tmp_path / "film.mp4", [EXAMPLES / photos[said] for said in verdicts], 40 / len(verdicts)
     )
