@@ -1,8 +1,8 @@
 #!/bin/sh
 # From a checkout and the shared folder to four tuned networks, each without one of the folds:
 #   sh docs/model-2/again.sh MINUTES MORE
-# First two without half of the folds each, for MINUTES; from these, four without a fold, three rounds of MORE minutes each,
-# every round with other batches. What is made lies in /work/m2, and what is there is not made again: empty vb, ck and runs there after a change of the views. Twenty minutes on a quick machine, then MINUTES and six times MORE
+# First two without half of the folds each, for MINUTES; from these, four without a fold, four rounds of MORE minutes each,
+# every round with other batches. What is made lies in /work/m2, and what is there is not made again: empty vb, ck and runs there after a change of the views. Twenty minutes on a quick machine, then MINUTES and eight times MORE
 # of training on two cores. Then: sh ship.sh ALPHA VERSION.
 set -eu
 minutes=$1 more=$2
@@ -69,16 +69,14 @@ first=$!
 tuned C 03 03 "$minutes" 1.5e-4 &
 both $first $!
 export TWINS=6 REALS=6 GENERATED=0
-(tuned N0 0 03 "$more" 1e-4 ck/C_end.pt && tuned N3 3 03 "$more" 1e-4 ck/C_end.pt) &
-first=$!
-(tuned N1 1 12 "$more" 1e-4 ck/A_end.pt && tuned N2 2 12 "$more" 1e-4 ck/A_end.pt) &
-both $first $!
-round() { # NUMBER NAME OF
+round() { # NUMBER NAME, and what the networks without fold 0, 3, 1 and 2 start from
     export ROUND="$1"
-    (tuned "${2}0" 0 03 "$more" 1e-4 "ck/${3}0_end.pt" && tuned "${2}3" 3 03 "$more" 1e-4 "ck/${3}3_end.pt") &
+    (tuned "${2}0" 0 03 "$more" 1e-4 "ck/${3}_end.pt" && tuned "${2}3" 3 03 "$more" 1e-4 "ck/${4}_end.pt") &
     first=$!
-    (tuned "${2}1" 1 12 "$more" 1e-4 "ck/${3}1_end.pt" && tuned "${2}2" 2 12 "$more" 1e-4 "ck/${3}2_end.pt") &
+    (tuned "${2}1" 1 12 "$more" 1e-4 "ck/${5}_end.pt" && tuned "${2}2" 2 12 "$more" 1e-4 "ck/${6}_end.pt") &
     both $first $!
 }
-round 1 P N
-round 2 Q P
+round 0 N C C A A
+round 1 P N0 N3 N1 N2
+round 2 Q P0 P3 P1 P2
+round 3 R Q0 Q3 Q1 Q2

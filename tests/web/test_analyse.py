@@ -9,9 +9,8 @@ from filelock import FileLock
 from deepfake import progress, provenance
 from deepfake.detector import Detector
 from deepfake.errors import ModelError
-from deepfake.manifest import read_manifest
 from deepfake.modelstore.compiling import compiled, conversion
-from deepfake.settings import Settings, models_folder
+from deepfake.settings import Settings
 from deepfake.shelf import Shelf
 from deepfake.web import time_limit
 from deepfake.web.analyse import Analyser
@@ -101,16 +100,17 @@ def analyser():
     )
 
 
-def analysed(analyser, photo):
+def analysed(analyser, photo, threshold):
     """What the analysis of a photo changes, by the field of the view."""
-    threshold = read_manifest(models_folder() / "default").threshold
     changes = analyser.analyse(str(photo), threshold, None, "a photo", None, lambda *_, **__: None)
     return {
         field.name: changes.get(getattr(analyser.view, field.name)) for field in fields(PhotoView)
     }
 
 
-def test_what_a_file_says_is_read_while_the_face_is_looked_at(analyser, portrait, monkeypatch):
+def test_what_a_file_says_is_read_while_the_face_is_looked_at(
+    analyser, portrait, shipped, monkeypatch
+):
     # Each waits for the other.
     looks, reads = threading.Event(), threading.Event()
     detect, read = Detector.detect, provenance.read
@@ -127,15 +127,17 @@ def test_what_a_file_says_is_read_while_the_face_is_looked_at(analyser, portrait
 
     monkeypatch.setattr(Detector, "detect", looking)
     monkeypatch.setattr(provenance, "read", reading)
-    report = analysed(analyser, portrait)["session"].report
+    report = analysed(analyser, portrait, shipped.threshold)["session"].report
     assert report.verdict == "real" and report.provenance is not None
 
 
-def test_a_photo_that_cannot_be_read_waits_for_nothing_else(analyser, tmp_path, monkeypatch):
+def test_a_photo_that_cannot_be_read_waits_for_nothing_else(
+    analyser, shipped, tmp_path, monkeypatch
+):
     damaged, go_on = tmp_path / "damaged.png", threading.Event()
     damaged.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     monkeypatch.setattr(provenance, "read", lambda *_: go_on.wait(60))
-    assert analysed(analyser, damaged)["session"] is None
+    assert analysed(analyser, damaged, shipped.threshold)["session"] is None
     # What still runs is known to the operator (health.py), until it ends.
     assert time_limit.overdue() == 1
     go_on.set()
