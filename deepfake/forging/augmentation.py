@@ -13,6 +13,7 @@ from deepfake import preprocessing
 from deepfake.forging import overlays
 from deepfake.forging.backdrops import backdrop
 from deepfake.forging.face_reader import TrainingFace
+from deepfake.forging.finishes import finish
 from deepfake.manifest import Input
 from deepfake.opencv import cv2
 
@@ -23,13 +24,15 @@ TIGHT_SHARE, TIGHTEST, WIDEST = 0.25, 0.7, 1.08
 LIGHT_SHARE, DARKEST, BRIGHTEST = 0.25, 0.15, 1.6
 # With another background: common in profile pictures, but the head's edge is not always found.
 BACKDROP_SHARE = 0.1
+# Lit and finished as portrait photographers do.
+FINISH_SHARE = 0.1
 # With a frame, a caption, a watermark or the like.
 OVERLAID_SHARE = 0.25
 INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_AREA)
 
 
 def view(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.ndarray:
-    """Cut a face out with jitter, backgrounds, overlays and damage.
+    """Cut a face out with jitter, backgrounds, studio light, overlays and damage.
 
     Upright and levelled where the manifest says so.
 
@@ -45,6 +48,8 @@ def view(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.nda
     # A whole picture may show anything, a crop a head.
     if spec.crop != "full" and random.random() < BACKDROP_SHARE:
         pixels = backdrop(pixels, random, factor)
+    if spec.crop != "full" and random.random() < FINISH_SHARE:
+        pixels = finish(pixels, random)
     if spec.exposure == "level" and random.random() < LIGHT_SHARE:
         gain = np.exp(random.uniform(np.log(DARKEST), np.log(BRIGHTEST)))
         pixels = np.clip(pixels * gain + 0.5, 0, 255).astype(np.uint8)

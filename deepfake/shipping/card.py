@@ -46,7 +46,7 @@ RULES = {
     # Chosen on left-out logits (docs/model-2.md); no rule of `deepfake train`.
     "elsewhere": "The threshold is the lowest of 0.01 to 0.99 at which at most 5 % of the real "
     "faces from elsewhere (see “Left out of training”; a source weighs by the root of its faces), "
-    "and at most 20 % of any of their sources with 20 faces or more, are called fake.",
+    "and at most 15 % of any of their sources with 20 faces or more, are called fake.",
 }
 INTENDED = """\
 To give a second opinion on whether a photographed face was generated or manipulated, to people who

@@ -19,6 +19,7 @@ import views
 from deepfake import preprocessing
 from deepfake.forging import overlays
 from deepfake.forging.backdrops import backdrop
+from deepfake.forging.finishes import finish
 from deepfake.imaging import Picture
 
 cv2.setNumThreads(1)
@@ -46,6 +47,7 @@ CHANGES = {
     f"white, {BAR} px below": below(BAR),
     "caption on white, below": caption_below,
     "another background": backdrop,
+    "lit and finished": finish,
 } | {kind.__name__: kind for kind in overlays.KINDS}
 
 

@@ -22,12 +22,14 @@ from torch.nn import functional as F
 
 from deepfake.forging import augmentation, blending, overlays
 from deepfake.forging.backdrops import backdrop
+from deepfake.forging.finishes import finish
 
 RATE, PULL, EMA, DROPOUT = 2e-4, 5e-4, 0.985, 0.1
 FAMILIES = {"gan": 3, "diffusion": 2, "modern": 4, "edit": 2, "swap": 2}  # 13 of a batch's fakes
 SEAMS, TWINS, REALS = 3, 3, 8  # pairs, pairs, further reals: 13 + 6 fakes, 6 + 8 reals = 33
 OVERLAID = 0.35  # of all views
 BACKDROPS = 0.15
+FINISHED = 0.2
 GENERATED = 0  # of cache/generated.pkl (generate.py), beside the families
 
 
@@ -133,11 +135,13 @@ def delivery(pixels, random, laid_over=lambda pixels: pixels):
 
 def seen(face, seed):
     random = np.random.default_rng(seed)
-    pixels = views._cut(face, random)
-    # Its own randomness: the rest of the view is as it was before there were overlays and backgrounds.
+    pixels, factor = views._cut(face, random)
+    # Its own randomness: the rest of the view is as it was before there was any of this.
     own = np.random.default_rng([7, *seed])
     if own.random() < BACKDROPS:
-        pixels = backdrop(pixels, own)
+        pixels = backdrop(pixels, own, factor)
+    if own.random() < FINISHED:
+        pixels = finish(pixels, own)
     if own.random() >= OVERLAID:
         return delivery(pixels, random)
     return delivery(pixels, random, lambda pixels: overlays.overlay(pixels, own))

@@ -42,7 +42,7 @@ def served(face: Face, spec: serving.Input) -> np.ndarray:
 
 def view(face: Face, random: np.random.Generator) -> np.ndarray:
     """A random view with delivery damage and light, levelled: uint8 (size, size, 3)."""
-    pixels = _cut(face, random)
+    pixels, _ = _cut(face, random)
     if random.random() < 0.25:
         gain = np.exp(random.uniform(np.log(DARKEST), np.log(BRIGHTEST)))
         pixels = np.clip(pixels * gain + 0.5, 0, 255).astype(np.uint8)
@@ -52,7 +52,7 @@ def view(face: Face, random: np.random.Generator) -> np.ndarray:
     return serving.level(pixels)
 
 
-def _cut(face: Face, random: np.random.Generator) -> np.ndarray:
+def _cut(face: Face, random: np.random.Generator) -> tuple[np.ndarray, float]:
     """As `augmentation._cut`, but upright where it leans far, and tight one time in four."""
     left, top, right, bottom = face.box
     side = max(right - left, bottom - top)
@@ -78,7 +78,7 @@ def _cut(face: Face, random: np.random.Generator) -> np.ndarray:
         pixels = cv2.GaussianBlur(pixels, (0, 0), 0.4 / scale)
     way = augmentation.INTERPOLATIONS[random.integers(3)]
     cut = cv2.warpAffine(pixels, matrix, (SIZE, SIZE), flags=way, borderMode=cv2.BORDER_REFLECT_101)
-    return np.array(cut)
+    return np.array(cut), wanted / side
 
 
 def darkened(face: Face, gain: float) -> Face:

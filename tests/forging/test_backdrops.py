@@ -10,12 +10,6 @@ from deepfake.manifest import Input
 SPEC = Input(size=224, crop=1.3, mean=(127, 127, 127), std=(128, 128, 128))
 
 
-@pytest.fixture
-def crop(collins):
-    box = tuple(float(edge) for edge in collins.box)
-    return preprocessing.cut(Picture.from_array(collins.pixels), box, SPEC, 0.0)
-
-
 def plain(pixels):
     """Whether both upper corners are of one colour each."""
     side = pixels.shape[0] // 8
