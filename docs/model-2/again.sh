@@ -1,8 +1,8 @@
 #!/bin/sh
 # From a checkout and the shared folder to four tuned networks, each without one of the folds:
 #   sh docs/model-2/again.sh MINUTES MORE
-# First two without half of the folds each, for MINUTES; from these, four without a fold, three rounds of MORE minutes each,
-# every round with other batches. What is made lies in /work/m2, and what is there is not made again: empty vb, ck and runs there after a change of the views. Twenty minutes on a quick machine, then MINUTES and six times MORE
+# First two without half of the folds each, for MINUTES; from these, four without a fold, four rounds of MORE minutes each,
+# every round with other batches. What is made lies in /work/m2, and what is there is not made again: empty vb, ck and runs there after a change of the views. Twenty minutes on a quick machine, then MINUTES and eight times MORE
 # of training on two cores. Then: sh ship.sh ALPHA VERSION.
 set -eu
 minutes=$1 more=$2
@@ -79,4 +79,4 @@ round() { # NUMBER NAME, and what the networks without fold 0, 3, 1 and 2 start 
 round 0 N C C A A
 round 1 P N0 N3 N1 N2
 round 2 Q P0 P3 P1 P2
-# A fourth, `round 3 R Q0 Q3 Q1 Q2`, was made and not shipped (docs/model-2.md, the fourteenth day).
+round 3 R Q0 Q3 Q1 Q2

@@ -3,7 +3,7 @@
 # and figures on the first edition's test:  sh ship.sh ALPHA VERSION
 # ALPHA: how far from 1.3.0's trunk (0) to the mean of the tuned ones (1). Twenty minutes on a quick machine. Then: folds.py, finish_model.py, finish_forgeries.py, reasons.py, shipping.elsewhere, benchmarks/clips.py, and the tests.
 set -eu
-alpha=$1 version=$2 name=Q # the last round of again.sh
+alpha=$1 version=$2 name=R # the last round of again.sh
 main=/work/main
 cd /work/m2
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH="$main:/work/m2"
