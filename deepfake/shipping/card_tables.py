@@ -165,8 +165,8 @@ def edits(measured: Sequence[EditFigures]) -> str:
     pictures = measured[0].reals + measured[0].fakes + measured[0].not_judged
     return (
         f"Light, contrast and colour of {pictures:,} test pictures changed with Pillow, before any "
-        "face was looked for; “clarity” is an unsharp mask with a wide radius. None of this makes "
-        "a real face a fake.\n\n"
+        "face was looked for; “clarity” is an unsharp mask with a wide radius. None of these "
+        "edits is a forgery.\n\n"
         + table(
             ("edit", "not judged", *(column.label for column in figures.ROW)),
             [
