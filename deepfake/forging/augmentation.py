@@ -13,7 +13,7 @@ from deepfake import preprocessing
 from deepfake.forging import overlays
 from deepfake.forging.backdrops import backdrop
 from deepfake.forging.face_reader import TrainingFace
-from deepfake.forging.finishes import finish
+from deepfake.forging.finishes import finish, sharpen
 from deepfake.manifest import Input
 from deepfake.opencv import cv2
 
@@ -46,10 +46,11 @@ def view(face: TrainingFace, spec: Input, random: np.random.Generator) -> np.nda
     """
     pixels, factor = _cut(face, spec, random)
     # A whole picture may show anything, a crop a head.
-    if spec.crop != "full" and random.random() < BACKDROP_SHARE:
-        pixels = backdrop(pixels, random, factor)
-    if spec.crop != "full" and random.random() < FINISH_SHARE:
-        pixels = finish(pixels, random)
+    if spec.crop != "full":
+        if random.random() < BACKDROP_SHARE:
+            pixels = backdrop(pixels, random, factor)
+        if random.random() < FINISH_SHARE:
+            pixels = finish(pixels, random)
     if spec.exposure == "level" and random.random() < LIGHT_SHARE:
         gain = np.exp(random.uniform(np.log(DARKEST), np.log(BRIGHTEST)))
         pixels = np.clip(pixels * gain + 0.5, 0, 255).astype(np.uint8)
@@ -182,12 +183,6 @@ def _saturate(pixels: np.ndarray, factor: float) -> np.ndarray:
     """Multiply the distance of each colour from grey."""
     grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return np.array(cv2.addWeighted(pixels, factor, grey, 1 - factor, 0))
-
-
-def sharpen(pixels: np.ndarray, amount: float, sigma: float = 1.0) -> np.ndarray:
-    """Unsharp mask; sigma of its Gaussian in pixels."""
-    soft = cv2.GaussianBlur(pixels, (0, 0), sigma)
-    return np.array(cv2.addWeighted(pixels, 1 + amount, soft, -amount, 0))
 
 
 def blur(pixels: np.ndarray, sigma: float) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay, QhullError
 
-from deepfake.forging import augmentation
+from deepfake.forging import augmentation, finishes
 from deepfake.forging.face_reader import TrainingFace
 from deepfake.mesh import FACE_OVAL, LEFT_BROW, LEFT_EYE, LIPS, NOSE, RIGHT_BROW, RIGHT_EYE
 from deepfake.opencv import cv2
@@ -310,7 +310,7 @@ def _change_look(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     if choice < 0.35:
         changed = augmentation.shrink_and_enlarge(changed, random, random.uniform(0.35, 0.85))
     elif choice < 0.6:
-        changed = augmentation.sharpen(changed, random.uniform(0.3, 1.2))
+        changed = finishes.sharpen(changed, random.uniform(0.3, 1.2))
     elif choice < 0.75:
         changed = augmentation.compress(changed, random, 40, 90)
     elif choice < 0.85:

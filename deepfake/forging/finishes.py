@@ -80,9 +80,7 @@ def clarity(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     Not by equalising histograms, which would do other things to a forgery than to its original.
     """
     sigma = pixels.shape[0] * float(np.exp(random.uniform(np.log(0.02), np.log(0.1))))
-    amount = float(random.uniform(0.2, 0.9))
-    blurred = cv2.GaussianBlur(pixels, (0, 0), sigma)
-    return np.array(cv2.addWeighted(pixels, 1 + amount, blurred, -amount, 0))
+    return sharpen(pixels, float(random.uniform(0.2, 0.9)), sigma)
 
 
 def curve(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -122,6 +120,12 @@ def tone(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
 # In the order in which they come about: light first, the tone of the print last. Each takes and
 # returns uint8 (side, side, 3), RGB, and leaves what it is given.
 KINDS = (spot, side_light, soften, glow, clarity, curve, tone)
+
+
+def sharpen(pixels: np.ndarray, amount: float, sigma: float = 1.0) -> np.ndarray:
+    """Unsharp mask; sigma of its Gaussian in pixels."""
+    soft = cv2.GaussianBlur(pixels, (0, 0), sigma)
+    return np.array(cv2.addWeighted(pixels, 1 + amount, soft, -amount, 0))
 
 
 def _places(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

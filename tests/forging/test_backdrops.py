@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
 
-from deepfake import preprocessing
 from deepfake.forging import augmentation
 from deepfake.forging.backdrops import backdrop
-from deepfake.imaging import Picture
 from deepfake.manifest import Input
 
 SPEC = Input(size=224, crop=1.3, mean=(127, 127, 127), std=(128, 128, 128))
@@ -69,11 +67,8 @@ def test_the_person_is_found_by_its_colours_in_crops_of_any_width(factor):
     assert np.median(wrong) < 0.06, wrong
 
 
-def test_a_tight_view_keeps_all_of_its_face(collins):
-    spec = Input(size=224, crop=0.9, mean=(127, 127, 127), std=(128, 128, 128))
-    box = tuple(float(edge) for edge in collins.box)
-    tight = preprocessing.cut(Picture.from_array(collins.pixels), box, spec, 0.0)
-    lost = []
+def test_a_tight_view_keeps_all_of_its_face(crop_of):
+    tight, lost = crop_of(0.9), []
     for seed in range(12):
         other = backdrop(tight, np.random.default_rng(seed), 0.9)
         lost.append((np.abs(other[40:200, 30:194].astype(int) - tight[40:200, 30:194]) > 25).mean())
